@@ -1,0 +1,29 @@
+import { defineConfig } from 'vitest/config';
+
+/** What needs no service: it runs anywhere, in a second. Everything else under test/ runs against a real Postgres and a real Redis. */
+const UNIT = ['test/core/**/*.test.ts', 'test/platforms/**/*.test.ts', 'test/architecture.test.ts'];
+
+export default defineConfig({
+  test: {
+    passWithNoTests: false,
+    // Two processes keep a two-core machine busy; more of them only make time limits run out.
+    maxWorkers: 2,
+    pool: 'forks',
+    restoreMocks: true,
+    teardownTimeout: 30_000,
+    projects: [
+      { extends: true, test: { name: 'unit', include: UNIT, testTimeout: 20_000 } },
+      {
+        extends: true,
+        test: {
+          name: 'services',
+          include: ['test/**/*.test.ts'],
+          exclude: UNIT,
+          globalSetup: ['test/support/global-setup.ts'],
+          testTimeout: 30_000,
+          hookTimeout: 60_000,
+        },
+      },
+    ],
+  },
+});
