@@ -1,0 +1,141 @@
+/**
+ * The text of a stream entry: one or many clicks in one field, versioned from the first day.
+ *
+ * The first line names the version, each following line is a click: `clickId, clickedAt in ms, linkNumber, tag, verdict, visitor, app,
+ * os, province`, separated by tabs, an absent value empty. Lines, so that a click is encoded once when it happens and a batch is a
+ * join; and so that a line that cannot be read costs one click, not its batch. A later version gets another first line and a decoder
+ * of its own, while this one stays for the entries and spools of older processes.
+ */
+import assert from 'node:assert/strict';
+import { isClickIdText, MAX_CLICKED_AT_MS, MAX_LINK_NUMBER } from './click-id.ts';
+import { VERDICTS } from './click.ts';
+import type { Click, Verdict } from './click.ts';
+
+export const CLICK_BATCH_VERSION = 'clicks/1';
+/** Group commit gathers 24–35 clicks at 64 connections; the limit only bounds what a stall can pile up in one entry. */
+export const MAX_CLICKS_PER_ENTRY = 1_000;
+/** Of the free texts (tag, app, os, province), in code points. */
+export const MAX_CLICK_TEXT_CHARACTERS = 32;
+
+const FIELD_COUNT = 9;
+/** Nearly every text is a short word of ours: this spares the redirect the slow way. */
+const PLAIN_TEXT = /^[ -~]{0,32}$/;
+const CONTROL_CHARACTERS = /\p{Cc}/gu;
+const WHOLE_NUMBER = /^(?:0|[1-9]\d{0,14})$/;
+const TAG = /^[a-z0-9_-]{1,32}$/;
+const VISITOR = /^[0-9a-f]{16}$/;
+
+export type BadLineReason =
+  | 'fields'
+  | 'click_id'
+  | 'clicked_at'
+  | 'link_number'
+  | 'tag'
+  | 'verdict'
+  | 'visitor'
+  | 'text';
+
+export type ClickLineReading = { ok: true; click: Click } | { ok: false; reason: BadLineReason };
+
+export interface BadLine {
+  /** From 1: the first click of the entry. */
+  lineNumber: number;
+  line: string;
+  reason: BadLineReason;
+}
+
+export type ClickBatchReading =
+  | { ok: true; clicks: Click[]; badLines: BadLine[] }
+  | { ok: false; reason: 'unknown_version' | 'empty' | 'too_many_clicks' };
+
+/** One click as one line, without a line end. Free text is made safe and cut, never refused: a visitor is waiting for the answer. */
+export function encodeClickLine(click: Click): string {
+  return [
+    click.clickId,
+    click.clickedAt.getTime(),
+    click.linkNumber,
+    click.tag ?? '',
+    click.verdict,
+    click.visitor,
+    cleanClickText(click.app),
+    cleanClickText(click.os),
+    cleanClickText(click.province ?? ''),
+  ].join('\t');
+}
+
+/**
+ * The text of an entry from lines of `encodeClickLine`.
+ *
+ * @throws AssertionError on no line or more than 1,000: the caller cuts its batches
+ */
+export function joinClickLines(lines: readonly string[]): string {
+  assert(lines.length >= 1 && lines.length <= MAX_CLICKS_PER_ENTRY, 'an entry has 1 to 1,000 clicks');
+  return `${CLICK_BATCH_VERSION}\n${lines.join('\n')}`;
+}
+
+/** The text of an entry; what `decodeClicks` reads back. */
+export function encodeClicks(clicks: readonly Click[]): string {
+  return joinClickLines(clicks.map(encodeClickLine));
+}
+
+/**
+ * Reads an entry. Lines that cannot be read are named one by one beside the clicks of the others. Not `ok`: nothing of it can be read
+ * by this version of the program; the entry must be kept.
+ */
+export function decodeClicks(text: string): ClickBatchReading {
+  const [version, ...lines] = text.split('\n');
+  if (version !== CLICK_BATCH_VERSION) return { ok: false, reason: 'unknown_version' };
+  if (lines.length === 0) return { ok: false, reason: 'empty' };
+  if (lines.length > MAX_CLICKS_PER_ENTRY) return { ok: false, reason: 'too_many_clicks' };
+  const clicks: Click[] = [];
+  const badLines: BadLine[] = [];
+  for (const [index, line] of lines.entries()) {
+    const reading = decodeClickLine(line);
+    if (reading.ok) clicks.push(reading.click);
+    else badLines.push({ lineNumber: index + 1, line, reason: reading.reason });
+  }
+  return { ok: true, clicks, badLines };
+}
+
+/** Reads one line, with the first thing that is wrong with it as the reason. What it accepts, Postgres accepts. */
+export function decodeClickLine(line: string): ClickLineReading {
+  const fields = line.split('\t', FIELD_COUNT + 1);
+  if (fields.length !== FIELD_COUNT) return { ok: false, reason: 'fields' };
+  const [clickId = '', time = '', link = '', tag = '', verdict = '', visitor = '', app = '', os = '', province = ''] =
+    fields;
+  if (!isClickIdText(clickId)) return { ok: false, reason: 'click_id' };
+  if (!isWholeNumber(time, { least: 0, most: MAX_CLICKED_AT_MS })) return { ok: false, reason: 'clicked_at' };
+  if (!isWholeNumber(link, { least: 1, most: MAX_LINK_NUMBER })) return { ok: false, reason: 'link_number' };
+  if (tag !== '' && !TAG.test(tag)) return { ok: false, reason: 'tag' };
+  if (!isVerdict(verdict)) return { ok: false, reason: 'verdict' };
+  if (!VISITOR.test(visitor)) return { ok: false, reason: 'visitor' };
+  if ([app, os, province].some((value) => cleanClickText(value) !== value)) return { ok: false, reason: 'text' };
+  const click: Click = {
+    clickId,
+    clickedAt: new Date(Number(time)),
+    linkNumber: Number(link),
+    verdict,
+    visitor,
+    app,
+    os,
+    ...(tag !== '' && { tag }),
+    ...(province !== '' && { province }),
+  };
+  return { ok: true, click };
+}
+
+/** Free text as it is kept: control characters (tabs, line ends, NUL) are spaces, lone surrogates replaced, at most 32 code points. */
+export function cleanClickText(text: string): string {
+  if (PLAIN_TEXT.test(text)) return text;
+  // A code point has at most two code units, so cutting here first bounds the work without touching the first 32 code points.
+  const codePoints = Array.from(text.slice(0, 2 * MAX_CLICK_TEXT_CHARACTERS));
+  return codePoints.slice(0, MAX_CLICK_TEXT_CHARACTERS).join('').toWellFormed().replace(CONTROL_CHARACTERS, ' ');
+}
+
+function isWholeNumber(text: string, { least, most }: { least: number; most: number }): boolean {
+  return WHOLE_NUMBER.test(text) && Number(text) >= least && Number(text) <= most;
+}
+
+function isVerdict(text: string): text is Verdict {
+  return (VERDICTS as readonly string[]).includes(text);
+}

@@ -1,0 +1,156 @@
+/** Clicks: what is kept of a request through a link, whether it counts, and who the visitor was without naming anybody. */
+import { createSipHash, SIPHASH_BYTES } from './siphash.ts';
+
+/**
+ * What a click is worth. Known from the request: `head`, `prefetch`, `preview`, `bot`, `scanner`, else `counted`. `repeat` is decided
+ * by the worker when it stores the click. Every verdict is stored; only `counted` is counted.
+ */
+export const VERDICTS = ['counted', 'repeat', 'head', 'prefetch', 'preview', 'bot', 'scanner'] as const;
+export type Verdict = (typeof VERDICTS)[number];
+
+export interface Click {
+  clickId: string;
+  clickedAt: Date;
+  linkNumber: number;
+  /** The video, from `/:code/:tag`. */
+  tag?: string;
+  verdict: Verdict;
+  /** Keyed hash of the visitor on that Shanghai day: 16 lower-case hex characters. */
+  visitor: string;
+  /** In-app browser or browser, a short word of ours; never the user agent. */
+  app: string;
+  os: string;
+  province?: string;
+}
+
+/** What the decision about repeats needs of a click that is stored already. */
+export type StoredClick = Pick<Click, 'clickId' | 'clickedAt' | 'linkNumber' | 'verdict' | 'visitor'>;
+
+export const REPEAT_WINDOW_MS = 10_000;
+
+/**
+ * Decides which clicks of a batch are repeats: a click that would count is a `repeat` if a counted click of the same visitor on the
+ * same link lies at most `windowMs` away from it, before or after (a spooled click may arrive late). A repeat starts no window of its
+ * own, so a visitor who taps all day counts again every window.
+ *
+ * @param stored the stored clicks of these visitors and links within `windowMs` of the batch, and those with ids of the batch: a
+ *   stored id keeps the verdict it has, so that a redelivered batch decides the same
+ * @returns the batch by (clickedAt, clickId), each click id once, with final verdicts; the order of the input has no influence
+ */
+export function decideRepeats(
+  batch: readonly Click[],
+  stored: readonly StoredClick[],
+  windowMs: number = REPEAT_WINDOW_MS,
+): Click[] {
+  const storedVerdicts = new Map(stored.map((click) => [click.clickId, click.verdict]));
+  const countedAtMs = new Map<string, number[]>();
+  for (const click of stored) {
+    if (click.verdict === 'counted') countedOf(countedAtMs, click).push(click.clickedAt.getTime());
+  }
+
+  const decided = new Map<string, Click>();
+  for (const click of batch.toSorted(byTimeThenId)) {
+    if (decided.has(click.clickId)) continue;
+    const storedVerdict = storedVerdicts.get(click.clickId);
+    if (storedVerdict !== undefined) {
+      decided.set(click.clickId, { ...click, verdict: storedVerdict });
+    } else if (click.verdict === 'counted') {
+      const atMs = click.clickedAt.getTime();
+      const counted = countedOf(countedAtMs, click);
+      const isRepeat = counted.some((countedMs) => Math.abs(atMs - countedMs) <= windowMs);
+      if (!isRepeat) counted.push(atMs);
+      decided.set(click.clickId, isRepeat ? { ...click, verdict: 'repeat' } : click);
+    } else {
+      decided.set(click.clickId, click);
+    }
+  }
+  return [...decided.values()];
+}
+
+/** The times of the counted clicks of this click's visitor on its link. At most one a window, so the list stays short. */
+function countedOf(countedAtMs: Map<string, number[]>, { visitor, linkNumber }: StoredClick): number[] {
+  const key = `${visitor} ${linkNumber}`;
+  const times = countedAtMs.get(key) ?? [];
+  if (times.length === 0) countedAtMs.set(key, times);
+  return times;
+}
+
+/** Ids are compared by code unit, never by locale: every worker must decide alike. */
+function byTimeThenId(a: Click, b: Click): number {
+  const differenceMs = a.clickedAt.getTime() - b.clickedAt.getTime();
+  if (differenceMs !== 0) return differenceMs;
+  if (a.clickId === b.clickId) return 0;
+  return a.clickId < b.clickId ? -1 : 1;
+}
+
+/** Longer user agents are hashed by their beginning: what tells browsers apart stands there, and the work per click stays bounded. */
+const MAX_USER_AGENT_CHARACTERS = 512;
+const MAX_ADDRESS_CHARACTERS = 45;
+
+/**
+ * Returns the function that makes a day's visitor hashes: the same visitor gives the same text all day, and nobody can compute or
+ * undo it once the key is deleted.
+ *
+ * @param dayKey 16 random bytes of one Shanghai day
+ * @returns 16 lower-case hex characters
+ */
+export function createVisitorHash(dayKey: Uint8Array): (visitor: { address: string; userAgent: string }) => string {
+  const hash = createSipHash(dayKey);
+  const result = Buffer.alloc(SIPHASH_BYTES);
+  // UTF-8 takes up to three bytes for a UTF-16 code unit.
+  const text = Buffer.alloc((MAX_ADDRESS_CHARACTERS + 1 + MAX_USER_AGENT_CHARACTERS) * 3);
+  return (visitor) => {
+    hash(text, 0, text.write(visitorKeyText(visitor)), result, 0);
+    return result.toString('hex');
+  };
+}
+
+/**
+ * What identifies a visitor for a day: the IPv4 address, or the IPv6 /64 (a phone changes the rest of it by itself), and the user
+ * agent. Never stored; only its keyed hash is.
+ *
+ * IPv4-mapped addresses (`::ffff:1.2.3.4`, as a dual-stack socket gives them) are their IPv4. What is no address at all (a socket
+ * already closed has none) is kept as it is, bounded: a visitor is never turned away for it.
+ */
+export function visitorKeyText({ address, userAgent }: { address: string; userAgent: string }): string {
+  return `${visitorNetwork(address)}\n${userAgent.slice(0, MAX_USER_AGENT_CHARACTERS)}`;
+}
+
+function visitorNetwork(address: string): string {
+  const bounded = address.slice(0, MAX_ADDRESS_CHARACTERS).toLowerCase();
+  if (!bounded.includes(':')) return bounded;
+  const groups = parseIpv6(bounded);
+  if (groups === undefined) return bounded;
+  const isMappedIpv4 = groups.slice(0, 5).every((group) => group === 0) && groups[5] === 0xffff;
+  if (isMappedIpv4) {
+    return groups
+      .slice(6)
+      .flatMap((group) => [group >>> 8, group & 0xff])
+      .join('.');
+  }
+  return `${groups
+    .slice(0, 4)
+    .map((group) => group.toString(16))
+    .join(':')}::/64`;
+}
+
+const DOTTED_END = /(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/;
+
+function dottedToGroups(_: string, ...bytes: string[]): string {
+  const [a = 0, b = 0, c = 0, d = 0] = bytes.slice(0, 4).map(Number);
+  return `${(a * 256 + b).toString(16)}:${(c * 256 + d).toString(16)}`;
+}
+
+/** The eight groups of an IPv6 address in any spelling, its zone (`%eth0`) left out; undefined where it is none. */
+function parseIpv6(address: string): number[] | undefined {
+  const [plain = ''] = address.split('%');
+  const hexOnly = plain.includes('.') ? plain.replace(DOTTED_END, dottedToGroups) : plain;
+  const halves = hexOnly.split('::').map((half) => (half === '' ? [] : half.split(':')));
+  const [head = [], tail] = halves;
+  const missing = 8 - head.length - (tail?.length ?? 0);
+  if (halves.length > 2 || (tail === undefined ? missing !== 0 : missing < 1)) return undefined;
+  const groups = [...head, ...Array.from({ length: missing }, () => '0'), ...(tail ?? [])];
+  return groups.every((group) => /^[0-9a-f]{1,4}$/.test(group))
+    ? groups.map((group) => parseInt(group, 16))
+    : undefined;
+}

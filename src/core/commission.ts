@@ -1,0 +1,219 @@
+/**
+ * What a line earns and who gets it. Integer fen and basis points only: every division here rounds half up, nothing is ever a float.
+ */
+import assert from 'node:assert/strict';
+
+/** The highest rate a brand may offer, basis points (90 %). */
+export const MAX_RATE_BP = 9_000;
+const WHOLE_BP = 10_000;
+
+export type CommissionRate = { kind: 'rate'; rateBp: number } | { kind: 'flat'; flatFen: bigint };
+
+/** What the rate is taken of: what the buyer paid (the brand owes it), or what the platform pays us for the line (the platform owes it). */
+export type CommissionBasis = 'order_amount' | 'platform_commission';
+
+/** The terms a line was first booked with, copied onto it; used for every later refund of that line. */
+export interface CommissionTerms {
+  termsId: string;
+  basis: CommissionBasis;
+  rate: CommissionRate;
+  windowDays: number;
+  holdDays: number;
+  /** The operator's fee, off the top of the commission, basis points. */
+  platformFeeBp: number;
+  /** The agency's share of what the fee leaves, basis points. */
+  agency?: { payeeId: string; shareBp: number } | undefined;
+  influencerPayeeId: string;
+  operatorPayeeId: string;
+}
+
+/** The facts of a line its commission depends on; money in fen. */
+export interface LineAmounts {
+  paidFen: bigint;
+  /** 0n to paidFen. */
+  refundedFen: bigint;
+  quantity: number;
+  /** What the platform paid us for the whole line; read by basis `platform_commission` only, where unknown it earns 0n. */
+  platformCommissionFen?: bigint | undefined;
+}
+
+export type LegRole = 'operator' | 'agency' | 'influencer';
+
+/** One payee's part of a line's commission. */
+export interface CommissionLeg {
+  payeeId: string;
+  role: LegRole;
+  /** On what the buyer kept paying for (paid − refunded), fen. */
+  commissionFen: bigint;
+  /** What refunds took from this leg: its commission on all that was paid, minus commissionFen; fen, never negative. */
+  reversedFen: bigint;
+}
+
+/**
+ * Commission at a rate.
+ *
+ * @param netFen  what the buyer paid after discounts and refunds, fen, ≥ 0n
+ * @param rateBp  basis points, 0 to 9,000 (1,500 = 15 %)
+ * @returns fen, half up: (netFen × rateBp + 5000) / 10000
+ * @throws AssertionError on a negative amount or a rate out of range: a bug, never user input
+ */
+export function commissionFor({ netFen, rateBp }: { netFen: bigint; rateBp: number }): bigint {
+  assert(Number.isInteger(rateBp) && rateBp >= 0 && rateBp <= MAX_RATE_BP, 'a rate is 0 to 9000 basis points');
+  return shareOf({ amountFen: netFen, shareBp: rateBp });
+}
+
+/**
+ * Commission of a line on what the buyer did not get back: never below 0n, never above paid − refunded, and never rising with a refund.
+ *
+ * A rate is taken of the net (or of the platform's commission in proportion to the net); a flat amount counts per piece, in proportion.
+ *
+ * @returns fen; 0n for a gift, a fully refunded line, and a platform commission not yet known
+ * @throws AssertionError on negative amounts, refunds above what was paid, or a rate out of range: bugs, never user input
+ */
+export function lineCommission(line: LineAmounts & { terms: Pick<CommissionTerms, 'basis' | 'rate'> }): bigint {
+  const { paidFen, refundedFen, terms } = line;
+  assert(refundedFen >= 0n && refundedFen <= paidFen, 'a refund takes at most what was paid');
+  if (paidFen === 0n) return 0n;
+  const netFen = paidFen - refundedFen;
+  const earnedFen =
+    terms.rate.kind === 'flat' ? flatCommission(line, terms.rate) : rateCommission(line, terms, terms.rate);
+  return earnedFen < netFen ? earnedFen : netFen;
+}
+
+/**
+ * Splits a line's commission in cascade: the platform fee off the top, the agency's share of the rest, the remainder to the influencer.
+ *
+ * @returns three parts that sum to totalFen exactly; each step half up, so no part rises when the total falls
+ * @throws AssertionError on a negative total or a share outside 0 to 10,000 basis points
+ */
+export function splitCommission({
+  totalFen,
+  platformFeeBp,
+  agencyShareBp,
+}: {
+  totalFen: bigint;
+  platformFeeBp: number;
+  agencyShareBp: number;
+}): { feeFen: bigint; agencyFen: bigint; influencerFen: bigint } {
+  const feeFen = shareOf({ amountFen: totalFen, shareBp: platformFeeBp });
+  const restFen = totalFen - feeFen;
+  const agencyFen = shareOf({ amountFen: restFen, shareBp: agencyShareBp });
+  return { feeFen, agencyFen, influencerFen: restFen - agencyFen };
+}
+
+/**
+ * Who earns what of a line, and what refunds took from each, from facts alone, so neither depends on the order in which refunds came.
+ *
+ * @returns the operator's and the agency's leg where the terms give them a share, and always the influencer's
+ * @throws AssertionError as `lineCommission` and `splitCommission`
+ */
+export function commissionLegs(line: LineAmounts, terms: CommissionTerms): CommissionLeg[] {
+  const agencyShareBp = terms.agency?.shareBp ?? 0;
+  const split = (amounts: LineAmounts): ReturnType<typeof splitCommission> =>
+    splitCommission({
+      totalFen: lineCommission({ ...amounts, terms }),
+      platformFeeBp: terms.platformFeeBp,
+      agencyShareBp,
+    });
+  const net = split(line);
+  const gross = split({ ...line, refundedFen: 0n });
+  const leg = (payeeId: string, role: LegRole, part: keyof typeof net): CommissionLeg => ({
+    payeeId,
+    role,
+    commissionFen: net[part],
+    reversedFen: gross[part] - net[part],
+  });
+  const legs = [leg(terms.influencerPayeeId, 'influencer', 'influencerFen')];
+  if (terms.agency !== undefined && agencyShareBp > 0) legs.unshift(leg(terms.agency.payeeId, 'agency', 'agencyFen'));
+  if (terms.platformFeeBp > 0) legs.unshift(leg(terms.operatorPayeeId, 'operator', 'feeFen'));
+  return legs;
+}
+
+/** One version of a commission rule: what it covers (null: not narrowed) and when it is in force, from `validFrom` until before `validTo`. */
+export interface TermsVersion {
+  termsId: string;
+  influencerId: string | null;
+  productId: string | null;
+  storeId: string | null;
+  validFrom: Date;
+  validTo: Date | null;
+}
+
+/** Which sale the terms are wanted for. */
+export interface TermsSubject {
+  createdAt: Date;
+  productId: string;
+  storeId: string;
+  influencerId: string;
+}
+
+/**
+ * The terms of a sale: the most specific version in force when the order was created. A level without one in force passes to the next.
+ * Where no level has one, the first version that came into force later; the most specific of those that began at the same instant.
+ *
+ * @param versions  every version of the brand, in any order
+ * @returns undefined when no version covers the sale, now or later (reason `no_terms`)
+ */
+export function selectTerms<Version extends TermsVersion>(
+  versions: readonly Version[],
+  subject: TermsSubject,
+): Version | undefined {
+  const createdMs = subject.createdAt.getTime();
+  const covering = versions
+    .flatMap((version) => {
+      const level = specificityOf(version, subject);
+      return level === undefined ? [] : [{ version, level, fromMs: version.validFrom.getTime() }];
+    })
+    // Versions of one scope never overlap (a database constraint), so no two of one level and one beginning are left to choose between.
+    .toSorted((left, right) => left.level - right.level || right.fromMs - left.fromMs);
+  const inForce = covering.find(
+    ({ version, fromMs }) => fromMs <= createdMs && (version.validTo === null || createdMs < version.validTo.getTime()),
+  );
+  if (inForce !== undefined) return inForce.version;
+  const later = covering
+    .filter(({ fromMs }) => fromMs > createdMs)
+    .toSorted((left, right) => left.fromMs - right.fromMs);
+  return later[0]?.version;
+}
+
+/** 0 is the most specific: influencer + product, influencer + store, product, store, brand. Undefined: does not cover the sale. */
+function specificityOf(version: TermsVersion, subject: TermsSubject): number | undefined {
+  const covers =
+    (version.influencerId ?? subject.influencerId) === subject.influencerId &&
+    (version.productId ?? subject.productId) === subject.productId &&
+    (version.storeId ?? subject.storeId) === subject.storeId;
+  if (!covers) return undefined;
+  if (version.influencerId !== null) {
+    if (version.productId !== null) return 0;
+    // A rule for all sales of one influencer has no place in the order of precedence; the catalogue refuses to store one.
+    return version.storeId === null ? undefined : 1;
+  }
+  if (version.productId !== null) return 2;
+  return version.storeId === null ? 4 : 3;
+}
+
+function flatCommission(line: LineAmounts, rate: { flatFen: bigint }): bigint {
+  assert(rate.flatFen >= 0n, 'a flat commission is never negative');
+  assert(Number.isSafeInteger(line.quantity) && line.quantity >= 0, 'a quantity is a whole number');
+  const wholeFen = rate.flatFen * BigInt(line.quantity);
+  return divideHalfUp(wholeFen * (line.paidFen - line.refundedFen), line.paidFen);
+}
+
+function rateCommission(line: LineAmounts, terms: Pick<CommissionTerms, 'basis'>, rate: { rateBp: number }): bigint {
+  const netFen = line.paidFen - line.refundedFen;
+  if (terms.basis === 'order_amount') return commissionFor({ netFen, rateBp: rate.rateBp });
+  const platformFen = line.platformCommissionFen ?? 0n;
+  assert(platformFen >= 0n, 'a platform commission is never negative');
+  return commissionFor({ netFen: divideHalfUp(platformFen * netFen, line.paidFen), rateBp: rate.rateBp });
+}
+
+function shareOf({ amountFen, shareBp }: { amountFen: bigint; shareBp: number }): bigint {
+  assert(Number.isInteger(shareBp) && shareBp >= 0 && shareBp <= WHOLE_BP, 'a share is 0 to 10000 basis points');
+  assert(amountFen >= 0n, 'an amount that is shared is never negative');
+  return divideHalfUp(amountFen * BigInt(shareBp), BigInt(WHOLE_BP));
+}
+
+/** numerator / denominator, half up, for numbers that are not negative. */
+function divideHalfUp(numerator: bigint, denominator: bigint): bigint {
+  return (2n * numerator + denominator) / (2n * denominator);
+}

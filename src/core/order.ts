@@ -1,0 +1,196 @@
+/**
+ * An order is a set of facts, folded. Messages arrive twice, late and in any order; the order they describe is a function of the set
+ * alone, so any permutation and any duplication of the same events gives the same order.
+ */
+import assert from 'node:assert/strict';
+import type { LineEvidence, OrderEvent, OrderLineFact } from './order-event.ts';
+import type { LineRefund, StoredEvent } from './refunds.ts';
+import { compareIds, foldRefunds, linesWithOpenRefund, ofType } from './refunds.ts';
+
+export type { StoredEvent } from './refunds.ts';
+
+export type OrderStatus = 'created' | 'paid' | 'received' | 'closed';
+
+export interface FoldedOrder {
+  externalOrderId: string;
+  status: OrderStatus;
+  /** When the buyer placed the order, by the best fact we have. */
+  createdAt: Date;
+  paidAt: Date | undefined;
+  /** When the last surviving line was received; undefined unless the status is `received`. */
+  receivedAt: Date | undefined;
+  /** When the order was closed; undefined unless the status is `closed`. */
+  closedAt: Date | undefined;
+  /** Every line any event of the order ever mentioned, ascending by id. */
+  lines: FoldedLine[];
+}
+
+export interface FoldedLine {
+  externalLineId: string;
+  itemKeys: string[];
+  quantity: number;
+  /** What the buyer paid before refunds, fen; 0n until a payment is known. */
+  paidFen: bigint;
+  /** What was given back, fen, 0n to paidFen. A closed line counts as given back in full. */
+  refundedFen: bigint;
+  /** What refunds claim beyond what was paid, fen: a flag for people, it never moves money. */
+  refundExcessFen: bigint;
+  /** A close took the line out of the order. */
+  closed: boolean;
+  receivedAt: Date | undefined;
+  /** A refund was asked for and is not decided: the line must not be released. */
+  refundOpen: boolean;
+  evidence: LineEvidence;
+}
+
+type LineAsSold = Pick<FoldedLine, 'externalLineId' | 'itemKeys' | 'quantity' | 'paidFen' | 'evidence'>;
+
+/**
+ * Folds every known event of one order into the order.
+ *
+ * Per type the greatest (version, occurredAt, fingerprint) wins; versions never compare across types. Lines and what was paid come from
+ * the winning payment, evidence from it and, field by field, from the winning creation. Facts that come before the payment are kept:
+ * refunds take effect, and a receipt moves the status, once the payment is known.
+ *
+ * @param stored  any subset of the order's events, in any order, with any duplicates
+ * @returns undefined when there is no event at all
+ * @throws AssertionError on events of two orders, or a negative amount: bugs of the caller, never the sender's input
+ */
+export function foldOrder(stored: readonly StoredEvent[]): FoldedOrder | undefined {
+  const facts = greatestFirst(stored);
+  const [first] = facts;
+  if (first === undefined) return undefined;
+  const { externalOrderId } = first.event;
+  assert(
+    facts.every((fact) => fact.event.externalOrderId === externalOrderId),
+    'one fold is one order',
+  );
+
+  const [created] = ofType(facts, 'created');
+  const [paid] = ofType(facts, 'paid');
+  const [closed] = ofType(facts, 'closed');
+  const lines = foldLines(facts);
+  const surviving = survivingLines(lines);
+  const status = statusOf({ paid: paid !== undefined, closed: closed !== undefined, surviving });
+  return {
+    externalOrderId,
+    status,
+    createdAt: created?.createdAt ?? created?.occurredAt ?? paid?.createdAt ?? paidAtOf(paid) ?? earliest(facts),
+    paidAt: paidAtOf(paid),
+    receivedAt: status === 'received' ? latest(surviving.map((line) => line.receivedAt)) : undefined,
+    closedAt: status === 'closed' ? closed?.occurredAt : undefined,
+    lines,
+  };
+}
+
+/** The facts as a set, each once, the greatest (version, occurredAt, fingerprint) first. */
+function greatestFirst(stored: readonly StoredEvent[]): StoredEvent[] {
+  const byFingerprint = new Map(stored.map((fact) => [fact.fingerprint, fact]));
+  return [...byFingerprint.values()].toSorted((left, right) => {
+    if (left.event.version !== right.event.version) return left.event.version > right.event.version ? -1 : 1;
+    const laterByMs = right.event.occurredAt.getTime() - left.event.occurredAt.getTime();
+    return laterByMs === 0 ? compareIds(right.fingerprint, left.fingerprint) : laterByMs;
+  });
+}
+
+function foldLines(facts: readonly StoredEvent[]): FoldedLine[] {
+  const created = ofType(facts, 'created');
+  const paid = ofType(facts, 'paid');
+  const mentions = [...paid, ...created].flatMap((event) => event.lines ?? []);
+  const lineIds = [...new Set(mentions.map((line) => line.externalLineId))].toSorted(compareIds);
+  const sold = lineIds.map((lineId) => lineAsSold(lineId, { paid: paid[0], created: created[0], mentions }));
+
+  // Before a payment is known there is nothing a refund could exceed, so refunds wait for it.
+  const refunds = paid.length === 0 ? new Map<string, LineRefund>() : foldRefunds(facts, sold);
+  const open = linesWithOpenRefund(facts, lineIds);
+  const received = ofType(facts, 'received');
+  const settled = ofType(facts, 'settled');
+  const closes = ofType(facts, 'closed');
+  return sold.map((line) => {
+    const lineId = line.externalLineId;
+    return afterwards(line, {
+      received: findFor(received, lineId) ?? findFor(settled, lineId),
+      close: findFor(closes, lineId),
+      refund: refunds.get(lineId) ?? { refundedFen: 0n, refundExcessFen: 0n },
+      refundOpen: open.has(lineId),
+    });
+  });
+}
+
+/** A line as sold, and what became of it. A plain close spares what was received; one with a full refund spares nothing. */
+function afterwards(
+  line: LineAsSold,
+  facts: {
+    received: OrderEvent | undefined;
+    close: OrderEvent | undefined;
+    refund: LineRefund;
+    refundOpen: boolean;
+  },
+): FoldedLine {
+  const closed = facts.close !== undefined && (facts.received === undefined || facts.close.fullRefund === true);
+  return {
+    ...line,
+    refundedFen: closed ? line.paidFen : facts.refund.refundedFen,
+    refundExcessFen: facts.refund.refundExcessFen,
+    closed,
+    receivedAt: facts.received?.occurredAt,
+    refundOpen: facts.refundOpen,
+  };
+}
+
+/**
+ * A line by the winning payment, else the winning creation, else the last event that mentioned it (a line that a later payment left out
+ * stays known, with nothing paid). `mentions` lists every line of every payment, the greatest first, then of every creation.
+ */
+function lineAsSold(
+  externalLineId: string,
+  sources: { paid: OrderEvent | undefined; created: OrderEvent | undefined; mentions: readonly OrderLineFact[] },
+): LineAsSold {
+  const isIt = (line: OrderLineFact): boolean => line.externalLineId === externalLineId;
+  const paid = sources.paid?.lines?.find(isIt);
+  const created = sources.created?.lines?.find(isIt);
+  const last = sources.mentions.find(isIt);
+  assert(last !== undefined, 'a line is known because an event mentions it');
+  assert((paid?.paidFen ?? 0n) >= 0n, 'a buyer never pays a negative amount');
+  const described = [paid, created].find((line) => line !== undefined && line.itemKeys.length > 0) ?? last;
+  return {
+    externalLineId,
+    itemKeys: described.itemKeys,
+    quantity: last.quantity,
+    paidFen: paid?.paidFen ?? 0n,
+    evidence: paid === undefined && created === undefined ? last.evidence : { ...created?.evidence, ...paid?.evidence },
+  };
+}
+
+/** The greatest event that speaks of this line: one that names it, or one that names none and so means all. */
+function findFor(events: readonly OrderEvent[], lineId: string): OrderEvent | undefined {
+  return events.find(
+    ({ lineIds }) => lineIds === undefined || lineIds.length === 0 || lineIds.some((named) => named === lineId),
+  );
+}
+
+/** The lines that decide the status: gifts do so only where nothing else was ever paid for. */
+function survivingLines(lines: readonly FoldedLine[]): FoldedLine[] {
+  const paidFor = lines.filter((line) => line.paidFen > 0n);
+  return (paidFor.length > 0 ? paidFor : lines).filter((line) => !line.closed);
+}
+
+function statusOf(order: { paid: boolean; closed: boolean; surviving: readonly FoldedLine[] }): OrderStatus {
+  if (order.closed && order.surviving.length === 0) return 'closed';
+  if (!order.paid) return 'created';
+  const received = order.surviving.length > 0 && order.surviving.every((line) => line.receivedAt !== undefined);
+  return received ? 'received' : 'paid';
+}
+
+function paidAtOf(paid: OrderEvent | undefined): Date | undefined {
+  return paid?.paidAt ?? paid?.occurredAt;
+}
+
+function latest(dates: readonly (Date | undefined)[]): Date | undefined {
+  return dates.reduce((max, date) => (max === undefined || (date !== undefined && date > max) ? date : max), undefined);
+}
+
+function earliest(facts: readonly StoredEvent[]): Date {
+  const times = facts.map((fact) => fact.event.occurredAt.getTime());
+  return new Date(times.reduce((min, time) => Math.min(min, time), Number.POSITIVE_INFINITY));
+}
