@@ -1,0 +1,74 @@
+/**
+ * JSON from platforms that put 64-bit ids and amounts into JSON numbers: `JSON.parse` alone would round them.
+ *
+ * Every number is kept as the digits that stood in the text. Objects are those of `JSON.parse`, where a key `__proto__` is an
+ * ordinary own property, and of a repeated key the last value counts.
+ */
+
+/** A JSON number as written, `1234567890123456789`. */
+export class JsonNumber {
+  readonly source: string;
+
+  constructor(source: string) {
+    this.source = source;
+  }
+}
+
+export type JsonValue = null | boolean | string | JsonNumber | JsonValue[] | JsonObject;
+export interface JsonObject {
+  [key: string]: JsonValue;
+}
+
+/** Far more than any message needs; deeper nesting is an attack on the stack. */
+const MAX_DEPTH = 64;
+
+type SourceReviver = (this: unknown, key: string, value: unknown, context: { source?: string }) => unknown;
+/** The compiler's library does not know the third argument yet (ES2026, "JSON.parse source text access"). */
+const parseWithSource = JSON.parse as (text: string, reviver: SourceReviver) => JsonValue;
+
+/** Parses a text into values whose numbers are `JsonNumber`. Undefined when it is not JSON or nested deeper than 64. */
+export function parseJsonText(text: string): JsonValue | undefined {
+  try {
+    const value = parseWithSource(text, (_key, value, { source }) =>
+      typeof value === 'number' ? new JsonNumber(source ?? String(value)) : value,
+    );
+    return isShallow(value, MAX_DEPTH) ? value : undefined;
+  } catch {
+    // A SyntaxError, or the RangeError of a nesting too deep for the stack: neither is a message.
+    return undefined;
+  }
+}
+
+/** Parses bytes that must be UTF-8 without byte order mark. Undefined as `parseJsonText`. */
+export function parseJsonBytes(bytes: Uint8Array): JsonValue | undefined {
+  try {
+    return parseJsonText(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes));
+  } catch {
+    return undefined;
+  }
+}
+
+export function isJsonObject(value: JsonValue | undefined): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof JsonNumber);
+}
+
+/** The own field of an object; inherited names (`constructor`) are no fields. */
+export function fieldOf(object: JsonObject | undefined, key: string): JsonValue | undefined {
+  return object !== undefined && Object.hasOwn(object, key) ? object[key] : undefined;
+}
+
+/** One text per content: keys sorted, numbers as written, no blanks. Two texts are equal exactly when the values are. */
+export function canonicalJson(value: JsonValue): string {
+  if (value instanceof JsonNumber) return value.source;
+  if (Array.isArray(value)) return `[${value.map((item) => canonicalJson(item)).join(',')}]`;
+  if (!isJsonObject(value)) return JSON.stringify(value);
+  const fields = Object.keys(value)
+    .toSorted()
+    .map((key) => `${JSON.stringify(key)}:${canonicalJson(fieldOf(value, key) ?? null)}`);
+  return `{${fields.join(',')}}`;
+}
+
+function isShallow(value: JsonValue, levels: number): boolean {
+  if (typeof value !== 'object' || value === null || value instanceof JsonNumber) return true;
+  return levels > 0 && Object.values(value).every((item) => isShallow(item, levels - 1));
+}

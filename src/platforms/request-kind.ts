@@ -1,0 +1,75 @@
+/**
+ * Whether a request through a link is a person's. Everything is recorded whatever the answer; only `counted` counts. The visitor gets
+ * the same content in every case: showing machines another page is cloaking, and gets domains banned.
+ */
+import { isbot } from 'isbot';
+
+/** What can be known from the request alone; `repeat` is decided later, by the worker. */
+export type RequestKind = 'counted' | 'head' | 'prefetch' | 'preview' | 'bot' | 'scanner';
+
+export interface RequestFacts {
+  method: string;
+  userAgent: string | undefined;
+  headers: {
+    /** `Purpose` and `X-Purpose`, `Sec-Purpose`, `X-Moz` */
+    purpose?: string | undefined;
+    xPurpose?: string | undefined;
+    secPurpose?: string | undefined;
+    xMoz?: string | undefined;
+  };
+}
+
+const MAX_USER_AGENT_LENGTH = 1024;
+
+/**
+ * Douyin fetches each pasted link with two frozen agents. All three tokens must be there: phones of these models are in people's
+ * hands too, with other versions.
+ */
+const SCANNERS: readonly RegExp[][] = [
+  [/\bHD1900\b/, /\baweme_230400\b/, /\bWebView\/075113004008\b/],
+  [/\bPFFM10\b/, /\baweme_250000\b/, /\bTTWebView\/0881130048402\b/],
+];
+
+/** Messengers and social networks that fetch a page to draw a card. In-app browsers of the same names (`Lark/7`, `Line/14`) are people. */
+const PREVIEW =
+  /facebookexternalhit|facebot|facebookcatalog|meta-externalfetcher|twitterbot|slackbot|slack-imgproxy|discordbot|telegrambot|linkedinbot|whatsapp\/|skypeuripreview|microsoftpreview|bingpreview|pinterest(?:bot|\/0\.)|redditbot|vkshare|viber|line-poker|linespider|kakaotalk-scrap|snap url preview|embedly|iframely|mastodon\/|cardyb|(?:dingtalk|wecom|wxwork|wechat|weixin|lark|feishu|qq)[\w-]{0,20}(?:bot|spider|preview|url2img|unfurl)|link-?preview/i;
+
+/** Programs that fetch; `isbot` knows them as well, but they are named in our rules, so they do not depend on its list. */
+const PROGRAM =
+  /^(?:curl|wget|go-http-client|okhttp|java|python-requests|python-urllib|node-fetch|axios|undici|apache-httpclient)\b/i;
+
+/**
+ * Words of Chinese apps and browsers that `isbot` takes for a bot's ("news", "sogou", "|", the address of an app's author). They are
+ * taken out before it looks, so that a real bot's word elsewhere in the text still counts. `Channel/…` (the app store an app came
+ * from) and Weibo's device names are free text.
+ */
+const PEOPLE_WORDS =
+  /(?<!\w)(?:NewsArticle|NewsLite|NewsApp|newsapp|qqnews|TencentNews|SohuNews|ifengnews|SogouMSE|SogouMobileBrowser|SogouSearch|SogouInput)(?:\/[\w.]+)?|(?<!\w)AlipayDefined\([^)]*\)?|(?<!\w)Channel\/(?:App Store|[^\s;)]+)|(?<!\w)Weibo \([^)]*\)|\(bbcallen@gmail\.com\)/gi;
+
+const SPIDER = /spider|crawler|(?<!cu)bot\b/i;
+
+/**
+ * Classifies a request by its method, agent and headers.
+ *
+ * A HEAD is never a visit. Then machines (scanner, preview, bot) before `prefetch`: a prefetch is a person's browser and its click id
+ * may still pay, a machine's goes to review. A missing user agent is a machine's.
+ */
+export function classifyRequest({ method, userAgent, headers }: RequestFacts): RequestKind {
+  if (method === 'HEAD') return 'head';
+  const text = (userAgent ?? '').slice(0, MAX_USER_AGENT_LENGTH);
+  if (SCANNERS.some((tokens) => tokens.every((token) => token.test(text)))) return 'scanner';
+  if (PREVIEW.test(text)) return 'preview';
+  if (isMachine(text)) return 'bot';
+  return isPrefetch(headers) ? 'prefetch' : 'counted';
+}
+
+function isMachine(userAgent: string): boolean {
+  if (userAgent.trim() === '' || PROGRAM.test(userAgent) || SPIDER.test(userAgent)) return true;
+  return isbot(userAgent.replaceAll(PEOPLE_WORDS, ''));
+}
+
+function isPrefetch({ purpose, xPurpose, secPurpose, xMoz }: RequestFacts['headers']): boolean {
+  return [purpose, xPurpose, secPurpose, xMoz].some((value) =>
+    /\b(?:prefetch|prerender|preview|instant)\b/i.test(value ?? ''),
+  );
+}
