@@ -164,8 +164,8 @@ export function selectTerms<Version extends TermsVersion>(
       const level = specificityOf(version, subject);
       return level === undefined ? [] : [{ version, level, fromMs: version.validFrom.getTime() }];
     })
-    // Versions of one scope never overlap (a database constraint), so no two of one level and one beginning are left to choose between.
-    .toSorted((left, right) => left.level - right.level || right.fromMs - left.fromMs);
+    // Versions of one scope never overlap (a database constraint), so a level has at most one in force.
+    .toSorted((left, right) => left.level - right.level);
   const inForce = covering.find(
     ({ version, fromMs }) => fromMs <= createdMs && (version.validTo === null || createdMs < version.validTo.getTime()),
   );

@@ -26,7 +26,7 @@ export interface LineRefund {
 }
 
 interface StandingPortion {
-  /** Known lines it is taken from, ascending. */
+  /** Known lines it is taken from, ascending; none yet where the payment that brings them is still to come. */
   lineIds: string[];
   spread: boolean;
   amountFen: bigint;
@@ -155,7 +155,7 @@ function standingPortions(facts: readonly StoredEvent[], knownLineIds: readonly 
       const named = [...new Set(lineIds)].toSorted(compareIds);
       const targets = named.length === 0 ? [...knownLineIds] : named.filter((lineId) => known.has(lineId));
       claims.push(...named, ...targets);
-      const stands = targets.length > 0 && ![...named, ...targets].some((lineId) => claimed.has(lineId));
+      const stands = ![...named, ...targets].some((lineId) => claimed.has(lineId));
       const portion = { lineIds: targets, spread: named.length !== 1, amountFen: refundedFen };
       if (stands) standing.push({ refundId, portion });
     }

@@ -167,6 +167,7 @@ describe('booking by difference', () => {
     story.book(desire({ refundedFen: 5_000n }));
     const byPlatform = { ...desire({ refundedFen: 5_000n }), owesAccount: 'platform_owes' } as const;
     expect(story.book(byPlatform)).toEqual(['brand_owes -2235', 'platform_owes +2235']);
+    expect(story.position()).toMatchObject({ commissionFen: 2_235n, pendingFen: 2_235n, paidOutFen: 0n });
     expect(story.book(undefined)).toEqual(['platform_owes -2235', 'pending +2235']);
     expect(standingOf(story.postings)).toEqual([]);
   });

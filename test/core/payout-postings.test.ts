@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { failPayout, lockPayout, markPaid, writeOff } from '../../src/core/payout-postings.ts';
-import { dimensionsOf } from './money-builders.ts';
+import { dimensionsOf, jot } from './money-builders.ts';
 import { desire, paidOut, Story, tenPercent } from './money-story.ts';
 
 describe('payouts', () => {
@@ -30,6 +30,8 @@ describe('payouts', () => {
     // 5,970 left, of which 2,985 may yet come back; 2,235 is earned: 750 is lost whatever happens, and written off.
     story.book(desire({ released: true, paidFen: 14_900n }));
     story.post(writeOff([story.leg(750n)]));
+    const now = failPayout([{ ...story.leg(2_985n), earnedAccount: 'payable' }]);
+    expect(now.flatMap(({ entries }) => jot(entries))).toEqual(['in_payout +2985', 'debt -2985']);
     const earns = desire({ released: true, paidFen: 34_800n });
     expect(story.book(earns)).toEqual(['brand_owes +2985', 'debt -2985']);
     const failed = failPayout([{ ...story.leg(2_985n), earnedAccount: 'payable' }]);
@@ -77,6 +79,12 @@ describe('payouts', () => {
     const otherBrand = { dimensions: dimensionsOf('L2', { brandId: 'brd_2' }), leg };
     expect(() => lockPayout([here, otherBrand])).toThrow('inside its brand');
     expect(() => lockPayout([here, { ...here, leg: { ...leg, payeeId: 'pye_wu' } }])).toThrow('one payee');
+  });
+
+  it('nothing is locked of what is pending, or of nothing', () => {
+    const story = new Story();
+    story.book(desire());
+    expect(lockPayout(story.legs())).toEqual({ postings: [], payoutFen: 0n, nettedFen: 0n });
     expect(lockPayout([])).toEqual({ postings: [], payoutFen: 0n, nettedFen: 0n });
   });
 

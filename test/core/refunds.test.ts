@@ -75,6 +75,22 @@ describe('refunds', () => {
     expect(refundsOf(paid, ...events)).toBe('1: 9250 of 10000 over 0, 2: 3750 of 5000 over 0');
   });
 
+  it('spread amounts go by refund id, then by their position in the message', () => {
+    const three = fact({ type: 'paid', lines: [sold('1', 100), sold('2', 100), sold('3', 100)] });
+    const second = fact({ type: 'refunded', version: 9, ...refund('R2', [['2', '3'], 50]) });
+    expect(refundsOf(three, second, fact({ type: 'refunded', ...refund('R1', [['1', '2'], 200]) }))).toBe(
+      '1: 100 of 100 over 0, 2: 100 of 100 over 0, 3: 50 of 100 over 0',
+    );
+    const message = refund('R1', [['1', '2'], 200], [['2', '3'], 50]);
+    const turned = refund('R1', [['2', '3'], 50], [['1', '2'], 200]);
+    expect(refundsOf(three, fact({ type: 'refunded', ...message }))).toBe(
+      '1: 100 of 100 over 0, 2: 100 of 100 over 0, 3: 50 of 100 over 0',
+    );
+    expect(refundsOf(three, fact({ type: 'refunded', ...turned }))).toBe(
+      '1: 100 of 100 over 25, 2: 100 of 100 over 0, 3: 25 of 100 over 0',
+    );
+  });
+
   it('what does not fit stands on the first line of the set', () => {
     expect(refundsOf(paid, fact({ type: 'refunded', ...refund('R1', [['2', '1'], 15_007]) }))).toBe(
       '1: 10000 of 10000 over 7, 2: 5000 of 5000 over 0',

@@ -1,0 +1,180 @@
+import { DatabaseError, Pool, types } from 'pg';
+import type { CustomTypesConfig, PoolClient } from 'pg';
+
+export type Db = Pool;
+export type Tx = PoolClient;
+export type Queryable = Pool | PoolClient;
+
+export interface DbOptions {
+  url: string;
+  /** Most connections held, 10 by default. */
+  max?: number;
+  /** Shown in `pg_stat_activity`, so that a person sees who holds a lock. */
+  applicationName: string;
+  /** Most time one statement may run, on the server; 15 s by default. */
+  statementTimeoutMs?: number;
+  /** Told of connections that broke. The pool replaces them; nothing else has to be done. */
+  onError: (error: Error) => void;
+}
+
+const CONNECTION_TIMEOUT_MS = 5_000;
+const STATEMENT_TIMEOUT_MS = 15_000;
+const LOCK_TIMEOUT_MS = 5_000;
+const IDLE_IN_TRANSACTION_TIMEOUT_MS = 15_000;
+/** The client gives up this much after the server should have: only then is the server or the line dead. */
+const QUERY_TIMEOUT_GRACE_MS = 3_000;
+
+const INT8 = 20;
+const NUMERIC = 1700;
+const DATE = 1082;
+const INT8_ARRAY = 1016;
+const NUMERIC_ARRAY = 1231;
+const DATE_ARRAY = 1182;
+
+type Nested<T> = T | null | Nested<T>[];
+
+function mapNested<T>(value: Nested<string>, read: (text: string) => T): Nested<T> {
+  if (value === null) return null;
+  return Array.isArray(value) ? value.map((each) => mapNested(each, read)) : read(value);
+}
+
+/** An array of numbers or dates, whose elements hold no quotes or commas: `{1,NULL,3}`, nested for further dimensions. */
+function readArray<T>(text: string, read: (element: string) => T): Nested<T> {
+  const json = text
+    .replaceAll(/[^{},]+/g, (element) => (element === 'NULL' ? 'null' : `"${element}"`))
+    .replaceAll('{', '[')
+    .replaceAll('}', ']');
+  return mapNested(JSON.parse(json) as Nested<string>, read);
+}
+
+const asText = (text: string): string => text;
+
+/** Exact values only: the driver's defaults read int8 as text, `numeric[]` as floats, and a `date` as a midnight in the machine's own zone. */
+const READERS = new Map<number, (text: string) => unknown>([
+  [INT8, BigInt],
+  [NUMERIC, asText],
+  [DATE, asText],
+  [INT8_ARRAY, (text) => readArray(text, BigInt)],
+  [NUMERIC_ARRAY, (text) => readArray(text, asText)],
+  [DATE_ARRAY, (text) => readArray(text, asText)],
+]);
+
+const TYPES: CustomTypesConfig = {
+  getTypeParser: (oid, format): unknown =>
+    (format === 'binary' ? undefined : READERS.get(oid)) ?? types.getTypeParser(oid, format),
+};
+
+/**
+ * A pool of connections. int8 reads as `bigint`, numeric and date as `string`, timestamptz as `Date`.
+ *
+ * Every wait has an end: for a connection, a lock, a statement, an idle transaction, and for an answer from a server that went silent.
+ */
+export function createDb(options: DbOptions): Db {
+  const statementTimeoutMs = options.statementTimeoutMs ?? STATEMENT_TIMEOUT_MS;
+  const db = new Pool({
+    connectionString: options.url,
+    max: options.max ?? 10,
+    application_name: options.applicationName,
+    types: TYPES,
+    keepAlive: true,
+    connectionTimeoutMillis: CONNECTION_TIMEOUT_MS,
+    statement_timeout: statementTimeoutMs,
+    lock_timeout: LOCK_TIMEOUT_MS,
+    idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_TIMEOUT_MS,
+    query_timeout: statementTimeoutMs + QUERY_TIMEOUT_GRACE_MS,
+  });
+  // An 'error' event nobody listens to ends the process. The pool listens to a client only while it is idle and passes the error on, so a
+  // client in use needs a listener of its own; the set keeps one broken connection from being reported twice.
+  const reported = new WeakSet<Error>();
+  const report = (error: Error): void => {
+    if (reported.has(error)) return;
+    reported.add(error);
+    options.onError(error);
+  };
+  db.on('error', report);
+  db.on('connect', (client) => {
+    client.on('error', report);
+  });
+  return db;
+}
+
+/** COMMIT did not answer `COMMIT`: what the transaction wrote is not there, or nobody can know. Never acknowledge anything on this. */
+export class CommitLostError extends Error {
+  override readonly name = 'CommitLostError';
+}
+
+/** The server refused and said so (severity ERROR): the connection is sound, and the transaction is certainly not committed. */
+function isServerRefusal(error: unknown): boolean {
+  return error instanceof DatabaseError && error.severity === 'ERROR';
+}
+
+function isLostAnswer(error: unknown): boolean {
+  return error instanceof Error && !(error instanceof DatabaseError) && error.message === 'Query read timeout';
+}
+
+async function commit(tx: Tx): Promise<void> {
+  let tag: string;
+  try {
+    tag = (await tx.query('commit')).command;
+  } catch (error) {
+    // A deferred constraint speaks at COMMIT, with a plain refusal; anything else leaves the outcome unknown.
+    if (isServerRefusal(error)) throw error;
+    throw new CommitLostError('the answer to COMMIT was lost', { cause: error });
+  }
+  // In a transaction that a failed statement aborted, COMMIT succeeds and answers ROLLBACK.
+  if (tag !== 'COMMIT') throw new CommitLostError(`COMMIT answered ${tag}: a statement before it had failed`);
+}
+
+/** Ends what is left of a transaction and gives the client back; one whose state is not known to be idle is destroyed. */
+async function giveBack(tx: Tx, error: unknown): Promise<void> {
+  let broken = isLostAnswer(error) || (error instanceof CommitLostError && error.cause !== undefined);
+  if (!broken && tx.getTransactionStatus() !== 'I') {
+    try {
+      await tx.query('rollback');
+    } catch {
+      broken = true;
+    }
+  }
+  tx.release(broken || tx.getTransactionStatus() !== 'I');
+}
+
+/**
+ * Runs `work` in one transaction and returns what it returned, after COMMIT answered the tag COMMIT.
+ *
+ * @throws what `work` threw, after ROLLBACK; the server's refusal at COMMIT (a deferred constraint); CommitLostError where COMMIT answered
+ *   anything else or nothing
+ */
+export async function inTransaction<T>(
+  db: Db,
+  work: (tx: Tx) => Promise<T>,
+  options?: { isolation?: 'repeatable read' },
+): Promise<T> {
+  const tx = await db.connect();
+  let failure: unknown;
+  try {
+    await tx.query(options?.isolation === 'repeatable read' ? 'begin isolation level repeatable read' : 'begin');
+    const result = await work(tx);
+    await commit(tx);
+    return result;
+  } catch (error) {
+    failure = error;
+    throw error;
+  } finally {
+    await giveBack(tx, failure);
+  }
+}
+
+// True for one transaction in the whole database at a time; given back by its COMMIT or ROLLBACK, so it also works behind a pooler.
+const TRY_LOCK = 'select pg_try_advisory_xact_lock($1) as "isHeld"';
+
+/**
+ * Runs `work` in a transaction while holding the advisory lock `key`.
+ *
+ * @returns undefined, without having run `work`, where another process holds the lock
+ */
+export async function withAdvisoryLock<T>(db: Db, key: bigint, work: (tx: Tx) => Promise<T>): Promise<T | undefined> {
+  return inTransaction(db, async (tx) => {
+    const { rows } = await tx.query<{ isHeld: boolean }>(TRY_LOCK, [key]);
+    return rows[0]?.isHeld === true ? work(tx) : undefined;
+  });
+}

@@ -1,0 +1,158 @@
+import { createHash } from 'node:crypto';
+import { readdir, readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { DatabaseError } from 'pg';
+import type { QueryConfig } from 'pg';
+import { inTransaction } from './db.ts';
+import type { Db, Queryable, Tx } from './db.ts';
+import { OperatorFault } from './operator-fault.ts';
+
+export const MIGRATIONS_FOLDER = path.resolve(import.meta.dirname, '..', '..', 'migrations');
+
+interface Migration {
+  version: number;
+  name: string;
+  checksum: string;
+  sql: string;
+}
+
+/** Ours among the advisory locks of a database: "daihuo" and 1, as bytes. */
+const MIGRATION_LOCK = 0x6461_6968_756f_01n;
+
+/** A migration may rewrite a table and wait for the one of another process, so the limits of ordinary statements do not fit it. */
+const MIGRATION_TIMEOUT_MS = 15 * 60_000;
+
+// For this transaction only.
+const EXTEND_LIMITS = `
+  select
+    set_config('lock_timeout', '900s', true),
+    set_config('statement_timeout', '900s', true),
+    set_config('idle_in_transaction_session_timeout', '900s', true)`;
+// Waits for the process that migrates at the moment; the lock goes with the transaction.
+const TAKE_LOCK = 'select pg_advisory_xact_lock($1)';
+
+// The one table that is made outside a migration; made under the lock, so two processes never race for it.
+const CREATE_LIST = `
+  create table if not exists schema_migrations (
+    version integer not null,
+    name text not null,
+    checksum text not null,
+    applied_at timestamptz not null default now(),
+    constraint schema_migrations_pkey primary key (version)
+  )`;
+
+// Whether anything was ever migrated here. `to_regclass` answers null instead of failing, so a transaction survives asking.
+const FIND_LIST = `select to_regclass('schema_migrations') is not null as "isThere"`;
+
+// Every version applied so far, oldest first; served by schema_migrations_pkey.
+const LIST_APPLIED = `
+  select m.version as "version", m.name as "name", m.checksum as "checksum"
+  from schema_migrations m
+  order by m.version`;
+
+// First in its transaction: a second process that got past the lock by any mistake fails here, before it changes the schema.
+const INSERT_APPLIED = 'insert into schema_migrations (version, name, checksum) values ($1, $2, $3)';
+
+/** `query_timeout` of one query overrides that of the connection; the driver's types leave it out. */
+interface LongQuery extends QueryConfig {
+  query_timeout: number;
+}
+
+function longQuery(text: string, values?: unknown[]): LongQuery {
+  return { text, ...(values === undefined ? {} : { values }), query_timeout: MIGRATION_TIMEOUT_MS };
+}
+
+type Applied = Pick<Migration, 'version' | 'name' | 'checksum'>;
+
+/** Reads `0001_name.sql`, `0002_name.sql`, … in order. Line ends do not count for the checksum: a checkout on Windows may change them. */
+async function readMigrations(folder: string): Promise<Migration[]> {
+  const names = (await readdir(folder)).filter((name) => name.endsWith('.sql')).toSorted();
+  const migrations: Migration[] = [];
+  for (const name of names) {
+    const version = /^(\d{4})_[a-z0-9_]+\.sql$/.exec(name)?.[1];
+    if (version === undefined)
+      throw new OperatorFault(`The migration ${name} must be named like 0001_what_it_does.sql.`);
+    if (migrations.at(-1)?.version === Number(version))
+      throw new OperatorFault(`Two migrations have the number ${version}.`);
+    const sql = await readFile(path.join(folder, name), 'utf8');
+    const checksum = createHash('sha256').update(sql.replaceAll('\r\n', '\n')).digest('hex');
+    migrations.push({ version: Number(version), name, checksum, sql });
+  }
+  return migrations;
+}
+
+async function listApplied(db: Queryable): Promise<Applied[]> {
+  const { rows } = await db.query<{ isThere: boolean }>(FIND_LIST);
+  if (rows[0]?.isThere !== true) return [];
+  return (await db.query<Applied>(LIST_APPLIED)).rows;
+}
+
+/**
+ * What is still to be applied, oldest first. Versions that only the database knows are a newer daihuo's, beside which this one runs on.
+ *
+ * @throws OperatorFault where an applied file was changed since, or a file that is not applied stands before an applied one
+ */
+function findPending(migrations: Migration[], applied: Applied[]): Migration[] {
+  const known = new Map(applied.map((each) => [each.version, each]));
+  const newest = applied.at(-1)?.version ?? 0;
+  return migrations.filter((migration) => {
+    const before = known.get(migration.version);
+    if (before === undefined && migration.version < newest) {
+      throw new OperatorFault(
+        `The migration ${migration.name} comes too late: the database is already at ${newest}. Give it a higher number.`,
+      );
+    }
+    if (before !== undefined && before.checksum !== migration.checksum) {
+      throw new OperatorFault(
+        `The migration ${migration.name} was changed after it had been applied. Restore the file and put the change into a new migration.`,
+      );
+    }
+    return before === undefined;
+  });
+}
+
+/** Where a statement failed, for the person who wrote it. */
+function describeFailure(migration: Migration, error: unknown): OperatorFault {
+  const reason = error instanceof Error ? error.message : String(error);
+  const position = error instanceof DatabaseError ? Number(error.position ?? 0) : 0;
+  const place = position > 0 ? ` at line ${migration.sql.slice(0, position).split('\n').length}` : '';
+  return new OperatorFault(`The migration ${migration.name} failed${place}: ${reason}.`, { cause: error });
+}
+
+async function applyNext(tx: Tx, migrations: Migration[]): Promise<string | undefined> {
+  await tx.query(EXTEND_LIMITS);
+  await tx.query(longQuery(TAKE_LOCK, [MIGRATION_LOCK]));
+  await tx.query(CREATE_LIST);
+  const [next] = findPending(migrations, await listApplied(tx));
+  if (next === undefined) return undefined;
+  await tx.query(INSERT_APPLIED, [next.version, next.name, next.checksum]);
+  try {
+    await tx.query(longQuery(next.sql));
+  } catch (error) {
+    throw describeFailure(next, error);
+  }
+  return next.name;
+}
+
+/**
+ * Brings the schema up to date: forward only, one transaction a file. Any number of processes may call it at once; each file is applied
+ * by one of them, and all return when it is done.
+ *
+ * @returns the files that this call applied
+ * @throws OperatorFault naming the file that failed or was changed; files before it stay applied
+ */
+export async function migrate(db: Db, folder: string = MIGRATIONS_FOLDER): Promise<{ applied: string[] }> {
+  const migrations = await readMigrations(folder);
+  const applied: string[] = [];
+  for (;;) {
+    const name = await inTransaction(db, async (tx) => applyNext(tx, migrations));
+    if (name === undefined) return { applied };
+    applied.push(name);
+  }
+}
+
+/** Files that `migrate` would apply, oldest first. Empty: the schema is at least as new as this daihuo. */
+export async function pendingMigrations(db: Queryable, folder: string = MIGRATIONS_FOLDER): Promise<string[]> {
+  const migrations = await readMigrations(folder);
+  return findPending(migrations, await listApplied(db)).map((migration) => migration.name);
+}

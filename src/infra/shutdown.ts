@@ -1,0 +1,145 @@
+import type { Server } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Logger } from 'pino';
+
+/** The whole stop ends within this, whatever hangs. */
+const TOTAL_MS = 10_000;
+/** A phase whose turn comes after the time is used up still gets this much: the private Postgres must be stopped in any case. */
+const LAST_CHANCE_MS = 500;
+/** `npm start` passes on the Ctrl-C that the terminal has already given us: a second signal counts only after this. */
+const REPEATED_SIGNAL_MS = 1_000;
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
+interface Phase {
+  name: string;
+  timeoutMs: number;
+  stop: () => Promise<void> | void;
+  force: (() => void) | undefined;
+}
+
+export interface Shutdown {
+  /**
+   * Adds a phase. Phases run one after another, the one added last first: what was started last is stopped first.
+   *
+   * @param timeoutMs  after this the next phase begins, and the stop counts as failed
+   * @param force      what to do at once, synchronously, when a person insists with a second signal
+   */
+  add(name: string, timeoutMs: number, stop: () => Promise<void> | void, force?: () => void): void;
+  /** Runs every phase once; later calls get the same promise. Resolves to the exit code: 0, or 1 where a phase failed or `failed` is set. */
+  run(reason: string, options?: { failed?: boolean }): Promise<number>;
+  /** Aborted when the stop begins: what is still starting up gives up. */
+  readonly signal: AbortSignal;
+  /**
+   * Listens to SIGINT, SIGTERM, SIGHUP and to errors that nobody caught. `exit` gets the exit code after the last phase; after a second
+   * signal, at once.
+   */
+  listen(exit: (code: number) => void): void;
+}
+
+/** Runs one phase within its time; never throws. */
+async function runPhase(phase: Phase, leftMs: number, log: Logger): Promise<boolean> {
+  const timeoutMs = Math.min(phase.timeoutMs, Math.max(leftMs, LAST_CHANCE_MS));
+  const timer = new AbortController();
+  const startedAtMs = performance.now();
+  try {
+    const stopped = (async () => {
+      await phase.stop();
+      return true;
+    })();
+    const isInTime = await Promise.race([stopped, sleep(timeoutMs, false, { signal: timer.signal })]);
+    const tookMs = Math.round(performance.now() - startedAtMs);
+    if (isInTime) log.debug({ phase: phase.name, tookMs }, 'stopped');
+    else log.error({ phase: phase.name, timeoutMs }, 'did not stop in time');
+    return isInTime;
+  } catch (error) {
+    log.error({ err: error, phase: phase.name }, 'failed to stop');
+    return false;
+  } finally {
+    timer.abort();
+  }
+}
+
+/** An ordered stop: named phases, each with a time limit, ten seconds in all. */
+export function createShutdown({ log }: { log: Logger }): Shutdown {
+  const phases: Phase[] = [];
+  const starting = new AbortController();
+  let running: Promise<number> | undefined;
+  let current: Phase | undefined;
+
+  const runPhases = async (reason: string, failed: boolean): Promise<number> => {
+    log.info({ reason }, 'stopping');
+    starting.abort(new Error(`stopping: ${reason}`));
+    const deadlineMs = performance.now() + TOTAL_MS - LAST_CHANCE_MS;
+    let isClean = !failed;
+    for (let phase = phases.pop(); phase !== undefined; phase = phases.pop()) {
+      current = phase;
+      if (!(await runPhase(phase, deadlineMs - performance.now(), log))) {
+        phase.force?.();
+        isClean = false;
+      }
+    }
+    return isClean ? 0 : 1;
+  };
+
+  const shutdown: Shutdown = {
+    signal: starting.signal,
+    add: (name, timeoutMs, stop, force) => {
+      phases.push({ name, timeoutMs, stop, force });
+    },
+    run: (reason, options) => {
+      running ??= runPhases(reason, options?.failed ?? false);
+      return running;
+    },
+    listen: (exit) => {
+      let firstAtMs: number | undefined;
+      const stopAndExit = async (reason: string, options?: { failed: boolean }): Promise<void> => {
+        exit(await shutdown.run(reason, options));
+      };
+      const onSignal = (signal: NodeJS.Signals): void => {
+        if (firstAtMs === undefined) {
+          firstAtMs = performance.now();
+          void stopAndExit(signal);
+        } else if (signal !== 'SIGHUP' && performance.now() - firstAtMs >= REPEATED_SIGNAL_MS) {
+          log.warn({ signal }, 'stopping at once');
+          for (const phase of [current, ...phases]) phase?.force?.();
+          exit(1);
+        }
+      };
+      for (const signal of SIGNALS) process.on(signal, onSignal);
+      // A bug nobody caught: the state of the process is unknown, so it stops, but in order, and takes what it started with it.
+      for (const event of ['uncaughtException', 'unhandledRejection']) {
+        process.on(event, (error: unknown) => {
+          log.fatal({ err: error }, event);
+          void stopAndExit(event, { failed: true });
+        });
+      }
+    },
+  };
+  return shutdown;
+}
+
+const SWEEP_MS = 100;
+const DROP_AFTER_MS = 5_000;
+
+/**
+ * Closes an HTTP server without losing a request: what was accepted is answered, then its connection ends. `close` alone waits for
+ * keep-alive connections that went idle after it was called, up to 72 s; forcing it resets requests in flight.
+ *
+ * @param options.dropAfterMs  connections still busy after this are cut; 5 s by default
+ */
+export async function closeHttp(
+  app: { close(): Promise<unknown> },
+  server: Pick<Server, 'closeIdleConnections' | 'closeAllConnections'>,
+  options?: { dropAfterMs?: number },
+): Promise<void> {
+  const sweep = setInterval(() => server.closeIdleConnections(), SWEEP_MS);
+  const drop = setTimeout(() => server.closeAllConnections(), options?.dropAfterMs ?? DROP_AFTER_MS);
+  try {
+    const closed = app.close();
+    server.closeIdleConnections();
+    await closed;
+  } finally {
+    clearInterval(sweep);
+    clearTimeout(drop);
+  }
+}

@@ -1,0 +1,209 @@
+import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import type { AddressInfo, Server } from 'node:net';
+import os from 'node:os';
+import path from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { readKeyArguments } from '../../src/cli/key.ts';
+import { removeHome } from '../../src/infra/local/local-services.ts';
+import { CHECKOUT, processesWith, runProgram } from '../support/child-program.ts';
+import type { Program } from '../support/child-program.ts';
+
+const MAIN = path.join(CHECKOUT, 'src', 'main.ts');
+const TIMEOUT_MS = 120_000;
+let folder: string;
+let home: string;
+
+beforeEach(async () => {
+  folder = await mkdtemp(path.join(os.tmpdir(), 'daihuo-cli-'));
+  await chmod(folder, 0o711);
+  home = path.join(folder, 'home');
+});
+afterEach(async () => {
+  await removeHome(home);
+  await rm(folder, { recursive: true, force: true });
+});
+
+function daihuo(args: string[], env: Record<string, string> = {}): Program {
+  return runProgram(MAIN, args, {
+    PATH: process.env['PATH'] ?? '',
+    HOME: os.homedir(),
+    DAIHUO_HOME: home,
+    LOG_LEVEL: 'warn',
+    ...env,
+  });
+}
+
+async function outcome(program: Program): Promise<{ code: number | null; stdout: string; stderr: string }> {
+  return { code: await program.ended, stdout: program.stdout(), stderr: program.stderr() };
+}
+
+async function takePort(): Promise<{ server: Server; port: number }> {
+  const server = createServer();
+  await new Promise<void>((resolve) => {
+    server.listen(0, '127.0.0.1', resolve);
+  });
+  return { server, port: (server.address() as AddressInfo).port };
+}
+
+describe('the command line', () => {
+  test('help goes to standard output, an unknown command to standard error with exit code 2', async () => {
+    const help = await outcome(daihuo(['help']));
+    expect(help).toMatchObject({ code: 0, stderr: '' });
+    expect(help.stdout).toContain('Usage: daihuo <command>');
+    const unknown = await outcome(daihuo(['strat']));
+    expect(unknown).toMatchObject({ code: 2, stdout: '' });
+    expect(unknown.stderr).toMatch(/^There is no command 'strat'\.\n\ndaihuo: .*\n\nUsage:/);
+  });
+
+  test('faulty settings are all said, one sentence each, with exit code 1', async () => {
+    const result = await outcome(daihuo(['start'], { PORT: 'x', LOG_LEVEL: 'loud' }));
+    expect(result).toMatchObject({ code: 1, stdout: '' });
+    expect(
+      result.stderr
+        .trimEnd()
+        .split('\n')
+        .toSorted((a, b) => a.localeCompare(b)),
+    ).toEqual([expect.stringMatching(/^LOG_LEVEL must be/), expect.stringMatching(/^PORT must be/)]);
+  });
+
+  test('serve and worker say what they need', async () => {
+    for (const command of ['serve', 'worker']) {
+      const result = await outcome(daihuo([command]));
+      expect(result).toMatchObject({ code: 1, stdout: '' });
+      expect(result.stderr).toMatch(new RegExp(`^'daihuo ${command}' needs DATABASE_URL and REDIS_URL`));
+    }
+  });
+
+  test('migrate on a database that is not there is one sentence, without the password', async () => {
+    const result = await outcome(
+      daihuo(['migrate'], { DATABASE_URL: 'postgres://u:hunter2@127.0.0.1:1/x', DAIHUO_SECRET: 's'.repeat(32) }),
+    );
+    expect(result).toEqual({
+      code: 1,
+      stdout: '',
+      stderr: 'Postgres at 127.0.0.1:1/x does not answer. Check DATABASE_URL.\n',
+    });
+  });
+
+  test.each([
+    [['create', '--role', 'admin'], { role: 'admin', label: 'made on the command line' }],
+    [
+      ['create', '--role', 'brand', '--brand', 'brd_1', '--label', 'shop'],
+      { role: 'brand', brandId: 'brd_1', label: 'shop' },
+    ],
+    [['create', '--role', 'finance'], { role: 'finance', label: 'made on the command line' }],
+    [
+      ['create', '--role', 'finance', '--brand', 'brd_1', '--label', 'x'],
+      { role: 'finance', brandId: 'brd_1', label: 'x' },
+    ],
+    [
+      ['create', '--role', 'influencer', '--influencer', 'inf_1', '--label', 'x'],
+      { role: 'influencer', influencerId: 'inf_1', label: 'x' },
+    ],
+  ])('key %j is understood', (args, request) => {
+    expect(readKeyArguments(args)).toEqual(request);
+  });
+
+  test.each([
+    [[], /create/],
+    [['delete', '--role', 'admin'], /create/],
+    [['create'], /--role must be/],
+    [['create', '--role', 'root'], /--role must be/],
+    [['create', '--role', 'brand'], /needs --brand/],
+    [['create', '--role', 'admin', '--brand', 'brd_1'], /takes no --brand/],
+    [['create', '--role', 'influencer'], /--influencer/],
+    [['create', '--role', 'admin', '--influencer', 'inf_1'], /--influencer/],
+    [['create', '--role', 'admin', '--colour', 'red'], /colour/],
+  ])('key %j is refused', (args, message) => {
+    expect(() => readKeyArguments(args)).toThrow(message);
+  });
+});
+
+describe('start', () => {
+  test(
+    'brings its own services, serves, stops cleanly on SIGTERM within 10 s, leaves nothing running, and starts again on its data',
+    async () => {
+      const secrets: string[] = [];
+      for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+        const program = daihuo(['start'], { PORT: '0' });
+        const address = (await program.line(/^daihuo ready on /)).split(' ').at(-1) ?? '';
+        expect((await fetch(`${address}/healthz`)).status).toBe(200);
+        expect(processesWith(home)).toHaveLength(2);
+        const startedAtMs = performance.now();
+        program.child.kill(signal);
+        expect(await program.ended).toBe(0);
+        expect(performance.now() - startedAtMs).toBeLessThan(10_000);
+        expect(processesWith(home)).toEqual([]);
+        secrets.push(await readFile(path.join(home, 'secret'), 'utf8'));
+      }
+      expect(secrets[0]).toBe(secrets[1]);
+    },
+    TIMEOUT_MS,
+  );
+
+  test(
+    'a signal given twice at once, as npm does, is one orderly stop',
+    async () => {
+      const program = daihuo(['start'], { PORT: '0' });
+      await program.line(/^daihuo ready on /);
+      program.child.kill('SIGINT');
+      program.child.kill('SIGINT');
+      expect(await program.ended).toBe(0);
+      expect(processesWith(home)).toEqual([]);
+    },
+    TIMEOUT_MS,
+  );
+
+  test(
+    'stopped while it starts, it leaves nothing running',
+    async () => {
+      const program = daihuo(['start'], { PORT: '0', LOG_LEVEL: 'debug' });
+      const deadlineMs = performance.now() + 30_000;
+      while (processesWith(home).length === 0 && performance.now() < deadlineMs)
+        await new Promise((resolve) => setTimeout(resolve, 5));
+      program.child.kill('SIGTERM');
+      expect(await program.ended).toBe(0);
+      expect(program.stdout()).not.toContain('daihuo ready on');
+      expect(processesWith(home)).toEqual([]);
+    },
+    TIMEOUT_MS,
+  );
+
+  test(
+    'a PORT that is set and taken is said in one sentence, and nothing is left running',
+    async () => {
+      const { server, port } = await takePort();
+      const result = await outcome(daihuo(['start'], { PORT: String(port), LOG_LEVEL: 'silent' }));
+      server.close();
+      expect(result.code).toBe(1);
+      expect(result.stderr).toBe(
+        `Port ${port} on 127.0.0.1 is taken by another program. Stop that, or set PORT to another one.\n`,
+      );
+      expect(processesWith(home)).toEqual([]);
+    },
+    TIMEOUT_MS,
+  );
+
+  test(
+    'without PORT a second daihuo takes the next free port, and a second start of one home is refused in one sentence',
+    async () => {
+      const one = daihuo(['start']);
+      const first = Number((await one.line(/^daihuo ready on /)).split(':').at(-1));
+      const two = daihuo(['start'], { DAIHUO_HOME: path.join(folder, 'other') });
+      const second = Number((await two.line(/^daihuo ready on /)).split(':').at(-1));
+      expect(first).toBeGreaterThanOrEqual(3_000);
+      expect(second).toBeGreaterThan(first);
+      const refused = await outcome(daihuo(['start'], { LOG_LEVEL: 'silent' }));
+      expect(refused).toMatchObject({ code: 1, stdout: '' });
+      expect(refused.stderr).toMatch(
+        /^daihuo already runs with .* Stop it first, or set DAIHUO_HOME to another folder\.\n$/,
+      );
+      one.child.kill('SIGTERM');
+      two.child.kill('SIGTERM');
+      expect(await Promise.all([one.ended, two.ended])).toEqual([0, 0]);
+      await removeHome(path.join(folder, 'other'));
+    },
+    TIMEOUT_MS,
+  );
+});
