@@ -1,0 +1,84 @@
+import swagger from '@fastify/swagger';
+import swaggerUi from '@fastify/swagger-ui';
+import { createJsonSchemaTransform } from 'fastify-type-provider-zod';
+
+import type { Server } from './server.ts';
+
+/** The page runs only its own scripts and asks only this server; the UI sets style attributes, hence 'unsafe-inline' for styles alone. */
+const DOCS_POLICY = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self' 'unsafe-inline'",
+  "img-src 'self' data:",
+  "font-src 'self' data:",
+  "connect-src 'self'",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+].join('; ');
+
+const DESCRIPTION = `Affiliate links for influencers: short links, a log of every click, orders matched to clicks, and a balanced journal of commissions.
+
+Money is in integer fen (1/100 yuan), rates in basis points, times in UTC; days and months are those of Asia/Shanghai.
+Errors are RFC 9457 problem details. A POST may carry an Idempotency-Key.`;
+
+/** The JSON side of values that JSON has not: amounts and counts (bigint) are integers, moments (Date) are texts. */
+const toJson = createJsonSchemaTransform({
+  zodToJsonConfig: {
+    override: ({ zodSchema, jsonSchema }) => {
+      const { type } = zodSchema._zod.def;
+      if (type === 'bigint') jsonSchema.type = 'integer';
+      if (type === 'date') {
+        jsonSchema.type = 'string';
+        jsonSchema.format = 'date-time';
+      }
+      if (type === 'undefined') jsonSchema.type = 'null';
+    },
+  },
+});
+
+/**
+ * `/openapi.json` (3.1, from the zod schemas of the routes) and `/docs`, an interactive page.
+ *
+ * Call before the routes are registered: only later ones are seen. Routes without tags are left out.
+ */
+export async function docsRoutes(app: Server, deps: { version: string }): Promise<void> {
+  await app.register(swagger, {
+    hideUntagged: true,
+    openapi: {
+      openapi: '3.1.0',
+      info: { title: 'daihuo', version: deps.version, description: DESCRIPTION },
+      servers: [{ url: '/' }],
+      components: {
+        securitySchemes: {
+          apiKey: { type: 'http', scheme: 'bearer', bearerFormat: 'dh_<role>_<43 characters>' },
+        },
+      },
+    },
+    transform: (route) => {
+      const { schema, url } = toJson(route);
+      const roles = route.route.config?.roles;
+      if (roles === undefined) return { schema: { ...schema, security: [] }, url };
+      const callers = `Callers: ${roles.join(', ')}.`;
+      const description = schema.description === undefined ? callers : `${schema.description}\n\n${callers}`;
+      return { schema: { ...schema, description, security: [{ apiKey: [] }] }, url };
+    },
+  });
+  app.route({
+    method: 'GET',
+    url: '/openapi.json',
+    schema: { hide: true },
+    handler: async (_request, reply) =>
+      // The contract is public; a page elsewhere may read it.
+      reply
+        .header('access-control-allow-origin', '*')
+        .type('application/json; charset=utf-8')
+        .send(JSON.stringify(app.swagger())),
+  });
+  await app.register(swaggerUi, {
+    routePrefix: '/docs',
+    staticCSP: DOCS_POLICY,
+    uiConfig: { deepLinking: true, docExpansion: 'list', persistAuthorization: false, tryItOutEnabled: true },
+    theme: { title: 'daihuo API' },
+  });
+}

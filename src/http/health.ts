@@ -1,0 +1,98 @@
+import type { Queryable } from '../infra/db.ts';
+import { loggableError } from './loggable-error.ts';
+import { pingPostgres } from './queries.ts';
+import type { Server } from './server.ts';
+
+/** One thing the service cannot work without. Resolves when it is well, throws when not. */
+export type Check = () => Promise<void>;
+
+export interface HealthDeps {
+  /** By name, as shown in the answer: postgres, redis, migrations. */
+  checks: Readonly<Record<string, Check>>;
+  /** True once the process is stopping: a load balancer must send nobody new. */
+  isDraining: () => boolean;
+  /** A check that takes longer has failed; 2,000 ms by default. */
+  checkTimeoutMs?: number;
+}
+
+const CHECK_TIMEOUT_MS = 2000;
+/** Anybody may ask, so the checks run at most once in this time however often they do. */
+const REUSE_MS = 1000;
+
+type CheckResult = 'ok' | 'failed';
+
+/** `/healthz`: the process answers. `/readyz`: it can do its work, and is not stopping. */
+export async function healthRoutes(app: Server, deps: HealthDeps): Promise<void> {
+  const timeoutMs = deps.checkTimeoutMs ?? CHECK_TIMEOUT_MS;
+  let latest: { atMs: number; results: Promise<Record<string, CheckResult>> } | undefined;
+
+  const runOne = async (name: string, check: Check): Promise<[string, CheckResult]> => {
+    try {
+      await withinTime(check(), timeoutMs);
+      return [name, 'ok'];
+    } catch (error) {
+      app.log.warn({ error: loggableError(error), check: name }, 'a readiness check failed');
+      return [name, 'failed'];
+    }
+  };
+  const runAll = async (): Promise<Record<string, CheckResult>> =>
+    Object.fromEntries(await Promise.all(Object.entries(deps.checks).map(([name, check]) => runOne(name, check))));
+  const results = (): Promise<Record<string, CheckResult>> => {
+    const nowMs = performance.now();
+    if (latest === undefined || nowMs - latest.atMs >= REUSE_MS) latest = { atMs: nowMs, results: runAll() };
+    return latest.results;
+  };
+
+  app.route({
+    method: 'GET',
+    url: '/healthz',
+    schema: { hide: true },
+    handler: async (_request, reply) => reply.header('cache-control', 'no-store').send({ status: 'ok' }),
+  });
+  app.route({
+    method: 'GET',
+    url: '/readyz',
+    schema: { hide: true },
+    handler: async (_request, reply) => {
+      const checks = await results();
+      const isWell = Object.values(checks).every((result) => result === 'ok');
+      const status = deps.isDraining() ? 'draining' : isWell ? 'ready' : 'unavailable';
+      return reply
+        .code(status === 'ready' ? 200 : 503)
+        .header('cache-control', 'no-store')
+        .send({ status, checks });
+    },
+  });
+}
+
+async function withinTime(work: Promise<void>, timeoutMs: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs);
+  });
+  try {
+    await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+export function postgresCheck(db: Queryable): Check {
+  return async () => {
+    await pingPostgres(db);
+  };
+}
+
+export function redisCheck(redis: { ping: () => Promise<unknown> }): Check {
+  return async () => {
+    await redis.ping();
+  };
+}
+
+/** Well when the database has every migration this version needs. @param pending  names of those it lacks (`pendingMigrations`) */
+export function migrationsCheck(pending: () => Promise<readonly string[]>): Check {
+  return async () => {
+    const missing = await pending();
+    if (missing.length > 0) throw new Error(`the database lacks ${missing.join(', ')}: run "daihuo migrate"`);
+  };
+}
