@@ -1,0 +1,170 @@
+import assert from 'node:assert/strict';
+import type { Db, Queryable, Tx } from '../../infra/db.ts';
+
+// The seal time of this run: the clock before the queue is read, so everything committed until then is in what is read next, and always
+// later than what is already sealed through, also where the clock was set back. Whole milliseconds, so that the API can name it exactly.
+const READ_SEAL_TIME = `
+select t.sealed_at::text as "sealedAt", (extract(epoch from t.sealed_at) * 1000000)::bigint as "sealedAtMicros"
+from (
+  select greatest(date_trunc('milliseconds', clock_timestamp()),
+    (select s.sealed_through + interval '1 millisecond' from sealer_state s)) as sealed_at
+) t`;
+
+/** The time that this run seals with, as Postgres text and in microseconds since 1970. */
+export async function readSealTime(tx: Tx): Promise<{ sealedAt: string; sealedAtMicros: bigint }> {
+  const { rows } = await tx.query<{ sealedAt: string; sealedAtMicros: bigint }>(READ_SEAL_TIME);
+  const [row] = rows;
+  assert(row !== undefined, 'a select without a table answers one row');
+  return row;
+}
+
+export interface QueuedJournal {
+  journalId: string;
+  brandId: string;
+}
+
+// The next journals to seal, in the order of their numbers. Journals that a later transaction numbered lower are simply sealed later.
+const LIST_QUEUED = `
+select q.journal_id as "journalId", q.brand_id as "brandId"
+from journal_seal_queue q
+order by q.number
+limit $1`;
+
+/** Up to `limit` committed journals that are not sealed, lowest number first. */
+export async function listQueuedJournals(tx: Tx, limit: number): Promise<QueuedJournal[]> {
+  const { rows } = await tx.query<QueuedJournal>(LIST_QUEUED, [limit]);
+  return rows;
+}
+
+/** The last seal of a brand. */
+export interface ChainEnd {
+  brandId: string;
+  sequence: bigint;
+  hash: Buffer;
+}
+
+// One row a brand that has seals; each found by one step down journal_seals_pkey.
+const LIST_CHAIN_ENDS = `
+select asked.brand_id as "brandId", last.sequence, last.hash
+from unnest($1::text[]) as asked (brand_id)
+cross join lateral (
+  select s.sequence, s.hash from journal_seals s where s.brand_id = asked.brand_id order by s.sequence desc limit 1
+) last`;
+
+/** Brand id → where its chain ends; a brand without seals is absent. */
+export async function findChainEnds(db: Queryable, brandIds: readonly string[]): Promise<Map<string, ChainEnd>> {
+  const { rows } = await db.query<ChainEnd>(LIST_CHAIN_ENDS, [brandIds]);
+  return new Map(rows.map((row) => [row.brandId, row]));
+}
+
+/** A journal with everything a seal covers, instants as microseconds since 1970. */
+export interface JournalContent {
+  journalId: string;
+  brandId: string;
+  number: bigint;
+  kind: string;
+  postedAtMicros: bigint;
+  lines: readonly JsonRow[];
+  entries: readonly JsonRow[];
+}
+
+/** One row as Postgres builds it: texts, and numbers already written as texts so that none loses digits. */
+export type JsonRow = readonly (string | null)[];
+
+// Journals with their lines and entries in the order of position, every column of both, numbers as text. Served by the primary keys.
+const LIST_JOURNAL_CONTENTS = `
+select j.id as "journalId", j.brand_id as "brandId", j.number, j.kind,
+  (extract(epoch from j.posted_at) * 1000000)::bigint as "postedAtMicros",
+  coalesce((
+    select jsonb_agg(jsonb_build_array(l.position::text, l.brand_id, l.line_id, l.order_id, l.store_id, l.product_id, l.platform,
+      l.link_id, l.tag, l.influencer_id, l.agency_payee_id, l.method, (extract(epoch from l.paid_at) * 1000000)::bigint::text,
+      l.lines_delta::text, l.paid_delta_fen::text, l.refunded_delta_fen::text) order by l.position)
+    from journal_lines l where l.journal_id = j.id), '[]') as "lines",
+  coalesce((
+    select jsonb_agg(jsonb_build_array(e.position::text, e.brand_id, e.line_position::text, e.payee_id, e.account, e.amount_fen::text,
+      e.reversed_delta_fen::text) order by e.position)
+    from journal_entries e where e.journal_id = j.id), '[]') as "entries"
+from journals j
+where j.id = any ($1::text[])`;
+
+/** Journal id → its content. */
+export async function findJournalContents(
+  db: Queryable,
+  journalIds: readonly string[],
+): Promise<Map<string, JournalContent>> {
+  const { rows } = await db.query<JournalContent>(LIST_JOURNAL_CONTENTS, [journalIds]);
+  return new Map(rows.map((row) => [row.journalId, row]));
+}
+
+export interface NewSeal {
+  brandId: string;
+  sequence: bigint;
+  journalId: string;
+  hash: Buffer;
+}
+
+// The primary key (brand, sequence) and the unique journal refuse a second sealer, should the advisory lock ever fail.
+const INSERT_SEALS = `
+insert into journal_seals (brand_id, sequence, journal_id, sealed_at, hash)
+select input.brand_id, input.sequence, input.journal_id, $5::timestamptz, input.hash
+from unnest($1::text[], $2::bigint[], $3::text[], $4::bytea[]) as input (brand_id, sequence, journal_id, hash)`;
+const DELETE_QUEUED = `
+delete from journal_seal_queue q where q.journal_id = any ($1::text[])`;
+
+/** Seals journals and takes them off the queue. */
+export async function insertSeals(tx: Tx, seals: readonly NewSeal[], sealedAt: string): Promise<void> {
+  const journalIds = seals.map(({ journalId }) => journalId);
+  await tx.query(INSERT_SEALS, [
+    seals.map(({ brandId }) => brandId),
+    seals.map(({ sequence }) => sequence),
+    journalIds,
+    seals.map(({ hash }) => hash),
+    sealedAt,
+  ]);
+  await tx.query(DELETE_QUEUED, [journalIds]);
+}
+
+const ADVANCE_SEALED_THROUGH = `
+insert into sealer_state as s (sealed_through) values ($1::timestamptz)
+on conflict on constraint sealer_state_pkey do update set sealed_through = greatest(s.sealed_through, excluded.sealed_through)`;
+
+/** Records that everything committed before this time is sealed. */
+export async function advanceSealedThrough(tx: Tx, sealedAt: string): Promise<void> {
+  await tx.query(ADVANCE_SEALED_THROUGH, [sealedAt]);
+}
+
+// Whether every journal committed by $1 is sealed, and no later seal can carry a time that early.
+const READ_SEALED_THROUGH = `
+select s.sealed_through as "sealedThrough", s.sealed_through >= $1::timestamptz as "covers" from sealer_state s`;
+
+/** How far the journal is sealed, and whether that covers an instant; undefined before the first run of the sealer. */
+export async function findSealedThrough(
+  db: Db | Tx,
+  asOf: Date,
+): Promise<{ sealedThrough: Date; covers: boolean } | undefined> {
+  const { rows } = await db.query<{ sealedThrough: Date; covers: boolean }>(READ_SEALED_THROUGH, [asOf]);
+  return rows[0];
+}
+
+/** A seal beside its sealing time in microseconds, for checking the chain. */
+export interface StoredSeal extends NewSeal {
+  sealedAtMicros: bigint;
+}
+
+// A page of all seals in the order of the chains. Served by journal_seals_pkey.
+const LIST_SEALS = `
+select s.brand_id as "brandId", s.sequence, s.journal_id as "journalId", s.hash,
+  (extract(epoch from s.sealed_at) * 1000000)::bigint as "sealedAtMicros"
+from journal_seals s
+where (s.brand_id, s.sequence) > ($1, $2)
+order by s.brand_id, s.sequence
+limit $3`;
+
+/** The next seals after (brand, sequence), brand by brand. */
+export async function listSeals(
+  db: Queryable,
+  page: { brandId: string; sequence: bigint; limit: number },
+): Promise<StoredSeal[]> {
+  const { rows } = await db.query<StoredSeal>(LIST_SEALS, [page.brandId, page.sequence, page.limit]);
+  return rows;
+}

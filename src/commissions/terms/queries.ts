@@ -1,0 +1,234 @@
+import type { CommissionBasis } from '../../core/commission.ts';
+import type { Queryable, Tx } from '../../infra/db.ts';
+
+/** One version of a commission rule as it stands in the table; exactly one of rateBp and flatFen is set. */
+export interface TermsRow {
+  termsId: string;
+  brandId: string;
+  storeId: string | null;
+  productId: string | null;
+  influencerId: string | null;
+  basis: CommissionBasis;
+  rateBp: number | null;
+  flatFen: bigint | null;
+  windowDays: number;
+  holdDays: number;
+  validFrom: Date;
+  validTo: Date | null;
+  createdBy: string;
+  createdAt: Date;
+}
+
+// Ends the version of one scope that has no end, so that the next can begin at $3; a version that begins at or after $3 is left alone and
+// refuses the next one by terms_no_overlap. A concurrent writer of the same scope waits on the row and then finds it ended.
+const CLOSE_OPEN_TERMS = `
+update terms t set valid_to = $3
+where t.brand_id = $1 and t.scope_key = $2 and t.valid_to is null and t.valid_from < $3
+returning t.id as "termsId", t.brand_id as "brandId", t.store_id as "storeId", t.product_id as "productId",
+  t.influencer_id as "influencerId", t.basis, t.rate_bp as "rateBp", t.flat_fen as "flatFen", t.window_days as "windowDays",
+  t.hold_days as "holdDays", t.valid_from as "validFrom", t.valid_to as "validTo", t.created_by as "createdBy",
+  t.created_at as "createdAt"`;
+
+/** Ends the open version of a scope at an instant; answers it as it now stands, undefined where none was open before that instant. */
+export async function closeOpenTerms(
+  tx: Tx,
+  scope: { brandId: string; scopeKey: string; endsAt: Date },
+): Promise<TermsRow | undefined> {
+  const { rows } = await tx.query<TermsRow>(CLOSE_OPEN_TERMS, [scope.brandId, scope.scopeKey, scope.endsAt]);
+  return rows[0];
+}
+
+// The exclusion constraint is the referee of overlaps: no row comes back where another version of the scope holds part of the time.
+const INSERT_TERMS = `
+insert into terms (id, brand_id, scope_key, store_id, product_id, influencer_id, basis, rate_bp, flat_fen, window_days, hold_days,
+  valid_from, valid_to, created_by)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+on conflict on constraint terms_no_overlap do nothing
+returning terms.id as "termsId", terms.brand_id as "brandId", terms.store_id as "storeId", terms.product_id as "productId",
+  terms.influencer_id as "influencerId", terms.basis, terms.rate_bp as "rateBp", terms.flat_fen as "flatFen",
+  terms.window_days as "windowDays", terms.hold_days as "holdDays", terms.valid_from as "validFrom", terms.valid_to as "validTo",
+  terms.created_by as "createdBy", terms.created_at as "createdAt"`;
+
+/** Adds a version; undefined when it would overlap another version of its scope. */
+export async function insertTerms(
+  tx: Tx,
+  terms: Omit<TermsRow, 'createdAt'> & { scopeKey: string },
+): Promise<TermsRow | undefined> {
+  const { rows } = await tx.query<TermsRow>(INSERT_TERMS, [
+    terms.termsId,
+    terms.brandId,
+    terms.scopeKey,
+    terms.storeId,
+    terms.productId,
+    terms.influencerId,
+    terms.basis,
+    terms.rateBp,
+    terms.flatFen,
+    terms.windowDays,
+    terms.holdDays,
+    terms.validFrom,
+    terms.validTo,
+    terms.createdBy,
+  ]);
+  return rows[0];
+}
+
+// Every version that may price a sale of these stores and products; a null list does not narrow. The three arms of the `or` are served by
+// terms_no_overlap (brand, scope), terms_store_idx and terms_product_idx.
+const LIST_TERMS_OF_BRAND = `
+select t.id as "termsId", t.brand_id as "brandId", t.store_id as "storeId", t.product_id as "productId",
+  t.influencer_id as "influencerId", t.basis, t.rate_bp as "rateBp", t.flat_fen as "flatFen", t.window_days as "windowDays",
+  t.hold_days as "holdDays", t.valid_from as "validFrom", t.valid_to as "validTo", t.created_by as "createdBy",
+  t.created_at as "createdAt"
+from terms t
+where t.brand_id = $1
+  and (t.scope_key = 'brand'
+    or t.store_id = any ($2::text[]) or ($2::text[] is null and t.store_id is not null)
+    or t.product_id = any ($3::text[]) or ($3::text[] is null and t.product_id is not null))
+  and ($4::text[] is null or t.influencer_id is null or t.influencer_id = any ($4::text[]))`;
+
+/** What a terms book may be narrowed by; an absent list means all of them. */
+export interface TermsBookScope {
+  brandId: string;
+  storeIds?: readonly string[];
+  productIds?: readonly string[];
+  influencerIds?: readonly string[];
+}
+
+/** Every version of a brand's terms within the scope, in no particular order. */
+export async function listTermsOfBrand(db: Queryable, scope: TermsBookScope): Promise<TermsRow[]> {
+  const { brandId, storeIds = null, productIds = null, influencerIds = null } = scope;
+  const { rows } = await db.query<TermsRow>(LIST_TERMS_OF_BRAND, [brandId, storeIds, productIds, influencerIds]);
+  return rows;
+}
+
+/** One version of a brand's matching policy and platform fee. */
+export interface PolicyRow {
+  inferred: 'pay' | 'review' | 'off';
+  scope: 'product' | 'store';
+  platformFeeBp: number;
+  validFrom: Date;
+  validTo: Date | null;
+}
+
+// Oldest first; versions never overlap (brand_policies_no_overlap, which also serves the lookup by brand).
+const LIST_POLICIES = `
+select p.inferred, p.scope, p.platform_fee_bp as "platformFeeBp", p.valid_from as "validFrom", p.valid_to as "validTo"
+from brand_policies p
+where p.brand_id = $1
+order by p.valid_from`;
+
+/** Every policy version of a brand, oldest first. */
+export async function listPolicies(db: Queryable, brandId: string): Promise<PolicyRow[]> {
+  const { rows } = await db.query<PolicyRow>(LIST_POLICIES, [brandId]);
+  return rows;
+}
+
+/** Who shares in an influencer's commission at some instant. */
+export interface SplitRow {
+  influencerId: string;
+  payeeId: string;
+  agencyPayeeId: string | null;
+  agencyShareBp: number | null;
+}
+
+// The payee of each influencer, and the agency in force at the instant beside it (none in force: nobody shares). At most one version is in
+// force at an instant by influencer_agencies_no_overlap, which serves the lookup; the answer keeps the order of the question.
+const LIST_SPLITS = `
+select i.id as "influencerId", i.payee_id as "payeeId", a.agency_payee_id as "agencyPayeeId", a.share_bp as "agencyShareBp"
+from unnest($1::text[], $2::timestamptz[]) with ordinality as asked (influencer_id, at, position)
+join influencers i on i.id = asked.influencer_id
+left join influencer_agencies a on a.influencer_id = i.id and a.valid_from <= asked.at and (a.valid_to is null or asked.at < a.valid_to)
+order by asked.position`;
+
+/** The payee and the agency of each influencer at each instant, in the order asked; every influencer must exist. */
+export async function listSplits(
+  db: Queryable,
+  asked: readonly { influencerId: string; at: Date }[],
+): Promise<SplitRow[]> {
+  const { rows } = await db.query<SplitRow>(LIST_SPLITS, [
+    asked.map(({ influencerId }) => influencerId),
+    asked.map(({ at }) => at),
+  ]);
+  return rows;
+}
+
+// The brand of the product or store that terms are asked for, and whether the influencer exists; $4 confines a brand's key to its own
+// brand, so another brand's product reads as absent. Served by the primary keys.
+const FIND_SCOPE_OWNER = `
+select b.id as "brandId"
+from brands b
+where ($4::text is null or b.id = $4)
+  and ($5::text is null or b.id = $5)
+  and ($1::text is null or exists (select 1 from products p where p.id = $1 and p.brand_id = b.id))
+  and ($2::text is null or exists (select 1 from stores s where s.id = $2 and s.brand_id = b.id))
+  and ($3::text is null or exists (select 1 from influencers i where i.id = $3))
+  and b.id = coalesce((select p.brand_id from products p where p.id = $1), (select s.brand_id from stores s where s.id = $2), $5, $4)`;
+
+/** The brand whose terms these would be; undefined where any part of the scope does not exist for the caller. */
+export async function findScopeOwner(
+  db: Queryable,
+  asked: {
+    productId?: string | undefined;
+    storeId?: string | undefined;
+    influencerId?: string | undefined;
+    brandScope: string | undefined;
+    brandId?: string | undefined;
+  },
+): Promise<string | undefined> {
+  const { productId, storeId, influencerId, brandScope, brandId } = asked;
+  const { rows } = await db.query<{ brandId: string }>(FIND_SCOPE_OWNER, [
+    productId ?? null,
+    storeId ?? null,
+    influencerId ?? null,
+    brandScope ?? null,
+    brandId ?? null,
+  ]);
+  return rows[0]?.brandId;
+}
+
+export interface TermsListQuery {
+  /** The brand the caller is confined to. */
+  brandScope: string | undefined;
+  brandId: string | undefined;
+  storeId: string | undefined;
+  productId: string | undefined;
+  influencerId: string | undefined;
+  /** Of the last row of the page before; undefined for the first page. */
+  after: { validFromMicros: bigint; termsId: string } | undefined;
+  limit: number;
+}
+
+// Newest beginning first, ties by id; the cursor carries microseconds, so no version is skipped or repeated between pages.
+const LIST_TERMS = `
+select t.id as "termsId", t.brand_id as "brandId", t.store_id as "storeId", t.product_id as "productId",
+  t.influencer_id as "influencerId", t.basis, t.rate_bp as "rateBp", t.flat_fen as "flatFen", t.window_days as "windowDays",
+  t.hold_days as "holdDays", t.valid_from as "validFrom", t.valid_to as "validTo", t.created_by as "createdBy",
+  t.created_at as "createdAt", (extract(epoch from t.valid_from) * 1000000)::bigint as "validFromMicros"
+from terms t
+where ($1::text is null or t.brand_id = $1)
+  and ($2::text is null or t.store_id = $2)
+  and ($3::text is null or t.product_id = $3)
+  and ($4::text is null or t.influencer_id = $4)
+  and ($5::text is null or t.brand_id = $5)
+  and ($6::bigint is null or ((extract(epoch from t.valid_from) * 1000000)::bigint, t.id) < ($6, $7))
+order by (extract(epoch from t.valid_from) * 1000000)::bigint desc, t.id desc
+limit $8`;
+
+/** A page of terms versions, newest beginning first. */
+export async function listTerms(
+  db: Queryable,
+  query: TermsListQuery,
+): Promise<(TermsRow & { validFromMicros: bigint })[]> {
+  const { rows } = await db.query<TermsRow & { validFromMicros: bigint }>(LIST_TERMS, [
+    query.brandId ?? null,
+    query.storeId ?? null,
+    query.productId ?? null,
+    query.influencerId ?? null,
+    query.brandScope ?? null,
+    query.after?.validFromMicros ?? null,
+    query.after?.termsId ?? null,
+    query.limit,
+  ]);
+  return rows;
+}

@@ -1,0 +1,223 @@
+import { z } from 'zod';
+import { actorOf, brandScope, type Principal } from '../../access/principal.ts';
+import { fen, instant, prefixedId, problemResponses, rateBp } from '../../http/fields.ts';
+import {
+  type CsvColumn,
+  cursorBigint,
+  decodeCursor,
+  encodeCursor,
+  jsonOrCsv,
+  listOf,
+  pageQuery,
+  sendCsv,
+  wantsCsv,
+} from '../../http/list.ts';
+import { problems } from '../../http/problem.ts';
+import type { Server } from '../../http/server.ts';
+import { writeAudit } from '../../infra/audit.ts';
+import { type Db, inTransaction, type Tx } from '../../infra/db.ts';
+import { addTermsVersion } from '../terms.ts';
+import { findScopeOwner, listTerms, type TermsRow } from './queries.ts';
+
+const termsBody = z
+  .strictObject({
+    brandId: prefixedId('brd').optional().meta({ description: 'admin only; a brand key means its own brand' }),
+    scope: z
+      .strictObject({
+        productId: prefixedId('prd').optional(),
+        storeId: prefixedId('str').optional(),
+        influencerId: prefixedId('inf').optional(),
+      })
+      .refine(({ productId, storeId }) => productId === undefined || storeId === undefined, {
+        error: 'name a product or a store, not both',
+      })
+      .refine((scope) => scope.influencerId === undefined || (scope.productId ?? scope.storeId) !== undefined, {
+        error: 'an influencer alone is no scope: name a product or a store as well',
+      })
+      .meta({ description: '{} for the whole brand' }),
+    rateBp: rateBp.optional(),
+    flatFen: fen.optional(),
+    basis: z.enum(['order_amount', 'platform_commission']).default('order_amount'),
+    windowDays: z.int().min(1).max(90).optional(),
+    holdDays: z.int().min(0).max(180).optional(),
+    validFrom: instant.optional(),
+    validTo: instant.optional(),
+  })
+  .refine((body) => (body.rateBp === undefined) !== (body.flatFen === undefined), {
+    error: 'give rateBp or flatFen, one of them',
+    path: ['rateBp'],
+  });
+type TermsBody = z.output<typeof termsBody>;
+
+const terms = z.object({
+  id: z.string(),
+  brandId: z.string(),
+  scope: z.object({
+    productId: z.string().optional(),
+    storeId: z.string().optional(),
+    influencerId: z.string().optional(),
+  }),
+  rateBp: rateBp.optional(),
+  flatFen: fen.optional(),
+  basis: z.enum(['order_amount', 'platform_commission']),
+  windowDays: z.int(),
+  holdDays: z.int(),
+  validFrom: instant,
+  validTo: instant.nullable(),
+  createdBy: z.string(),
+  createdAt: instant,
+});
+type Terms = z.output<typeof terms>;
+
+const termsQuery = z.strictObject({
+  ...pageQuery,
+  brandId: prefixedId('brd').optional(),
+  storeId: prefixedId('str').optional(),
+  productId: prefixedId('prd').optional(),
+  influencerId: prefixedId('inf').optional(),
+});
+const cursorShape = z.tuple([cursorBigint, z.string().max(64)]);
+
+/** Versioned commission rules. */
+export async function termsRoutes(app: Server, deps: { db: Db; now: () => Date }): Promise<void> {
+  app.post(
+    '/v1/terms',
+    {
+      config: { roles: ['brand', 'admin'] },
+      schema: {
+        summary: 'A new version of the commission of a product, a store, the brand, or one of these for one influencer',
+        description:
+          'Ends the open version of the same scope where it begins; with `validTo` that version resumes afterwards. Versions never overlap ' +
+          '(409) and never begin in the past, except by an admin, which is audited. Lines already booked keep the terms they have.',
+        tags: ['catalogue'],
+        body: termsBody,
+        response: { 201: terms, ...problemResponses },
+      },
+    },
+    async (request, reply) => {
+      const input = { principal: request.principal, body: request.body, now: deps.now() };
+      const added = await inTransaction(deps.db, (tx) => createTerms(tx, input));
+      return reply.status(201).send(answerTerms(added));
+    },
+  );
+
+  app.get(
+    '/v1/terms',
+    {
+      config: { roles: ['brand', 'admin'] },
+      schema: {
+        summary: 'Versions of terms, past and coming ones too, newest beginning first',
+        tags: ['catalogue'],
+        querystring: termsQuery,
+        response: { 200: jsonOrCsv(listOf(terms)), ...problemResponses },
+      },
+    },
+    async (request, reply) => {
+      const { query, principal } = request;
+      const after = query.cursor === undefined ? undefined : decodeCursor(query.cursor, cursorShape);
+      const rows = await listTerms(deps.db, {
+        brandScope: brandScope(principal),
+        brandId: query.brandId,
+        storeId: query.storeId,
+        productId: query.productId,
+        influencerId: query.influencerId,
+        after: after === undefined ? undefined : { validFromMicros: after[0], termsId: after[1] },
+        limit: query.limit + 1,
+      });
+      const page = rows.slice(0, query.limit);
+      const last = page.at(-1);
+      const hasMore = rows.length > page.length && last !== undefined;
+      const data = page.map(answerTerms);
+      if (wantsCsv(request)) return sendCsv(reply, data, csvColumns);
+      return { data, nextCursor: hasMore ? encodeCursor([last.validFromMicros, last.termsId]) : null };
+    },
+  );
+}
+
+/** @throws Problem `not_found` where a part of the scope does not exist for the caller, `validation_failed` on times, `conflict` on overlap */
+async function createTerms(tx: Tx, input: { principal: Principal; body: TermsBody; now: Date }): Promise<TermsRow> {
+  const { principal, body, now } = input;
+  const ownBrandId = brandScope(principal);
+  const { productId, storeId, influencerId } = body.scope;
+  if (ownBrandId === undefined && (body.brandId ?? productId ?? storeId) === undefined) {
+    throw problems.validationFailed([{ path: 'brandId', message: 'name the brand, or a product or store of it' }]);
+  }
+  const validFrom = body.validFrom ?? now;
+  const isPast = validFrom < now;
+  if (isPast && principal.role !== 'admin') {
+    throw problems.validationFailed([{ path: 'validFrom', message: 'is in the past; leave it out to begin now' }]);
+  }
+  if (body.validTo !== undefined && body.validTo <= validFrom) {
+    throw problems.validationFailed([{ path: 'validTo', message: 'must be later than validFrom' }]);
+  }
+  const brandId = await findScopeOwner(tx, {
+    productId,
+    storeId,
+    influencerId,
+    brandScope: ownBrandId,
+    brandId: body.brandId,
+  });
+  if (brandId === undefined) throw problems.notFound();
+  const actor = actorOf(principal);
+  const { basis, windowDays, holdDays, validTo } = body;
+  const added = await addTermsVersion(tx, {
+    brandId,
+    scope: body.scope,
+    rate: rateOfBody(body),
+    basis,
+    windowDays,
+    holdDays,
+    validFrom,
+    validTo,
+    createdBy: actor,
+  });
+  if (isPast) {
+    await writeAudit(tx, {
+      actor,
+      action: 'terms.begin_in_past',
+      brandId,
+      subject: added.termsId,
+      detail: { validFrom, asked: body },
+    });
+  }
+  return added;
+}
+
+function rateOfBody(body: TermsBody): { rateBp: number } | { flatFen: bigint } {
+  if (body.rateBp !== undefined) return { rateBp: body.rateBp };
+  if (body.flatFen === undefined) throw new Error('the schema asks for a rate or a flat amount');
+  return { flatFen: body.flatFen };
+}
+
+function answerTerms(row: TermsRow): Terms {
+  const { termsId, brandId, basis, windowDays, holdDays, validFrom, validTo, createdBy, createdAt } = row;
+  return {
+    id: termsId,
+    brandId,
+    scope: {
+      ...(row.productId === null ? {} : { productId: row.productId }),
+      ...(row.storeId === null ? {} : { storeId: row.storeId }),
+      ...(row.influencerId === null ? {} : { influencerId: row.influencerId }),
+    },
+    ...(row.rateBp === null ? {} : { rateBp: row.rateBp }),
+    ...(row.flatFen === null ? {} : { flatFen: row.flatFen }),
+    basis,
+    windowDays,
+    holdDays,
+    validFrom,
+    validTo,
+    createdBy,
+    createdAt,
+  };
+}
+
+const csvColumns: CsvColumn<Terms>[] = [
+  { name: 'id', value: ({ id }) => id },
+  { name: 'brandId', value: ({ brandId }) => brandId },
+  { name: 'productId', value: ({ scope }) => scope.productId },
+  { name: 'storeId', value: ({ scope }) => scope.storeId },
+  { name: 'influencerId', value: ({ scope }) => scope.influencerId },
+  ...(
+    ['rateBp', 'flatFen', 'basis', 'windowDays', 'holdDays', 'validFrom', 'validTo', 'createdBy', 'createdAt'] as const
+  ).map((name): CsvColumn<Terms> => ({ name, value: (row) => row[name] })),
+];

@@ -1,0 +1,218 @@
+import { bookLines } from '../../src/commissions/book-lines.ts';
+import { listBooked } from '../../src/commissions/booking/queries.ts';
+import { postJournals } from '../../src/commissions/post-journals.ts';
+import { readBookableLines } from '../../src/commissions/stored-lines.ts';
+import { loadTermsBook } from '../../src/commissions/terms.ts';
+import { balanceOf, sumPostings } from '../../src/core/accounts.ts';
+import { lockPayout, markPaid } from '../../src/core/payout-postings.ts';
+import type { Db } from '../../src/infra/db.ts';
+import { inTransaction } from '../../src/infra/db.ts';
+
+/** The ids of one brand with two products, promoted by two influencers over four links. */
+export interface Catalog {
+  brandId: string;
+  storeId: string;
+  productA: string;
+  productB: string;
+  lin: string;
+  mei: string;
+  linPayee: string;
+  meiPayee: string;
+  agencyPayee: string;
+  /** Influencer and product, such as `lin A`. */
+  links: Record<'linA' | 'linB' | 'meiA' | 'meiB', string>;
+}
+
+/** Long before every order of these tests. */
+export const EPOCH = new Date('2026-01-01T00:00:00Z');
+
+/**
+ * A brand whose store gives 15 % (1,500 bp) with a hold of 15 days. Lin has no agency; Mei's agency takes 20 %.
+ *
+ * @param name  makes the ids its own, lower-case letters
+ */
+export async function insertCatalog(
+  db: Db,
+  name: string,
+  options: { platformFeeBp?: number; rateBp?: number; holdDays?: number } = {},
+): Promise<Catalog> {
+  const id = (prefix: string, part: string): string => `${prefix}_${name}${part}`;
+  const catalog: Catalog = {
+    brandId: id('brd', ''),
+    storeId: id('str', ''),
+    productA: id('prd', 'a'),
+    productB: id('prd', 'b'),
+    lin: id('inf', 'lin'),
+    mei: id('inf', 'mei'),
+    linPayee: id('pye', 'lin'),
+    meiPayee: id('pye', 'mei'),
+    agencyPayee: id('pye', 'agency'),
+    links: { linA: id('lnk', 'lina'), linB: id('lnk', 'linb'), meiA: id('lnk', 'meia'), meiB: id('lnk', 'meib') },
+  };
+  const { brandId, storeId, productA, productB, lin, mei, linPayee, meiPayee, agencyPayee, links } = catalog;
+  await db.query('insert into brands (id, name) values ($1, $1)', [brandId]);
+  await db.query(
+    `insert into brand_policies (id, brand_id, inferred, scope, platform_fee_bp, valid_from, created_by)
+     values ($1, $2, 'pay', 'product', $3, $4, 'test')`,
+    [id('pol', ''), brandId, options.platformFeeBp ?? 0, EPOCH],
+  );
+  await db.query(
+    `insert into payees (id, kind, name) values ($1, 'influencer', 'Lin'), ($2, 'influencer', 'Mei'), ($3, 'agency', 'MCN')`,
+    [linPayee, meiPayee, agencyPayee],
+  );
+  await db.query(`insert into influencers (id, name, code, payee_id) values ($1, 'Lin', $1, $2), ($3, 'Mei', $3, $4)`, [
+    lin,
+    linPayee,
+    mei,
+    meiPayee,
+  ]);
+  await db.query(
+    `insert into influencer_agencies (id, influencer_id, agency_payee_id, share_bp, valid_from, created_by)
+     values ($1, $2, $3, 2000, $4, 'test')`,
+    [id('agc', ''), mei, agencyPayee, EPOCH],
+  );
+  await db.query(
+    `insert into stores (id, brand_id, platform, external_shop_id, name, order_source, webhook_secret_sealed)
+     values ($1, $2, 'youzan', $1, 'shop', 'shop', '\\x00')`,
+    [storeId, brandId],
+  );
+  await db.query(
+    `insert into products (id, brand_id, store_id, title, url, price_fen)
+     values ($1, $3, $4, 'A', 'https://example.com/a', 19900), ($2, $3, $4, 'B', 'https://example.com/b', 5900)`,
+    [productA, productB, brandId, storeId],
+  );
+  for (const [link, productId, influencerId] of [
+    [links.linA, productA, lin],
+    [links.linB, productB, lin],
+    [links.meiA, productA, mei],
+    [links.meiB, productB, mei],
+  ]) {
+    await db.query('insert into links (id, brand_id, product_id, influencer_id) values ($1, $2, $3, $4)', [
+      link,
+      brandId,
+      productId,
+      influencerId,
+    ]);
+    await db.query(`insert into link_codes (code, link_id, brand_id, kind) values ($1, $2, $3, 'code')`, [
+      link?.replace('lnk_', ''),
+      link,
+      brandId,
+    ]);
+  }
+  await db.query(
+    `insert into terms (id, brand_id, scope_key, store_id, basis, rate_bp, window_days, hold_days, valid_from, created_by)
+     values ($1, $2, 'store:' || $3, $3, 'order_amount', $4, 15, $5, $6, 'test')`,
+    [id('trm', ''), brandId, storeId, options.rateBp ?? 1500, options.holdDays ?? 15, EPOCH],
+  );
+  return catalog;
+}
+
+export interface LineInput {
+  lineId: string;
+  orderId: string;
+  productId: string | null;
+  paidFen: bigint;
+  quantity?: number;
+  paidAt: Date;
+}
+
+/** A paid line without an attribution; its order is made if it is not there. */
+export async function insertLine(db: Db, catalog: Catalog, line: LineInput): Promise<void> {
+  await db.query(
+    `insert into orders (id, brand_id, store_id, external_order_id, status, created_at, paid_at)
+     values ($1, $2, $3, $1, 'paid', $4, $4) on conflict do nothing`,
+    [line.orderId, catalog.brandId, catalog.storeId, line.paidAt],
+  );
+  await db.query(
+    `insert into order_lines (id, brand_id, order_id, external_line_id, product_id, item_keys, quantity, paid_fen, refunded_fen,
+       refund_excess_fen, closed, refund_open)
+     values ($1, $2, $3, $1, $4, '{}', $5, $6, 0, 0, false, false)`,
+    [line.lineId, catalog.brandId, line.orderId, line.productId, line.quantity ?? 1, line.paidFen],
+  );
+}
+
+/** Says that `refundedFen` of a line was given back by now. */
+export async function refund(db: Db, lineId: string, refundedFen: bigint): Promise<void> {
+  await db.query('update order_lines set refunded_fen = $2 where id = $1', [lineId, refundedFen]);
+}
+
+/** Says that the goods were received, and when that reached us. */
+export async function receive(db: Db, lineId: string, receivedAt: Date, receivedSeenAt = receivedAt): Promise<void> {
+  await db.query('update order_lines set received_at = $2, received_seen_at = $3 where id = $1', [
+    lineId,
+    receivedAt,
+    receivedSeenAt,
+  ]);
+}
+
+/** Credits a line to a link, or to none. */
+export async function credit(
+  db: Db,
+  lineId: string,
+  linkId: string | undefined,
+  { method = 'click_id', tag = null }: { method?: string; tag?: string | null } = {},
+): Promise<void> {
+  await db.query('delete from attributions where line_id = $1', [lineId]);
+  if (linkId === undefined) return;
+  await db.query(
+    `insert into attributions (line_id, brand_id, state, method, confidence, link_id, influencer_id, tag)
+     select $1, k.brand_id, 'matched', $3, 'exact', k.id, k.influencer_id, $4 from links k where k.id = $2`,
+    [lineId, linkId, method, tag],
+  );
+}
+
+/** Books lines as the order intake does: under their orders' locks, from what stands in the tables. */
+export async function book(db: Db, lineIds: string[]): Promise<void> {
+  await inTransaction(db, async (tx) => {
+    await tx.query(
+      `select o.id from orders o where o.id in (select l.order_id from order_lines l where l.id = any ($1))
+       order by o.store_id, o.external_order_id for update`,
+      [lineIds],
+    );
+    const lines = await readBookableLines(tx, lineIds);
+    const books = new Map<string, Awaited<ReturnType<typeof loadTermsBook>>>();
+    for (const { brandId } of lines) {
+      if (!books.has(brandId)) books.set(brandId, await loadTermsBook(tx, { brandId }));
+    }
+    await bookLines(tx, lines, books);
+  });
+}
+
+/** The entries of a line in the order they were posted, as `account amount` in fen. */
+export async function entriesOf(db: Db, lineId: string): Promise<string[]> {
+  const { rows } = await db.query<{ kind: string; account: string; payeeId: string; amountFen: bigint }>(
+    `select j.kind, e.account, e.payee_id as "payeeId", e.amount_fen as "amountFen"
+     from journal_lines l
+     join journals j on j.id = l.journal_id
+     join journal_entries e on e.journal_id = l.journal_id and e.line_position = l.position
+     where l.line_id = $1
+     order by j.number, e.position`,
+    [lineId],
+  );
+  return rows.map(({ kind, account, payeeId, amountFen }) => `${kind} ${account} ${payeeId} ${amountFen}`);
+}
+
+/** Locks everything payable to one payee of one brand, less its debt, and pays it, as the payout feature will. */
+export async function payOut(db: Db, { brandId, payeeId }: { brandId: string; payeeId: string }): Promise<bigint> {
+  return inTransaction(db, async (tx) => {
+    const { rows } = await tx.query<{ lineId: string }>(
+      `select l.id as "lineId" from order_lines l where l.brand_id = $1 order by l.id for update`,
+      [brandId],
+    );
+    const lineIds = rows.map(({ lineId }) => lineId);
+    const readLegs = async () =>
+      [...(await listBooked(tx, lineIds)).values()]
+        .flatMap((postings) => sumPostings(postings))
+        .flatMap(({ dimensions, legs }) => legs.map((leg) => ({ dimensions, leg })))
+        .filter(({ leg }) => leg.payeeId === payeeId);
+    const { postings, payoutFen } = lockPayout(await readLegs());
+    if (postings.length === 0) return 0n;
+    await postJournals(tx, [{ brandId, kind: 'payout_lock', postings }]);
+    const locked = (await readLegs()).flatMap(({ dimensions, leg }) => {
+      const amountFen = -balanceOf(leg, 'in_payout');
+      return amountFen > 0n ? [{ dimensions, leg, amountFen }] : [];
+    });
+    if (locked.length > 0) await postJournals(tx, [{ brandId, kind: 'payout_paid', postings: markPaid(locked) }]);
+    return payoutFen;
+  });
+}
