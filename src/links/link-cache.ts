@@ -1,0 +1,129 @@
+import { LRUCache } from 'lru-cache';
+
+import type { LinkTarget } from './resolve-target.ts';
+
+/** About 1 KB a link: the whole cache stays below 100 MB. */
+const MAX_LINKS = 50_000;
+/** A link may have several codes. */
+const MAX_CODES = 100_000;
+const MAX_UNKNOWN_CODES = 50_000;
+const MAX_FLOORS = 50_000;
+
+/** Changes are told by Postgres; this only bounds what a lost notification could do. */
+const FRESH_MS = 30_000;
+/** While nobody tells us of changes, nothing is believed for longer. */
+const FRESH_UNTOLD_MS = 900;
+
+/** Lifetimes do not follow a clock that somebody sets. */
+function monotonicMs(): number {
+  return performance.now();
+}
+
+interface CachedLink {
+  target: LinkTarget;
+  storedAtMs: number;
+  /** From now on the lease may have changed by itself. */
+  changesAtMs: number;
+  epoch: number;
+  /** A change was announced: not to be used unless nothing newer can be had. */
+  isChanged: boolean;
+}
+
+interface UnknownCode {
+  storedAtMs: number;
+  epoch: number;
+}
+
+export type CacheHit =
+  | { found: true; target: LinkTarget; isFresh: boolean; isChanged: boolean }
+  | { found: false; isFresh: boolean };
+
+/**
+ * What one process remembers of links, bounded: targets by link id, codes by the link they name (for ever the same), and codes that
+ * name nothing. Entries that are no longer fresh stay, for the time when neither Redis nor Postgres answers.
+ */
+export class LinkCache {
+  readonly #links = new LRUCache<string, CachedLink>({ max: MAX_LINKS });
+  readonly #codes = new LRUCache<string, string>({ max: MAX_CODES });
+  readonly #unknown = new LRUCache<string, UnknownCode>({ max: MAX_UNKNOWN_CODES });
+  /** The least version of a link that may still be used, as announced. */
+  readonly #floors = new LRUCache<string, number>({ max: MAX_FLOORS });
+  readonly #now: () => Date;
+  #epoch = 0;
+  #addedCodes = 0;
+  #isTold = false;
+
+  constructor(options: { now: () => Date }) {
+    this.#now = options.now;
+  }
+
+  find(code: string): CacheHit | undefined {
+    const linkId = this.#codes.get(code);
+    const link = linkId === undefined ? undefined : this.#links.get(linkId);
+    if (link !== undefined) {
+      const { target, isChanged } = link;
+      const isFresh = !isChanged && this.#isYoung(link) && this.#now().getTime() < link.changesAtMs;
+      return { found: true, target, isFresh, isChanged };
+    }
+    const unknown = this.#unknown.get(code);
+    return unknown === undefined ? undefined : { found: false, isFresh: this.#isYoung(unknown) };
+  }
+
+  /** The link a code names, where it was known once: codes are never given to another link. */
+  linkIdOf(code: string): string | undefined {
+    return this.#codes.get(code);
+  }
+
+  /** Whether a version may be used: no newer one was announced. */
+  isCurrent(linkId: string, version: number): boolean {
+    return version >= (this.#floors.get(linkId) ?? 0);
+  }
+
+  /** Keeps a target, unless a newer version of it is kept or was announced. */
+  put(code: string, target: LinkTarget, changesAtMs: number | null): void {
+    const { linkId, version } = target;
+    this.#codes.set(code, linkId);
+    this.#unknown.delete(code);
+    const kept = this.#links.get(linkId);
+    if (!this.isCurrent(linkId, version) || (kept !== undefined && kept.target.version > version)) return;
+    const storedAtMs = monotonicMs();
+    const link = { target, storedAtMs, changesAtMs: changesAtMs ?? Infinity, epoch: this.#epoch, isChanged: false };
+    this.#links.set(linkId, link);
+  }
+
+  /** To be taken before asking whether a code exists, and handed to `putUnknown`. */
+  get codeMark(): number {
+    return this.#addedCodes;
+  }
+
+  /** Keeps that a code names nothing, unless codes were added since it was asked. */
+  putUnknown(code: string, mark: number): void {
+    if (mark !== this.#addedCodes) return;
+    this.#unknown.set(code, { storedAtMs: monotonicMs(), epoch: this.#epoch });
+  }
+
+  /** A link changed. Without a version (a message of an older program) only what is kept now is given up. */
+  linkChanged(linkId: string, version: number | undefined): void {
+    if (version !== undefined && version > (this.#floors.get(linkId) ?? 0)) this.#floors.set(linkId, version);
+    const link = this.#links.peek(linkId);
+    if (link !== undefined && (version === undefined || link.target.version < version)) link.isChanged = true;
+  }
+
+  codeAdded(code: string): void {
+    this.#addedCodes += 1;
+    this.#unknown.delete(code);
+  }
+
+  /** Whether somebody tells us of changes from now on. What was kept before is not fresh any more in either case. */
+  setTold(isTold: boolean): void {
+    this.#isTold = isTold;
+    if (isTold) this.#epoch += 1;
+    // A code asked for before we were told may exist by now.
+    if (isTold) this.#addedCodes += 1;
+  }
+
+  #isYoung({ storedAtMs, epoch }: { storedAtMs: number; epoch: number }): boolean {
+    const lifetimeMs = this.#isTold ? FRESH_MS : FRESH_UNTOLD_MS;
+    return epoch === this.#epoch && monotonicMs() - storedAtMs < lifetimeMs;
+  }
+}

@@ -1,0 +1,213 @@
+import type { Queryable, Tx } from '../infra/db.ts';
+import type { Platform } from '../platforms/platform.ts';
+
+export type LinkStatus = 'active' | 'paused';
+
+export interface LinkRow {
+  id: string;
+  /** Dense, rising with each link. */
+  number: bigint;
+  brandId: string;
+  productId: string;
+  influencerId: string;
+  status: LinkStatus;
+  createdAt: Date;
+  /** The generated code. */
+  code: string;
+  /** In the order they were asked for. */
+  aliases: string[];
+  title: string;
+  url: string;
+  priceFen: bigint;
+  productStatus: 'active' | 'paused' | 'off_sale';
+  platform: Platform;
+  storeName: string;
+  storeStatus: 'active' | 'closed';
+  /** Exact decimal texts; null where nothing is recorded. */
+  score: string | null;
+  scale: string | null;
+  openedOn: string | null;
+  influencerStatus: 'active' | 'paused';
+}
+
+/** What decides whether a pair may get a new link. */
+export type PairRow = Pick<
+  LinkRow,
+  'brandId' | 'productStatus' | 'storeStatus' | 'score' | 'scale' | 'openedOn' | 'influencerStatus'
+>;
+
+// One row if both exist. Served by products_pkey, influencers_pkey and store_assessments_newest_idx.
+const FIND_PAIR = `
+select p.brand_id as "brandId", p.status as "productStatus", s.status as "storeStatus", i.status as "influencerStatus",
+  trim_scale(r.score) as score, trim_scale(r.scale) as scale, o.opened_on as "openedOn"
+from products p
+join stores s on s.id = p.store_id
+join influencers i on i.id = $2
+left join lateral (
+  select a.score, a.scale from store_assessments a
+  where a.store_id = s.id and a.kind = 'rating' order by a.id desc limit 1
+) r on true
+left join lateral (
+  select a.opened_on from store_assessments a
+  where a.store_id = s.id and a.kind = 'opened_on' order by a.id desc limit 1
+) o on true
+where p.id = $1`;
+
+/** The state of a product, its store and an influencer; undefined when the product or the influencer does not exist. */
+export async function findPair(
+  db: Queryable,
+  { productId, influencerId }: { productId: string; influencerId: string },
+): Promise<PairRow | undefined> {
+  const { rows } = await db.query<PairRow>({ name: 'find_pair', text: FIND_PAIR, values: [productId, influencerId] });
+  return rows[0];
+}
+
+const FIND_LINK_OF_PAIR = `
+select l.id, l.brand_id as "brandId" from links l where l.influencer_id = $2 and l.product_id = $1`;
+
+export interface LinkKey {
+  id: string;
+  brandId: string;
+}
+
+/** The link of a pair, if it has one. Served by links_pair_key. */
+export async function findLinkOfPair(
+  db: Queryable,
+  { productId, influencerId }: { productId: string; influencerId: string },
+): Promise<LinkKey | undefined> {
+  const values = [productId, influencerId];
+  const { rows } = await db.query<LinkKey>({ name: 'find_link_of_pair', text: FIND_LINK_OF_PAIR, values });
+  return rows[0];
+}
+
+// links_pair_key is the referee: of any number of concurrent requests for a pair one inserts, the others wait for it and insert nothing.
+const INSERT_LINK = `
+insert into links (id, brand_id, product_id, influencer_id) values ($1, $2, $3, $4)
+on conflict on constraint links_pair_key do nothing
+returning links.id`;
+
+/** @returns false when the pair has a link: nothing was written */
+export async function insertLink(
+  tx: Tx,
+  link: LinkKey & { productId: string; influencerId: string },
+): Promise<boolean> {
+  const values = [link.id, link.brandId, link.productId, link.influencerId];
+  const { rows } = await tx.query({ name: 'insert_link', text: INSERT_LINK, values });
+  return rows.length === 1;
+}
+
+// link_codes_pkey is the referee, for codes and aliases alike: rows are never deleted, so no code is given twice.
+const INSERT_LINK_CODE = `
+insert into link_codes (code, link_id, brand_id, kind) values ($1, $2, $3, $4)
+on conflict on constraint link_codes_pkey do nothing
+returning link_codes.code`;
+
+/** @returns false when the code is taken, be it by this link: nothing was written */
+export async function insertLinkCode(
+  tx: Tx,
+  { code, kind, link }: { code: string; kind: 'code' | 'alias'; link: LinkKey },
+): Promise<boolean> {
+  const values = [code, link.id, link.brandId, kind];
+  const { rows } = await tx.query({ name: 'insert_link_code', text: INSERT_LINK_CODE, values });
+  return rows.length === 1;
+}
+
+// $1 names the link by its id or by any of its codes, exactly one of both is given; $3 is the influencer the caller is confined to, null
+// for none. Served by links_pkey, link_codes_pkey, link_codes_link_idx and store_assessments_newest_idx.
+const FIND_LINK = `
+select l.id, l.number, l.brand_id as "brandId", l.product_id as "productId", l.influencer_id as "influencerId", l.status,
+  l.created_at as "createdAt", c.code, a.aliases, p.title, p.url, p.price_fen as "priceFen", p.status as "productStatus", s.platform,
+  s.name as "storeName", s.status as "storeStatus", trim_scale(r.score) as score, trim_scale(r.scale) as scale,
+  o.opened_on as "openedOn", i.status as "influencerStatus"
+from links l
+join link_codes c on c.link_id = l.id and c.kind = 'code'
+cross join lateral (
+  select coalesce(array_agg(lc.code order by lc.created_at, lc.code), '{}') as aliases
+  from link_codes lc where lc.link_id = l.id and lc.kind = 'alias'
+) a
+join products p on p.id = l.product_id
+join stores s on s.id = p.store_id
+join influencers i on i.id = l.influencer_id
+left join lateral (
+  select sa.score, sa.scale from store_assessments sa
+  where sa.store_id = s.id and sa.kind = 'rating' order by sa.id desc limit 1
+) r on true
+left join lateral (
+  select sa.opened_on from store_assessments sa
+  where sa.store_id = s.id and sa.kind = 'opened_on' order by sa.id desc limit 1
+) o on true
+where l.id = coalesce($1, (select named.link_id from link_codes named where named.code = $2))
+  and ($3::text is null or l.influencer_id = $3)`;
+
+type LinkName = { id: string } | { code: string };
+
+/** A link by its id, or by its code or an alias in canonical spelling; undefined when there is none, or it is not the caller's. */
+export async function findLink(
+  db: Queryable,
+  { scope, ...name }: LinkName & { scope: string | undefined },
+): Promise<LinkRow | undefined> {
+  const values = ['id' in name ? name.id : null, 'code' in name ? name.code : null, scope ?? null];
+  const { rows } = await db.query<LinkRow>({ name: 'find_link', text: FIND_LINK, values });
+  return rows[0];
+}
+
+// The newest first, before number $3. Served by links_influencer_idx or links_number_key, and as FIND_LINK.
+const LIST_LINKS = `
+select l.id, l.number, l.brand_id as "brandId", l.product_id as "productId", l.influencer_id as "influencerId", l.status,
+  l.created_at as "createdAt", c.code, a.aliases, p.title, p.url, p.price_fen as "priceFen", p.status as "productStatus", s.platform,
+  s.name as "storeName", s.status as "storeStatus", trim_scale(r.score) as score, trim_scale(r.scale) as scale,
+  o.opened_on as "openedOn", i.status as "influencerStatus"
+from links l
+join link_codes c on c.link_id = l.id and c.kind = 'code'
+cross join lateral (
+  select coalesce(array_agg(lc.code order by lc.created_at, lc.code), '{}') as aliases
+  from link_codes lc where lc.link_id = l.id and lc.kind = 'alias'
+) a
+join products p on p.id = l.product_id
+join stores s on s.id = p.store_id
+join influencers i on i.id = l.influencer_id
+left join lateral (
+  select sa.score, sa.scale from store_assessments sa
+  where sa.store_id = s.id and sa.kind = 'rating' order by sa.id desc limit 1
+) r on true
+left join lateral (
+  select sa.opened_on from store_assessments sa
+  where sa.store_id = s.id and sa.kind = 'opened_on' order by sa.id desc limit 1
+) o on true
+where ($1::text is null or l.influencer_id = $1)
+  and ($2::text is null or l.product_id = $2)
+  and ($3::bigint is null or l.number < $3)
+order by l.number desc
+limit $4`;
+
+export async function listLinks(
+  db: Queryable,
+  page: {
+    influencerId: string | undefined;
+    productId: string | undefined;
+    beforeNumber: bigint | undefined;
+    limit: number;
+  },
+): Promise<LinkRow[]> {
+  const values = [page.influencerId ?? null, page.productId ?? null, page.beforeNumber ?? null, page.limit];
+  const { rows } = await db.query<LinkRow>({ text: LIST_LINKS, values });
+  return rows;
+}
+
+// A status that stays the same changes no row's version and is told to nobody (triggers). $3 as in FIND_LINK. Served by link_codes_pkey.
+const SET_LINK_STATUS = `
+update links
+set status = $2
+from link_codes lc
+where lc.code = $1 and links.id = lc.link_id and ($3::text is null or links.influencer_id = $3)
+returning links.id`;
+
+/** @returns false when there is no such link, or it is not the caller's */
+export async function setLinkStatus(
+  db: Queryable,
+  { code, status, scope }: { code: string; status: LinkStatus; scope: string | undefined },
+): Promise<boolean> {
+  const values = [code, status, scope ?? null];
+  const { rows } = await db.query({ name: 'set_link_status', text: SET_LINK_STATUS, values });
+  return rows.length === 1;
+}

@@ -1,0 +1,167 @@
+import { z } from 'zod';
+import { influencerScope } from '../access/principal.ts';
+import type { Principal } from '../access/principal.ts';
+import { pageOf, sendPage } from '../http/list-page.ts';
+import { shanghaiDay } from '../core/calendar.ts';
+import { canonicalCode } from '../core/link-code.ts';
+import { prefixedId, problemResponses } from '../http/fields.ts';
+import { cursorBigint, decodeCursor, jsonOrCsv, listOf, pageQuery } from '../http/list.ts';
+import type { CsvColumn } from '../http/list.ts';
+import { problems } from '../http/problem.ts';
+import type { Server } from '../http/server.ts';
+import { couponRoutes } from './coupons/routes.ts';
+import { issueLink } from './issue-link.ts';
+import type { IssueDeps } from './issue-link.ts';
+import { linkAnswer, linkAnswerOf, linkBody, linkStatus } from './link-fields.ts';
+import type { LinkAnswer } from './link-fields.ts';
+import { linkPageRoutes } from './pages/routes.ts';
+import { findLink, listLinks, setLinkStatus } from './queries.ts';
+import type { LinkRow } from './queries.ts';
+import { trackingSlotRoutes } from './tracking-slots/routes.ts';
+
+export interface LinkDeps extends IssueDeps {
+  /** The origin of short links, without a trailing slash. */
+  publicUrl: () => string;
+}
+
+const columns: CsvColumn<LinkAnswer>[] = [
+  { name: 'id', value: (link) => link.id },
+  { name: 'code', value: (link) => link.code },
+  { name: 'url', value: (link) => link.url },
+  { name: 'aliases', value: (link) => link.aliases.join(' ') },
+  { name: 'productId', value: (link) => link.productId },
+  { name: 'influencerId', value: (link) => link.influencerId },
+  { name: 'status', value: (link) => link.status },
+  { name: 'destinationUrl', value: (link) => link.destinationUrl },
+  { name: 'createdAt', value: (link) => link.createdAt },
+];
+
+const params = z.object({ code: z.string().max(128) });
+const tags = ['Links'];
+const numberCursor = z.tuple([cursorBigint]);
+
+/** Links and what belongs to them: tracking slots, coupons, and the pictures and pages of a short link (not the redirect itself). */
+export async function linkRoutes(app: Server, deps: LinkDeps): Promise<void> {
+  issuingRoutes(app, deps);
+  readingRoutes(app, deps);
+  await trackingSlotRoutes(app, deps);
+  await couponRoutes(app, deps);
+  await linkPageRoutes(app, deps);
+}
+
+function answerWith({ publicUrl, eligibilityRule, now }: LinkDeps): (row: LinkRow) => LinkAnswer {
+  return (row) => linkAnswerOf(row, { publicUrl: publicUrl(), rule: eligibilityRule, today: shanghaiDay(now()) });
+}
+
+/** Issuing links, pausing and resuming them. */
+function issuingRoutes(app: Server, deps: LinkDeps): void {
+  const answerOf = answerWith(deps);
+
+  app.post(
+    '/v1/links',
+    {
+      config: { roles: ['influencer', 'admin'] },
+      schema: {
+        summary: 'Take a link for a product; the same pair always gives the same link',
+        tags,
+        body: linkBody,
+        response: { 200: linkAnswer, 201: linkAnswer, ...problemResponses },
+      },
+    },
+    async (request, reply) => {
+      const { productId, alias, influencerId } = request.body;
+      const owner = ownerOf(request.principal, influencerId);
+      const { isNew, link } = await issueLink(deps, { productId, alias, influencerId: owner });
+      return reply.code(isNew ? 201 : 200).send(answerOf(link));
+    },
+  );
+
+  app.patch(
+    '/v1/links/:code',
+    {
+      config: { roles: ['influencer', 'admin'] },
+      schema: {
+        summary: 'Pause or resume a link',
+        tags,
+        params,
+        body: z.strictObject({ status: linkStatus }),
+        response: { 200: linkAnswer, ...problemResponses },
+      },
+    },
+    async (request) => {
+      const code = canonicalCode(request.params.code);
+      const scope = influencerScope(request.principal);
+      const { status } = request.body;
+      if (code === undefined || !(await setLinkStatus(deps.db, { code, status, scope }))) throw problems.notFound();
+      return answerOf(await getLink(deps, request.principal, code));
+    },
+  );
+}
+
+/** Reading an influencer's own links. */
+function readingRoutes(app: Server, deps: LinkDeps): void {
+  const answerOf = answerWith(deps);
+
+  app.get(
+    '/v1/links',
+    {
+      config: { roles: ['influencer', 'admin'] },
+      schema: {
+        summary: 'List links, the newest first',
+        tags,
+        querystring: z.strictObject({
+          ...pageQuery,
+          productId: prefixedId('prd').exactOptional(),
+          influencerId: prefixedId('inf').exactOptional().meta({ description: 'admin keys only' }),
+        }),
+        response: { 200: jsonOrCsv(listOf(linkAnswer)), ...problemResponses },
+      },
+    },
+    async (request, reply) => {
+      const { limit, cursor, productId, influencerId: wanted } = request.query;
+      const own = influencerScope(request.principal);
+      if (own !== undefined && wanted !== undefined) throw namesInfluencer();
+      const beforeNumber = cursor === undefined ? undefined : decodeCursor(cursor, numberCursor)[0];
+      const rows = await listLinks(deps.db, { influencerId: own ?? wanted, productId, beforeNumber, limit: limit + 1 });
+      return sendPage(request, reply, {
+        page: pageOf(rows, { limit, keyOf: (row) => [row.number], answerOf }),
+        columns,
+      });
+    },
+  );
+
+  app.get(
+    '/v1/links/:code',
+    {
+      config: { roles: ['influencer', 'admin'] },
+      schema: {
+        summary: 'Read a link by its code or an alias',
+        tags,
+        params,
+        response: { 200: linkAnswer, ...problemResponses },
+      },
+    },
+    async (request) => answerOf(await getLink(deps, request.principal, request.params.code)),
+  );
+}
+
+function namesInfluencer(): Error {
+  return problems.validationFailed([{ path: 'influencerId', message: 'only an admin key may name the influencer' }]);
+}
+
+function ownerOf(principal: Principal, named: string | undefined): string {
+  const own = influencerScope(principal);
+  if (own !== undefined) {
+    if (named === undefined) return own;
+    throw namesInfluencer();
+  }
+  if (named !== undefined) return named;
+  throw problems.validationFailed([{ path: 'influencerId', message: 'an admin key must name the influencer' }]);
+}
+
+async function getLink({ db }: LinkDeps, principal: Principal, text: string): Promise<LinkRow> {
+  const code = canonicalCode(text);
+  const link = code === undefined ? undefined : await findLink(db, { code, scope: influencerScope(principal) });
+  if (link === undefined) throw problems.notFound();
+  return link;
+}

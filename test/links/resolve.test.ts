@@ -1,0 +1,280 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { pino } from 'pino';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+
+import { createDb } from '../../src/infra/db.ts';
+import type { Db } from '../../src/infra/db.ts';
+import { closeRedis, createRedis } from '../../src/infra/redis.ts';
+import { createSharedLinks } from '../../src/links/link-cache-redis.ts';
+import { findLinkFacts } from '../../src/links/resolve-queries.ts';
+import { createLinkResolver } from '../../src/links/resolve.ts';
+import type { LinkResolver, LinkResolverDeps, Resolution } from '../../src/links/resolve.ts';
+import { locationOf } from '../../src/platforms/destination.ts';
+import { addCode, leaseSls, seedLink } from '../clicks/seed-link.ts';
+import { createTestDatabase } from '../support/database.ts';
+import type { TestDatabase } from '../support/database.ts';
+import { createTestRedis } from '../support/redis.ts';
+import type { TestRedis } from '../support/redis.ts';
+
+const log = pino({ level: 'silent' });
+let test: TestDatabase;
+let cache: TestRedis;
+const open: (() => Promise<unknown>)[] = [];
+
+beforeAll(async () => {
+  [test, cache] = await Promise.all([createTestDatabase(), createTestRedis()]);
+});
+afterAll(async () => {
+  await test.drop();
+  await cache.drop();
+});
+afterEach(async () => {
+  await Promise.all(open.splice(0).map((close) => close()));
+});
+
+/** A pool that counts the lookups of links made through it. */
+function countLookups(db: Db): { db: Db; lookups: () => number } {
+  let lookups = 0;
+  const counting = new Proxy(db, {
+    get: (target, name: keyof Db) => {
+      const value = target[name];
+      if (typeof value !== 'function') return value;
+      if (name === 'query') lookups += 1;
+      return (value as (...values: unknown[]) => unknown).bind(target);
+    },
+  });
+  return { db: counting, lookups: () => lookups };
+}
+
+/** One process's resolver, listening. */
+async function startResolver(deps: Partial<LinkResolverDeps> = {}): Promise<LinkResolver> {
+  const resolver = createLinkResolver({
+    db: test.db,
+    databaseUrl: test.url,
+    redis: cache.redis,
+    log,
+    now: () => new Date(),
+    ...deps,
+  });
+  open.push(() => resolver.stop());
+  await vi.waitFor(() => expect(resolver.isTold()).toBe(true), { timeout: 5_000, interval: 10 });
+  return resolver;
+}
+
+function ownPool(): Db {
+  return createDb({ url: test.url, applicationName: 'daihuo-test-own', onError: () => undefined });
+}
+
+async function pauseLink(linkId: string): Promise<void> {
+  await test.db.query(`update links set status = 'paused' where id = $1`, [linkId]);
+}
+
+function statusOf(resolution: Resolution): string {
+  return resolution.found ? resolution.target.status : resolution.reason;
+}
+
+function locationFor(resolution: Resolution): string {
+  return resolution.found ? locationOf(resolution.target, 'CLICK') : resolution.reason;
+}
+
+async function resolved(resolver: LinkResolver, code: string): Promise<string> {
+  return statusOf(await resolver.resolve(code));
+}
+
+describe('resolving', () => {
+  it('a code leads to the destination cut at the place of the click id, with everything a click is booked under', async () => {
+    const { code, ...link } = await seedLink(test.db);
+    const resolver = await startResolver();
+    const resolution = await resolver.resolve(code);
+    const { storeId: _store, payeeId: _payee, ...booked } = link;
+    expect(resolution).toMatchObject({
+      found: true,
+      target: { ...booked, status: 'active', takesClickId: true, version: 1 },
+    });
+    expect(locationFor(resolution)).toBe('https://item.taobao.com/item.htm?id=600000000001&dh_click=CLICK#detail');
+    expect(resolver.known(code)).toEqual(resolution);
+  });
+
+  it('an opaque destination is left as it is', async () => {
+    const { code } = await seedLink(test.db, { url: 'https://s.click.taobao.com/abc' });
+    expect(locationFor(await (await startResolver()).resolve(code))).toBe('https://s.click.taobao.com/abc');
+  });
+
+  it.each([
+    ['a paused link', `update links set status = 'paused' where id = $1`, 'linkId', 'paused'],
+    ['a paused product', `update products set status = 'paused' where id = $1`, 'productId', 'paused'],
+    ['a paused influencer', `update influencers set status = 'paused' where id = $1`, 'influencerId', 'paused'],
+    ['a product off sale', `update products set status = 'off_sale' where id = $1`, 'productId', 'gone'],
+    ['a closed store', `update stores set status = 'closed' where id = $1`, 'storeId', 'gone'],
+    // Registration refuses such a URL; written past it, it must not become a Location either.
+    [
+      'a destination that is not allowed',
+      `update products set url = 'https://evil.example/' where id = $1`,
+      'productId',
+      'gone',
+    ],
+  ] as const)(
+    '%s is seen within 1 s by a process that had the link in its cache',
+    async (_name, sql, subject, status) => {
+      const link = await seedLink(test.db);
+      const resolver = await startResolver();
+      expect(await resolved(resolver, link.code)).toBe('active');
+      await test.db.query(sql, [link[subject]]);
+      await vi.waitFor(async () => expect(await resolved(resolver, link.code)).toBe(status), {
+        timeout: 1_000,
+        interval: 10,
+      });
+    },
+  );
+
+  it('an unknown code is asked for once, also by many at the same time, and found as soon as it is added', async () => {
+    const link = await seedLink(test.db);
+    const { db, lookups } = countLookups(test.db);
+    const resolver = await startResolver({ db });
+    await Promise.all(Array.from({ length: 50 }, () => resolver.resolve('summer-sale')));
+    expect(await resolved(resolver, 'summer-sale')).toBe('unknown');
+    expect(resolver.known('summer-sale')).toEqual({ found: false, reason: 'unknown' });
+    expect(lookups()).toBe(1);
+    await addCode(test.db, link, 'summer-sale');
+    await vi.waitFor(async () => expect(await resolved(resolver, 'summer-sale')).toBe('active'), {
+      timeout: 1_000,
+      interval: 10,
+    });
+  });
+
+  it('a thundering herd makes one query', async () => {
+    const { code } = await seedLink(test.db);
+    const { db, lookups } = countLookups(test.db);
+    const resolver = await startResolver({ db });
+    const answers = await Promise.all(Array.from({ length: 200 }, () => resolved(resolver, code)));
+    expect(new Set(answers)).toEqual(new Set(['active']));
+    expect(lookups()).toBe(1);
+  });
+});
+
+describe('a leased salesman', () => {
+  const url = 'https://shop10192168.youzan.com/wscgoods/detail/2exampleali0001';
+
+  it('stands in the destination while the lease holds, and begins and ends on time without any change being announced', async () => {
+    const link = await seedLink(test.db, { platform: 'youzan', url });
+    const resolver = await startResolver();
+    expect(locationFor(await resolver.resolve(link.code))).toBe(`${url}?dh_click=CLICK`);
+    const at = (ms: number): Date => new Date(Date.now() + ms);
+    await leaseSls(test.db, link, { sls: 'Soon', validFrom: at(700), validTo: at(1_400) });
+    await sleep(100);
+    expect(locationFor(await resolver.resolve(link.code))).toBe(`${url}?dh_click=CLICK`);
+    await sleep(800);
+    expect(locationFor(await resolver.resolve(link.code))).toBe(`${url}?sls=Soon&dh_click=CLICK`);
+    await sleep(700);
+    expect(locationFor(await resolver.resolve(link.code))).toBe(`${url}?dh_click=CLICK`);
+  });
+
+  it('for the product wins over the one for the store', async () => {
+    const link = await seedLink(test.db, { platform: 'youzan', url });
+    await leaseSls(test.db, link, { sls: 'Product', productId: link.productId });
+    await leaseSls(test.db, link, { sls: 'Store' });
+    expect(locationFor(await (await startResolver()).resolve(link.code))).toBe(`${url}?sls=Product&dh_click=CLICK`);
+  });
+});
+
+describe('several processes', () => {
+  it('a pause reaches both within 1 s, and what Redis held before never comes back', async () => {
+    const { code, linkId } = await seedLink(test.db);
+    const [one, two] = await Promise.all([
+      startResolver({ trustSharedAfterMs: 0 }),
+      startResolver({ trustSharedAfterMs: 0 }),
+    ]);
+    expect([await resolved(one, code), await resolved(two, code)]).toEqual(['active', 'active']);
+    await vi.waitFor(async () => expect(await cache.redis.exists(`link:1:${linkId}`)).toBe(1));
+    const outdated = (await cache.redis.get(`link:1:${linkId}`)) ?? '';
+    expect(outdated).toMatch(/^1 \{.*"active"/);
+    const before = performance.now();
+    await pauseLink(linkId);
+    await vi.waitFor(async () => expect(await cache.redis.get(`link:1:${linkId}`)).toBe('2 '), { interval: 5 });
+    // A process that was slow to write brings the old version back: those that were told do not take it.
+    await cache.redis.set(`link:1:${linkId}`, outdated);
+    expect([await resolved(one, code), await resolved(two, code)]).toEqual(['paused', 'paused']);
+    expect(performance.now() - before).toBeLessThan(1_000);
+  });
+
+  it('a slow process cannot write an older version over the mark of a change, nor over a newer version', async () => {
+    const { code, linkId } = await seedLink(test.db);
+    const shared = createSharedLinks(cache.redis);
+    const old = await findLinkFacts(test.db, code);
+    if (old === undefined) throw new Error('the link was made above');
+    await shared.outdate(linkId, 2);
+    await shared.put(code, old);
+    expect(await shared.findFacts(linkId)).toBeUndefined();
+    await shared.put(code, { ...old, version: 2, status: 'paused' });
+    await shared.put(code, old);
+    await shared.outdate(linkId, 2);
+    expect(await shared.findFacts(linkId)).toMatchObject({ version: 2, status: 'paused' });
+  });
+
+  it('the second process takes a link from Redis without asking Postgres', async () => {
+    const { code, linkId } = await seedLink(test.db);
+    await (await startResolver()).resolve(code);
+    await vi.waitFor(async () => expect(await cache.redis.exists(`link:1:${linkId}`, `linkcode:1:${code}`)).toBe(2));
+    const { db, lookups } = countLookups(test.db);
+    const two = await startResolver({ db, trustSharedAfterMs: 0 });
+    await sleep(5);
+    expect(await resolved(two, code)).toBe('active');
+    expect(lookups()).toBe(0);
+  });
+
+  it('what Redis holds is checked like what Postgres holds: a destination that is not allowed is never a Location', async () => {
+    const { code, linkId } = await seedLink(test.db);
+    await (await startResolver()).resolve(code);
+    await vi.waitFor(async () => expect(await cache.redis.exists(`link:1:${linkId}`, `linkcode:1:${code}`)).toBe(2));
+    const kept = (await cache.redis.get(`link:1:${linkId}`)) ?? '';
+    await cache.redis.set(`link:1:${linkId}`, kept.replace('item.taobao.com', 'evil.example'));
+    const two = await startResolver({ trustSharedAfterMs: 0 });
+    await sleep(5);
+    expect(await resolved(two, code)).toBe('gone');
+  });
+});
+
+describe('when something is away', () => {
+  it('a change made while the listening connection was broken is seen within 1 s', async () => {
+    const { code, linkId } = await seedLink(test.db);
+    const resolver = await startResolver();
+    expect(await resolved(resolver, code)).toBe('active');
+    await test.db.query(
+      `select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'daihuo-links' and datname = current_database()`,
+    );
+    await pauseLink(linkId);
+    await vi.waitFor(async () => expect(await resolved(resolver, code)).toBe('paused'), {
+      timeout: 1_000,
+      interval: 10,
+    });
+    await vi.waitFor(() => expect(resolver.isTold()).toBe(true), { timeout: 3_000 });
+  });
+
+  it('without Redis, Postgres answers', async () => {
+    const { code } = await seedLink(test.db);
+    const redis = createRedis({ urls: 'redis://127.0.0.1:1', role: 'commands', log });
+    open.push(() => closeRedis(redis));
+    expect(await resolved(await startResolver({ redis, trustSharedAfterMs: 0 }), code)).toBe('active');
+  });
+
+  it('without Postgres, the process cache answers, then Redis; what neither knows is unavailable, not unknown', async () => {
+    const cached = await seedLink(test.db);
+    const shared = await seedLink(test.db);
+    const neverAsked = await seedLink(test.db);
+    const db = ownPool();
+    const resolver = await startResolver({ db });
+    await resolver.resolve(cached.code);
+    await (await startResolver()).resolve(shared.code);
+    await vi.waitFor(async () => expect(await cache.redis.exists(`linkcode:1:${shared.code}`)).toBe(1));
+    await db.end();
+    await resolver.stop();
+    expect(resolver.isTold()).toBe(false);
+    // Longer than anything is believed untold: only the lack of a better answer keeps it in use.
+    await sleep(1_000);
+    const startedAtMs = performance.now();
+    expect(await resolved(resolver, cached.code)).toBe('active');
+    expect(performance.now() - startedAtMs).toBeLessThan(150);
+    expect(await resolved(resolver, shared.code)).toBe('active');
+    expect(await resolved(resolver, neverAsked.code)).toBe('unavailable');
+  });
+});
