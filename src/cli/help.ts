@@ -1,0 +1,21 @@
+export const USAGE = `daihuo: affiliate links for influencers (带货)
+
+Usage: daihuo <command>
+
+  start     everything in one process; brings its own Postgres and Redis where no address is given
+  serve     the HTTP server only (needs DATABASE_URL and REDIS_URL)
+  worker    the worker only (needs DATABASE_URL and REDIS_URL)
+  migrate   bring the database schema up to date
+  key create --role admin|brand|finance|influencer [--brand <id>] [--influencer <id>] [--label <text>]
+            make an API key and print it, once
+  demo      drive a running server through the whole chain and check every figure
+  verify    prove that totals, lines and journal agree, and that the seal chain is whole
+  help      this text
+
+Settings are environment variables: HOST, PORT, DATABASE_URL, REDIS_URL, DAIHUO_HOME, DAIHUO_SECRET, DAIHUO_ADMIN_KEY,
+DAIHUO_PUBLIC_URL, INFERENCE_DELAY_SECONDS, LOG_LEVEL, TRUST_PROXY, METRICS_PORT; .env.example explains each.`;
+
+/** The command line was not understood; `message` says what about it. */
+export class UsageFault extends Error {
+  override readonly name = 'UsageFault';
+}

@@ -1,0 +1,162 @@
+import { DatabaseError } from 'pg';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Logger } from 'pino';
+import { pingPostgres } from '../http/queries.ts';
+import type { Config, Environment } from '../infra/config.ts';
+import { createDb } from '../infra/db.ts';
+import type { Db } from '../infra/db.ts';
+import { findRunningServices, keepSecret } from '../infra/local/home.ts';
+import type { ServiceUrls } from '../infra/local/home.ts';
+import { startLocalServices } from '../infra/local/local-services.ts';
+import { OperatorFault } from '../infra/operator-fault.ts';
+import { closeRedis, createRedis, waitForRedis } from '../infra/redis.ts';
+import type { RedisClient } from '../infra/redis.ts';
+import { deriveKeys } from '../infra/secrets.ts';
+import type { DerivedKeys } from '../infra/secrets.ts';
+import type { Shutdown } from '../infra/shutdown.ts';
+
+/** What a long-running command works with. Whatever opens something more adds its own phase to `shutdown`. */
+export interface Runtime {
+  config: Config;
+  log: Logger;
+  shutdown: Shutdown;
+  urls: ServiceUrls;
+  db: Db;
+  redis: RedisClient;
+  /** As `DAIHUO_SECRET` gives it, or the one that `start` keeps. */
+  secret: Buffer;
+  keys: DerivedKeys;
+}
+
+interface OpenOptions {
+  config: Config;
+  log: Logger;
+  shutdown: Shutdown;
+}
+
+const WAIT_MS = 60_000;
+const RETRY_MS = 500;
+const LOCAL_STOP_MS = 8_000;
+/** Wrong user, password or database: waiting does not mend those. */
+const PERMANENT = new Set(['28000', '28P01', '3D000', '42501']);
+
+function placeOf(url: string): string {
+  const { host, pathname } = new URL(url);
+  return `${host}${pathname}`;
+}
+
+/** The addresses of the settings; where one is missing, that of a private server, started for as long as this process lives. */
+export async function openServices({
+  config,
+  log,
+  shutdown,
+  env,
+}: OpenOptions & { env: Environment }): Promise<ServiceUrls> {
+  const { databaseUrl, redisUrl } = config;
+  if (databaseUrl !== undefined && redisUrl !== undefined) return { databaseUrl, redisUrl };
+  const starting = startLocalServices({
+    home: config.home,
+    env,
+    print: (sentence) => console.log(sentence),
+    signal: shutdown.signal,
+    onLost: (name) => process.emit('uncaughtException', new Error(`the private ${name} has ended`)),
+    given: { ...(databaseUrl === undefined ? {} : { databaseUrl }), ...(redisUrl === undefined ? {} : { redisUrl }) },
+  });
+  // Added before it has started: a person who stops daihuo while it starts must not leave half of it running.
+  let kill: (() => void) | undefined;
+  shutdown.add(
+    'private services',
+    LOCAL_STOP_MS,
+    async () => {
+      const services = await starting.catch(() => undefined);
+      await services?.stop();
+    },
+    () => kill?.(),
+  );
+  const services = await starting;
+  kill = services.kill;
+  log.debug({ home: config.home }, 'private services run');
+  return services;
+}
+
+/** Postgres may start after us, as in a compose file: asks for a minute before giving up. */
+async function waitForDatabase(db: Db, url: string, shutdown: Shutdown): Promise<void> {
+  const deadlineMs = performance.now() + WAIT_MS;
+  for (let isFirst = true; ; isFirst = false) {
+    shutdown.signal.throwIfAborted();
+    try {
+      await pingPostgres(db);
+      return;
+    } catch (error) {
+      const isPermanent = error instanceof DatabaseError && PERMANENT.has(error.code ?? '');
+      if (isPermanent || performance.now() > deadlineMs) {
+        const reason = error instanceof DatabaseError ? `: ${error.message}` : '';
+        throw new OperatorFault(`Postgres at ${placeOf(url)} cannot be used${reason}. Check DATABASE_URL.`, {
+          cause: error,
+        });
+      }
+      if (isFirst) console.log(`Waiting for Postgres at ${placeOf(url)}.`);
+      await sleep(RETRY_MS);
+    }
+  }
+}
+
+/**
+ * Opens database and Redis. A missing Redis is said but does not stop the start: visitors are sent on without it.
+ *
+ * @param name  shown by Postgres beside each connection
+ * @throws OperatorFault where Postgres does not answer within a minute
+ */
+export async function openRuntime(options: OpenOptions & { urls: ServiceUrls; name: string }): Promise<Runtime> {
+  const { config, log, shutdown, urls } = options;
+  const onError = (error: Error): void => log.warn({ err: error }, 'a database connection broke');
+  const db = createDb({ url: urls.databaseUrl, applicationName: `daihuo-${options.name}`, onError });
+  shutdown.add('postgres pool', 2_000, async () => db.end());
+  const redis = createRedis({ urls: urls.redisUrl, role: 'commands', log });
+  shutdown.add('redis', 1_000, async () => closeRedis(redis));
+  await waitForDatabase(db, urls.databaseUrl, shutdown);
+  if (!(await waitForRedis(redis, 5_000))) log.error('redis does not answer; clicks are not recorded until it does');
+  const secret = config.secret ?? (await keepSecret(config.home));
+  return { config, log, shutdown, urls, db, redis, secret, keys: deriveKeys(secret, config.previousSecret) };
+}
+
+/** The addresses `serve` and `worker` need: those run where services are already, so nothing is started for them. */
+export function givenServices(config: Config, command: string): ServiceUrls {
+  const { databaseUrl, redisUrl } = config;
+  if (databaseUrl === undefined || redisUrl === undefined) {
+    throw new OperatorFault(
+      `'daihuo ${command}' needs DATABASE_URL and REDIS_URL; 'daihuo start' brings its own Postgres and Redis.`,
+    );
+  }
+  return { databaseUrl, redisUrl };
+}
+
+/**
+ * Runs `work` on the database of the settings; without DATABASE_URL on the private one: of the daihuo that runs at the moment, else started
+ * for this command.
+ */
+export async function withDatabase<T>(config: Config, env: Environment, work: (db: Db) => Promise<T>): Promise<T> {
+  const running = config.databaseUrl === undefined ? await findRunningServices(config.home) : undefined;
+  const url = config.databaseUrl ?? running?.databaseUrl;
+  const own =
+    url === undefined ? await startLocalServices({ home: config.home, env, print: console.error }) : undefined;
+  const db = createDb({
+    url: url ?? own?.databaseUrl ?? '',
+    max: 2,
+    applicationName: 'daihuo-command',
+    onError: () => undefined,
+  });
+  try {
+    return await work(db);
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ECONNREFUSED') {
+      throw new OperatorFault(`Postgres at ${placeOf(url ?? '')} does not answer. Check DATABASE_URL.`, {
+        cause: error,
+      });
+    }
+    throw error;
+  } finally {
+    await db.end();
+    await own?.stop();
+  }
+}

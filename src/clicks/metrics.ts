@@ -1,0 +1,113 @@
+import { Counter, Gauge, Histogram } from 'prom-client';
+
+import type { MetricsRegistry } from '../http/metrics.ts';
+
+/** How a request through a link was answered. `untracked`: sent on, but the click could not be kept in time. */
+export const REDIRECT_OUTCOMES = ['tracked', 'untracked', 'unknown', 'paused', 'gone', 'unavailable'] as const;
+export type RedirectOutcome = (typeof REDIRECT_OUTCOMES)[number];
+
+/** Why a click was not acknowledged: no connection, no answer in time, an error as answer, too many waiting. */
+export type UnackedReason = 'away' | 'late' | 'refused' | 'full';
+
+export interface IngestedClicks {
+  stored: number;
+  /** Delivered once more; nothing was written for them. */
+  duplicate: number;
+}
+
+export interface ClickMetrics {
+  redirected(outcome: RedirectOutcome): void;
+  /** One stream entry acknowledged. */
+  appended(entry: { clicks: number; seconds: number }): void;
+  unacked(reason: UnackedReason): void;
+  ingested(clicks: IngestedClicks): void;
+  deadLettered(reason: string): void;
+  /** Entries that left the stream before a worker had them: loss, somebody must look. */
+  vanished(entries: number): void;
+  streamSeen(stream: { shard: number; entries: number; lagSeconds: number }): void;
+}
+
+function createRedirectMetrics(
+  registers: MetricsRegistry[],
+): Pick<ClickMetrics, 'redirected' | 'appended' | 'unacked'> {
+  const redirects = new Counter({
+    name: 'redirects_total',
+    help: 'Requests through links by outcome',
+    labelNames: ['outcome'],
+    registers,
+  });
+  // Looked up once: finding a counter by its labels for every click costs more than counting.
+  const outcomes = new Map(REDIRECT_OUTCOMES.map((outcome) => [outcome, redirects.labels(outcome)]));
+  const appended = new Counter({ name: 'clicks_appended_total', help: 'Clicks acknowledged by Redis', registers });
+  const unacked = new Counter({
+    name: 'clicks_unacked_total',
+    help: 'Clicks that Redis did not acknowledge in time; their visitors were sent on without a click id',
+    labelNames: ['reason'],
+    registers,
+  });
+  const appendSeconds = new Histogram({
+    name: 'click_append_seconds',
+    help: 'Time until Redis acknowledged a stream entry',
+    buckets: [0.000_5, 0.001, 0.002, 0.005, 0.01, 0.02, 0.04, 0.08, 0.15],
+    registers,
+  });
+  return {
+    redirected: (outcome) => outcomes.get(outcome)?.inc(),
+    appended: ({ clicks, seconds }) => {
+      appended.inc(clicks);
+      appendSeconds.observe(seconds);
+    },
+    unacked: (reason) => unacked.inc({ reason }),
+  };
+}
+
+function createIngestMetrics(
+  registers: MetricsRegistry[],
+): Pick<ClickMetrics, 'ingested' | 'deadLettered' | 'vanished' | 'streamSeen'> {
+  const ingested = new Counter({
+    name: 'clicks_ingested_total',
+    help: 'Clicks read from the streams: stored, or delivered once more',
+    labelNames: ['result'],
+    registers,
+  });
+  const deadLetters = new Counter({
+    name: 'click_dead_letters_total',
+    help: 'Clicks or entries that could not be stored and were set aside',
+    labelNames: ['reason'],
+    registers,
+  });
+  const vanished = new Counter({
+    name: 'click_entries_vanished_total',
+    help: 'Stream entries deleted before a worker had them; must stay 0',
+    registers,
+  });
+  const entries = new Gauge({
+    name: 'click_stream_entries',
+    help: 'Entries in a stream',
+    labelNames: ['shard'],
+    registers,
+  });
+  const lag = new Gauge({
+    name: 'click_stream_lag_seconds',
+    help: 'Age of the oldest entry in a stream',
+    labelNames: ['shard'],
+    registers,
+  });
+  return {
+    ingested: ({ stored, duplicate }) => {
+      ingested.inc({ result: 'stored' }, stored);
+      ingested.inc({ result: 'duplicate' }, duplicate);
+    },
+    deadLettered: (reason) => deadLetters.inc({ reason }),
+    vanished: (count) => vanished.inc(count),
+    streamSeen: (stream) => {
+      entries.set({ shard: String(stream.shard) }, stream.entries);
+      lag.set({ shard: String(stream.shard) }, stream.lagSeconds);
+    },
+  };
+}
+
+/** Registers everything that is measured of clicks, in the redirect process and in the worker. */
+export function createClickMetrics(registry: MetricsRegistry): ClickMetrics {
+  return { ...createRedirectMetrics([registry]), ...createIngestMetrics([registry]) };
+}

@@ -1,0 +1,67 @@
+import { z } from 'zod';
+import { prefixedId, problemResponses, text } from '../../http/fields.ts';
+import type { Server } from '../../http/server.ts';
+import { attributionAnswer, decisionAnswer } from '../attribution-answer.ts';
+import { decideLine, undoDecision } from './decide-line.ts';
+import type { DecisionDeps } from './decide-line.ts';
+
+const MAX_NOTE_CHARACTERS = 2_000;
+const MAX_CODE_CHARACTERS = 200;
+
+const roles = ['brand', 'finance', 'admin'] as const;
+const tags = ['orders'];
+const params = z.object({ id: prefixedId('lin') });
+const note = text(MAX_NOTE_CHARACTERS).meta({ description: 'why; kept with the decision and in the audit log' });
+const assignment = z.strictObject({ linkCode: text(MAX_CODE_CHARACTERS), note });
+const rejection = z.strictObject({ note });
+const decidedLine = z.object({
+  lineId: z.string(),
+  orderId: z.string(),
+  decision: decisionAnswer.nullable(),
+  attribution: attributionAnswer,
+});
+const response = { 200: decidedLine, ...problemResponses };
+
+/** A person's word about a line: it outranks all evidence and sticks until undone. */
+export async function decisionRoutes(app: Server, deps: DecisionDeps): Promise<void> {
+  app.post(
+    '/v1/order-lines/:id/assign',
+    {
+      config: { roles },
+      schema: {
+        summary: 'Credit a line to a link; replaces the decision that stands',
+        description: 'A brand may decide its own lines until their commission is payable.',
+        tags,
+        params,
+        body: assignment,
+        response,
+      },
+    },
+    async ({ params, body, principal }) => decideLine(deps, principal, { kind: 'assign', lineId: params.id, ...body }),
+  );
+  app.post(
+    '/v1/order-lines/:id/reject',
+    {
+      config: { roles },
+      schema: {
+        summary: 'Let a line earn nobody anything; replaces the decision that stands',
+        description: 'A brand may decide its own lines until their commission is payable.',
+        tags,
+        params,
+        body: rejection,
+        response,
+      },
+    },
+    async ({ params, body, principal }) => decideLine(deps, principal, { kind: 'reject', lineId: params.id, ...body }),
+  );
+  for (const kind of ['assign', 'reject'] as const) {
+    app.delete(
+      `/v1/order-lines/:id/${kind}`,
+      {
+        config: { roles },
+        schema: { summary: `Undo the standing ${kind} decision; evidence decides again`, tags, params, response },
+      },
+      async ({ params, principal }) => undoDecision(deps, principal, { kind, lineId: params.id }),
+    );
+  }
+}

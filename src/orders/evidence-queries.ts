@@ -1,0 +1,189 @@
+/** What the attribution ladder asks of the tables: one query for any number of lines each. */
+import type { CouponLease, DecisionFact, LinkFact, SlotLease, StatusChange } from '../core/attribution-facts.ts';
+import type { Queryable } from '../infra/db.ts';
+
+// Every click made before this instant is in `clicks`: the slowest shard decides. Null while no shard has reported. A handful of rows.
+const FIND_DRAINED_TO = `
+select min(w.drained_to) as "drainedTo"
+from click_watermarks w`;
+
+/** Up to when the clicks are complete; undefined: unknown. */
+export async function findDrainedTo(db: Queryable): Promise<Date | undefined> {
+  const { rows } = await db.query<{ drainedTo: Date | null }>({ name: 'find_drained_to', text: FIND_DRAINED_TO });
+  return rows[0]?.drainedTo ?? undefined;
+}
+
+// At most one decision stands per line, by line_decisions_standing_key, which also serves the search.
+const FIND_STANDING_DECISIONS = `
+select d.line_id as "lineId", d.kind, d.link_id as "linkId", d.overruled_link_id as "overruledLinkId"
+from line_decisions d
+where d.line_id = any ($1::text[]) and d.undone_at is null`;
+
+/** The standing decision of each line that has one. */
+export async function findStandingDecisions(
+  db: Queryable,
+  lineIds: readonly string[],
+): Promise<Map<string, DecisionFact>> {
+  const { rows } = await db.query<{
+    lineId: string;
+    kind: 'assign' | 'reject';
+    linkId: string | null;
+    overruledLinkId: string | null;
+  }>({ name: 'find_standing_decisions', text: FIND_STANDING_DECISIONS, values: [lineIds] });
+  return new Map(
+    rows.map(({ lineId, kind, linkId, overruledLinkId }) => [
+      lineId,
+      { kind, ...(linkId !== null && { linkId }), ...(overruledLinkId !== null && { overruledLinkId }) },
+    ]),
+  );
+}
+
+export interface SlotName {
+  storeId: string;
+  kind: SlotLease['kind'];
+  externalId: string;
+}
+
+// Leases of every time, so that a lease that ended can be told from a slot nobody knows; they never overlap. Served by the index of
+// tracking_slots_no_overlap, whose first three columns are compared.
+const LIST_SLOT_LEASES = `
+select s.store_id as "storeId", s.kind, s.external_id as "externalId", s.influencer_id as "influencerId",
+  s.product_id as "productId", s.valid_from as "validFrom", s.valid_to as "validTo"
+from unnest($1::text[], $2::text[], $3::text[]) as input (store_id, kind, external_id)
+join tracking_slots s
+  on s.store_id = input.store_id and s.kind = input.kind and s.external_id = input.external_id`;
+
+/** All leases of the named slots. */
+export async function listSlotLeases(
+  db: Queryable,
+  slots: readonly SlotName[],
+): Promise<(SlotLease & { storeId: string })[]> {
+  const { rows } = await db.query<{
+    storeId: string;
+    kind: SlotLease['kind'];
+    externalId: string;
+    influencerId: string;
+    productId: string | null;
+    validFrom: Date;
+    validTo: Date | null;
+  }>({
+    name: 'list_slot_leases',
+    text: LIST_SLOT_LEASES,
+    values: [slots.map((slot) => slot.storeId), slots.map((slot) => slot.kind), slots.map((slot) => slot.externalId)],
+  });
+  return rows.map(({ productId, validTo, ...lease }) => Object.assign(lease, present({ productId, validTo })));
+}
+
+// As for slots. Served by the index of coupons_no_overlap.
+const LIST_COUPON_LEASES = `
+select c.store_id as "storeId", c.code, c.influencer_id as "influencerId", c.valid_from as "validFrom", c.valid_to as "validTo"
+from unnest($1::text[], $2::text[]) as input (store_id, code)
+join coupons c on c.store_id = input.store_id and c.code = input.code`;
+
+/** All leases of the named coupons; codes in canonical form. */
+export async function listCouponLeases(
+  db: Queryable,
+  coupons: readonly { storeId: string; code: string }[],
+): Promise<(CouponLease & { storeId: string })[]> {
+  const { rows } = await db.query<{
+    storeId: string;
+    code: string;
+    influencerId: string;
+    validFrom: Date;
+    validTo: Date | null;
+  }>({
+    name: 'list_coupon_leases',
+    text: LIST_COUPON_LEASES,
+    values: [coupons.map((coupon) => coupon.storeId), coupons.map((coupon) => coupon.code)],
+  });
+  return rows.map(({ validTo, ...lease }) => Object.assign(lease, present({ validTo })));
+}
+
+// Codes are unique over all brands and are never deleted: link_codes_pkey.
+const FIND_LINKS_OF_CODES = `
+select c.code, c.link_id as "linkId"
+from link_codes c
+where c.code = any ($1::text[])`;
+
+/** The link of each code or alias that exists, of any brand. */
+export async function findLinksOfCodes(db: Queryable, codes: readonly string[]): Promise<Map<string, string>> {
+  const { rows } = await db.query<{ code: string; linkId: string }>({
+    name: 'find_links_of_codes',
+    text: FIND_LINKS_OF_CODES,
+    values: [codes],
+  });
+  return new Map(rows.map(({ code, linkId }) => [code, linkId]));
+}
+
+// Links by number, by id and by pair, each once. Served by links_number_key, links_pkey and links_pair_key.
+const LIST_LINKS = `
+select l.id as "linkId", l.number as "linkNumber", l.brand_id as "brandId", p.store_id as "storeId", l.product_id as "productId",
+  l.influencer_id as "influencerId"
+from (
+  select n.id from links n where n.number = any ($1::bigint[])
+  union
+  select i.id from links i where i.id = any ($2::text[])
+  union
+  select o.id
+  from unnest($3::text[], $4::text[]) as pair (influencer_id, product_id)
+  join links o on o.influencer_id = pair.influencer_id and o.product_id = pair.product_id
+) as named
+join links l on l.id = named.id
+join products p on p.id = l.product_id`;
+
+export interface LinkRow extends Omit<LinkFact, 'linkNumber'> {
+  linkNumber: bigint;
+}
+
+export interface LinkNames {
+  numbers: readonly number[];
+  linkIds: readonly string[];
+  pairs: readonly { influencerId: string; productId: string }[];
+}
+
+/** The links that exist under these names. */
+export async function listLinks(db: Queryable, { numbers, linkIds, pairs }: LinkNames): Promise<LinkFact[]> {
+  const { rows } = await db.query<LinkRow>({
+    name: 'list_links_of_evidence',
+    text: LIST_LINKS,
+    values: [numbers, linkIds, pairs.map((pair) => pair.influencerId), pairs.map((pair) => pair.productId)],
+  });
+  return rows.map(linkOfRow);
+}
+
+/** A link's number has five bytes, so it fits a JavaScript number; it is compared with the one read from a click id. */
+export function linkOfRow({ linkId, linkNumber, brandId, storeId, productId, influencerId }: LinkRow): LinkFact {
+  return { linkId, linkNumber: Number(linkNumber), brandId, storeId, productId, influencerId };
+}
+
+// The state of each subject at each instant: its latest change until then, ties by id. One probe of status_changes_subject_idx each.
+const LIST_STATUS_CHANGES = `
+select s.subject_id as "subjectId", s.status, s.changed_at as "changedAt", s.id as sequence
+from unnest($1::text[], $2::timestamptz[]) as input (subject_id, at)
+cross join lateral (
+  select c.subject_id, c.status, c.changed_at, c.id
+  from status_changes c
+  where c.subject_id = input.subject_id and c.changed_at <= input.at
+  order by c.changed_at desc, c.id desc
+  limit 1
+) as s`;
+
+/** The latest change of each subject up to each instant; nothing for a subject that did not exist then. */
+export async function listStatusChanges(
+  db: Queryable,
+  questions: readonly { subjectId: string; at: Date }[],
+): Promise<StatusChange[]> {
+  const { rows } = await db.query<StatusChange>({
+    name: 'list_status_changes',
+    text: LIST_STATUS_CHANGES,
+    values: [questions.map((question) => question.subjectId), questions.map((question) => question.at)],
+  });
+  return rows;
+}
+
+type Present<Row> = { [Key in keyof Row]?: NonNullable<Row[Key]> };
+
+/** The columns that are not null: the facts leave out what is absent. */
+export function present<Row extends Record<string, unknown>>(row: Row): Present<Row> {
+  return Object.fromEntries(Object.entries(row).filter(([, value]) => value !== null)) as Present<Row>;
+}

@@ -1,0 +1,24 @@
+import { z } from 'zod';
+import { prefixedId, problemResponses } from '../../http/fields.ts';
+import type { Server } from '../../http/server.ts';
+import { orderExplanation } from './answer.ts';
+import { explainOrder } from './explain-order.ts';
+import type { ExplanationDeps } from './explain-order.ts';
+
+/** Why an order earned what it earned, for whom, down to the last entry. */
+export async function explanationRoutes(app: Server, deps: ExplanationDeps): Promise<void> {
+  app.get(
+    '/v1/orders/:id/explanation',
+    {
+      config: { roles: ['brand', 'finance', 'admin', 'influencer'] },
+      schema: {
+        summary: 'The whole story of each line: evidence, winner, losers and why, terms, arithmetic, journal',
+        description: 'An influencer sees its own lines and its own leg; what concerns others is left out.',
+        tags: ['orders'],
+        params: z.object({ id: prefixedId('ord') }),
+        response: { 200: orderExplanation, ...problemResponses },
+      },
+    },
+    async ({ params, principal }) => explainOrder(deps, principal, params.id),
+  );
+}

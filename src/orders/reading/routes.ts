@@ -1,0 +1,198 @@
+import { z } from 'zod';
+import { brandScope, influencerScope, type Principal } from '../../access/principal.ts';
+import { stageOf } from '../../core/accounts.ts';
+import { count, dayOrInstant, fen, instant, prefixedId, problemResponses } from '../../http/fields.ts';
+import { decodeCursor, encodeCursor, jsonOrCsv, listOf, pageQuery, sendCsv, wantsCsv } from '../../http/list.ts';
+import { problems } from '../../http/problem.ts';
+import type { Server } from '../../http/server.ts';
+import type { Db } from '../../infra/db.ts';
+import {
+  findOrder,
+  findPayeeOfInfluencer,
+  listLinesOfOrders,
+  listOrders,
+  type OrderLineRow,
+  type OrderRow,
+} from './queries.ts';
+import { orderColumns } from './csv-columns.ts';
+
+const matchedAttribution = z.object({
+  state: z.literal('matched'),
+  method: z.string(),
+  confidence: z.string(),
+  linkCode: z.string(),
+  influencerId: z.string(),
+  clickId: z.string().nullable(),
+  clickedAt: instant.nullable(),
+  tag: z.string().nullable(),
+  dispute: z.unknown(),
+});
+const openAttribution = z.object({
+  state: z.enum(['unmatched', 'review']),
+  reason: z.string(),
+  candidates: z.unknown(),
+});
+
+export const orderLine = z.object({
+  id: z.string(),
+  externalLineId: z.string(),
+  productId: z.string().nullable(),
+  quantity: count,
+  paidFen: fen,
+  refundedFen: fen,
+  refundExcessFen: fen,
+  closed: z.boolean(),
+  refundOpen: z.boolean(),
+  receivedAt: instant.nullable(),
+  attribution: z.union([matchedAttribution, openAttribution]),
+  commissionFen: fen,
+  stage: z.enum(['pending', 'payable', 'in_payout', 'paid', 'none']),
+});
+export const order = z.object({
+  id: z.string(),
+  brandId: z.string(),
+  storeId: z.string(),
+  platform: z.enum(['taobao', 'tmall', 'youzan']),
+  externalOrderId: z.string(),
+  status: z.enum(['created', 'paid', 'received', 'closed']),
+  createdAt: instant,
+  paidAt: instant.nullable(),
+  receivedAt: instant.nullable(),
+  closedAt: instant.nullable(),
+  lines: z.array(orderLine),
+});
+export type OrderAnswer = z.output<typeof order>;
+
+const orderQuery = z.strictObject({
+  ...pageQuery,
+  status: z.enum(['created', 'paid', 'received', 'closed']).optional(),
+  attribution: z.enum(['matched', 'unmatched', 'review']).optional(),
+  storeId: prefixedId('str').optional(),
+  from: dayOrInstant.optional(),
+  to: dayOrInstant.optional(),
+});
+const cursorShape = z.tuple([instant, z.string()]);
+
+/** Orders with their lines: what was sold, who is credited and why, what it earned. */
+export async function orderRoutes(app: Server, deps: { db: Db }): Promise<void> {
+  app.get(
+    '/v1/orders',
+    {
+      config: { roles: ['brand', 'finance', 'admin'] },
+      schema: {
+        summary: 'Orders with lines and attribution, newest first',
+        description: '`from` and `to` filter by payment time. `attribution` keeps orders with at least one such line.',
+        tags: ['orders'],
+        querystring: orderQuery,
+        response: { 200: jsonOrCsv(listOf(order)), ...problemResponses },
+      },
+    },
+    async (request, reply) => {
+      const { query, principal } = request;
+      const after = query.cursor === undefined ? undefined : decodeCursor(query.cursor, cursorShape);
+      const rows = await listOrders(deps.db, {
+        brandScope: brandScope(principal) ?? null,
+        storeId: query.storeId ?? null,
+        status: query.status ?? null,
+        attribution: query.attribution ?? null,
+        from: query.from ?? null,
+        to: query.to ?? null,
+        after: after === undefined ? null : { sortedAt: after[0], id: after[1] },
+        limit: query.limit + 1,
+      });
+      const page = rows.slice(0, query.limit);
+      const last = page.at(-1);
+      const nextCursor =
+        rows.length > page.length && last !== undefined ? encodeCursor([last.sortedAt, last.id]) : null;
+      const data = await withLines(deps.db, page, principal);
+      if (wantsCsv(request)) {
+        return sendCsv(
+          reply,
+          data.flatMap((each) => each.lines.map((line) => ({ order: each, line }))),
+          orderColumns,
+        );
+      }
+      return { data, nextCursor };
+    },
+  );
+
+  app.get(
+    '/v1/orders/:id',
+    {
+      config: { roles: ['brand', 'finance', 'admin', 'influencer'] },
+      schema: {
+        summary: 'One order; an influencer sees its own lines and its own leg of the commission',
+        tags: ['orders'],
+        params: z.object({ id: z.string().max(64) }),
+        response: { 200: order, ...problemResponses },
+      },
+    },
+    async (request) => {
+      const found = await findOrder(deps.db, {
+        orderId: request.params.id,
+        brandScope: brandScope(request.principal) ?? null,
+        influencerScope: influencerScope(request.principal) ?? null,
+      });
+      if (found === undefined) throw problems.notFound();
+      const [answer] = await withLines(deps.db, [found], request.principal);
+      if (answer === undefined) throw problems.notFound();
+      return answer;
+    },
+  );
+}
+
+async function withLines(db: Db, orders: OrderRow[], principal: Principal): Promise<OrderAnswer[]> {
+  const influencerId = influencerScope(principal);
+  const payeeId = influencerId === undefined ? undefined : await findPayeeOfInfluencer(db, influencerId);
+  const lines = await listLinesOfOrders(db, {
+    orderIds: orders.map((each) => each.id),
+    payeeId: payeeId ?? null,
+    influencerScope: influencerId ?? null,
+  });
+  const linesOf = Map.groupBy(lines, (line) => line.orderId);
+  return orders.map(({ sortedAt: _sortedAt, platform, ...rest }) => ({
+    ...rest,
+    platform: platform as OrderAnswer['platform'],
+    lines: (linesOf.get(rest.id) ?? []).map(lineAnswer),
+  }));
+}
+
+function lineAnswer(row: OrderLineRow): OrderAnswer['lines'][number] {
+  return {
+    id: row.id,
+    externalLineId: row.externalLineId,
+    productId: row.productId,
+    quantity: row.quantity,
+    paidFen: row.paidFen,
+    refundedFen: row.refundedFen,
+    refundExcessFen: row.refundExcessFen,
+    closed: row.closed,
+    refundOpen: row.refundOpen,
+    receivedAt: row.receivedAt,
+    attribution: attributionAnswer(row),
+    commissionFen: row.commissionFen,
+    stage: stageOf({ ...row, reversedFen: 0n }),
+  };
+}
+
+function attributionAnswer(row: OrderLineRow): OrderAnswer['lines'][number]['attribution'] {
+  if (row.state === 'matched' && row.method && row.confidence && row.linkCode && row.influencerId) {
+    const { method, confidence, linkCode, influencerId, clickId, clickedAt, tag, dispute } = row;
+    return {
+      state: 'matched',
+      method,
+      confidence,
+      linkCode,
+      influencerId,
+      clickId,
+      clickedAt,
+      tag,
+      dispute: dispute ?? null,
+    };
+  }
+  return {
+    state: row.state === 'review' ? 'review' : 'unmatched',
+    reason: row.reason ?? 'no_evidence',
+    candidates: row.candidates ?? [],
+  };
+}

@@ -1,0 +1,231 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import { describe, expect, it } from 'vitest';
+
+/**
+ * The architecture, as rules a machine checks: who may import whom, who writes which table, where SQL and the environment may be read,
+ * what the pure core may not touch. A rule that no longer fits is changed here, in the same commit, with the reason in DECISIONS.md.
+ */
+const SRC = join(import.meta.dirname, '..', 'src');
+const FEATURES = ['catalog', 'links', 'clicks', 'orders', 'commissions', 'payouts'] as const;
+
+const MAY_IMPORT: Record<string, readonly string[]> = {
+  core: ['core'],
+  platforms: ['core', 'platforms'],
+  infra: ['infra'],
+  http: ['http', 'access', 'infra', 'core'],
+  access: ['access', 'http', 'infra', 'core'],
+};
+const FEATURES_MAY_IMPORT = new Set(['core', 'platforms', 'http', 'access', 'infra']);
+
+/** The calls between features, each with its reason. */
+const CROSS_FEATURE: Record<string, string> = {
+  'clicks -> links/resolve.ts': 'a redirect is the resolved link plus a click id',
+  'catalog -> commissions/terms.ts': 'a product brings its commission as a version of terms, in one transaction',
+  'orders -> commissions/book-lines.ts': 'what an order earns is booked in the transaction that records the order',
+  'orders -> commissions/terms.ts': 'the attribution window is a term',
+};
+
+const WRITERS: Record<string, string> = {
+  payees: 'catalog',
+  brands: 'catalog',
+  brand_policies: 'catalog',
+  influencers: 'catalog',
+  influencer_agencies: 'catalog',
+  stores: 'catalog',
+  store_assessments: 'catalog',
+  products: 'catalog',
+  product_item_keys: 'catalog',
+  api_keys: 'access',
+  idempotency_keys: 'http',
+  audit_log: 'infra',
+  schema_migrations: 'infra',
+  links: 'links',
+  link_codes: 'links',
+  tracking_slot_owners: 'links',
+  tracking_slots: 'links',
+  coupon_owners: 'links',
+  coupons: 'links',
+  clicks: 'clicks',
+  click_rollups: 'clicks',
+  click_visitors: 'clicks',
+  visitor_day_keys: 'clicks',
+  click_dead_letters: 'clicks',
+  click_watermarks: 'clicks',
+  inbox_messages: 'orders',
+  raw_messages: 'orders',
+  message_conflicts: 'orders',
+  orders: 'orders',
+  order_events: 'orders',
+  order_lines: 'orders',
+  attributions: 'orders',
+  line_decisions: 'orders',
+  terms: 'commissions',
+  commission_lines: 'commissions',
+  journals: 'commissions',
+  journal_lines: 'commissions',
+  journal_entries: 'commissions',
+  journal_seals: 'commissions',
+  journal_seal_queue: 'commissions',
+  sealer_state: 'commissions',
+};
+
+interface SourceFile {
+  path: string;
+  folder: string;
+  text: string;
+  imports: string[];
+}
+
+function listFiles(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && entry.name.endsWith('.ts'))
+    .map((entry) => join(entry.parentPath, entry.name));
+}
+
+const files: SourceFile[] = listFiles(SRC).map((file) => {
+  const path = relative(SRC, file);
+  const text = readFileSync(file, 'utf8');
+  const specifiers = [...text.matchAll(/(?:from|import)\s*\(?\s*'(\.[^']+)'/g)].map((match) => match[1] ?? '');
+  return {
+    path,
+    folder: path.includes('/') ? (path.split('/')[0] ?? '') : '',
+    text,
+    imports: specifiers.map((specifier) => relative(SRC, join(dirname(file), specifier))),
+  };
+});
+const inFolder = (folder: string): SourceFile[] => files.filter((file) => file.folder === folder);
+/** The text of template literals that hold SQL. */
+const SQL_TEXT = /`\s*(?:--[^\n]*\n\s*)*(?:select|insert|update|delete|with|copy|create|alter|lock|notify)\b[^`]*`/gi;
+const withoutComments = (text: string): string =>
+  text.replaceAll(/\/\*[\s\S]*?\*\//g, '').replaceAll(/^\s*\/\/.*$/gm, '');
+
+describe('imports', () => {
+  it('there is something to check', () => {
+    expect(files.length).toBeGreaterThan(50);
+    expect(files.flatMap((file) => file.imports).length).toBeGreaterThan(100);
+  });
+
+  for (const [folder, allowed] of Object.entries(MAY_IMPORT)) {
+    it(`${folder} imports only ${allowed.join(', ')}`, () => {
+      const strays = inFolder(folder).flatMap(({ path, imports }) =>
+        imports
+          .filter((target) => !allowed.includes(target.split('/')[0] ?? ''))
+          .map((target) => `${path} -> ${target}`),
+      );
+      expect(strays).toEqual([]);
+    });
+  }
+
+  it('a feature reaches into another one only by the calls listed here, and every listed call is used', () => {
+    const crossings = FEATURES.flatMap((feature) =>
+      inFolder(feature).flatMap(({ imports }) =>
+        imports
+          .filter((target) => {
+            const folder = target.split('/')[0] ?? '';
+            return folder !== feature && !FEATURES_MAY_IMPORT.has(folder);
+          })
+          .map((target) => `${feature} -> ${target}`),
+      ),
+    );
+    expect([...new Set(crossings)].toSorted()).toEqual(Object.keys(CROSS_FEATURE).toSorted());
+  });
+
+  it('nobody imports app.ts, jobs.ts, main.ts or a command but the commands', () => {
+    const strays = files
+      .filter(({ folder }) => folder !== 'cli' && folder !== '')
+      .flatMap(({ path, imports }) =>
+        imports
+          .filter((target) => !target.includes('/') || target.startsWith('cli/'))
+          .map((target) => `${path} -> ${target}`),
+      );
+    expect(strays).toEqual([]);
+  });
+});
+
+describe('the pure core', () => {
+  const FORBIDDEN =
+    /\basync\b|\bawait\b|Date\.now\(|new Date\(\)|Math\.random|process\.|setTimeout|console\.|performance\./;
+
+  it('has no clock, no randomness, no I/O and nothing asynchronous', () => {
+    const strays = inFolder('core').filter(({ text }) => FORBIDDEN.test(withoutComments(text)));
+    expect(strays.map(({ path }) => path)).toEqual([]);
+  });
+
+  it('imports no package, and of Node only assert', () => {
+    const packages = inFolder('core').flatMap(({ path, text }) =>
+      [...text.matchAll(/from '([^.'][^']*)'/g)]
+        .map((match) => match[1])
+        .filter((name) => name !== 'node:assert/strict')
+        .map((name) => `${path} -> ${name}`),
+    );
+    expect(packages).toEqual([]);
+  });
+});
+
+describe('SQL', () => {
+  it('is written without interpolation, so no value can become SQL', () => {
+    const strays = files.flatMap(({ path, text }) =>
+      [...text.matchAll(SQL_TEXT)].filter(([sql]) => sql.includes('${')).map(([sql]) => `${path}: ${sql.slice(0, 80)}`),
+    );
+    expect(strays).toEqual([]);
+  });
+
+  it('stands in queries files, except for what infra itself needs', () => {
+    const strays = files
+      .filter(({ folder, path }) => folder !== 'infra' && !path.endsWith('queries.ts'))
+      .filter(({ text }) => SQL_TEXT.test(withoutComments(text)) || /\.query\(/.test(withoutComments(text)))
+      .map(({ path }) => path);
+    expect(strays).toEqual([]);
+  });
+
+  it('each table is written by one feature only', () => {
+    const writes = files.flatMap(({ path, folder, text }) =>
+      [
+        ...withoutComments(text).matchAll(
+          /\b(?:insert\s+into|update|delete\s+from|truncate|copy)\s+(?:only\s+)?([a-z_]+)/g,
+        ),
+      ]
+        .map((match) => match[1] ?? '')
+        .filter((table) => Object.hasOwn(WRITERS, table))
+        .map((table) => ({ path, folder, table })),
+    );
+    expect(writes.length).toBeGreaterThan(30);
+    const strays = writes.filter(({ folder, table }) => WRITERS[table] !== folder);
+    expect(strays.map(({ path, table }) => `${path} writes ${table}, which belongs to ${WRITERS[table]}`)).toEqual([]);
+  });
+
+  it('every table of the migrations has a writer named here', () => {
+    const migrations = join(SRC, '..', 'migrations');
+    const tables = readdirSync(migrations).flatMap((name) =>
+      [...readFileSync(join(migrations, name), 'utf8').matchAll(/^create table ([a-z_]+)/gm)].map(
+        (match) => match[1] ?? '',
+      ),
+    );
+    // Triggers alone write status_changes, so that no path forgets it.
+    expect(tables.filter((table) => !Object.hasOwn(WRITERS, table))).toEqual(['status_changes']);
+  });
+});
+
+describe('habits', () => {
+  it('the environment is read in one file', () => {
+    const strays = files.filter(
+      ({ path, text }) => path !== 'infra/config.ts' && /process\.env/.test(withoutComments(text)),
+    );
+    // main.ts hands the environment over; it reads nothing of it itself.
+    expect(strays.map(({ path }) => path).filter((path) => path !== 'main.ts')).toEqual([]);
+  });
+
+  it('no file has a name that says nothing', () => {
+    const FORBIDDEN_NAMES = /(^|\/)(utils?|helpers?|common|types|index|service|manager|repository|lib|misc)\.ts$/;
+    expect(files.filter(({ path }) => FORBIDDEN_NAMES.test(path)).map(({ path }) => path)).toEqual([]);
+  });
+
+  it('no file is longer than 300 lines: a longer one has two jobs', () => {
+    expect(files.filter(({ text }) => text.split('\n').length > 301).map(({ path }) => path)).toEqual([]);
+  });
+
+  it('nothing is exported by default', () => {
+    expect(files.filter(({ text }) => /^export default/m.test(text)).map(({ path }) => path)).toEqual([]);
+  });
+});

@@ -1,0 +1,125 @@
+import { pino } from 'pino';
+import { vi } from 'vitest';
+
+import { createClickIdReader } from '../../src/core/click-id.ts';
+import type { ClickIdReading } from '../../src/core/click-id.ts';
+import { createClickStream } from '../../src/clicks/click-stream.ts';
+import { createClickMetrics } from '../../src/clicks/metrics.ts';
+import { visitorPages } from '../../src/clicks/pages.ts';
+import { redirectRoutes } from '../../src/clicks/redirect.ts';
+import { linkStatsRoutes } from '../../src/clicks/stats/routes.ts';
+import { createVisitorKeys } from '../../src/clicks/visitor-keys.ts';
+import { startClickWorker } from '../../src/clicks/worker.ts';
+import type { ClickWorkerLimits } from '../../src/clicks/worker.ts';
+import { createMetricsRegistry } from '../../src/http/metrics.ts';
+import type { MetricsRegistry } from '../../src/http/metrics.ts';
+import type { Server } from '../../src/http/server.ts';
+import type { Db } from '../../src/infra/db.ts';
+import { closeRedis, createRedis, waitForRedis } from '../../src/infra/redis.ts';
+import type { RedisClient } from '../../src/infra/redis.ts';
+import { deriveKeys } from '../../src/infra/secrets.ts';
+import { createLinkResolver } from '../../src/links/resolve.ts';
+import type { LinkResolver } from '../../src/links/resolve.ts';
+import { linkPageRoutes } from '../../src/links/pages/routes.ts';
+import { PUBLIC_URL, createTestServer } from '../http/test-server.ts';
+import type { TestDatabase } from '../support/database.ts';
+
+const { clickIdKeys } = deriveKeys(Buffer.alloc(32, 9));
+export const readClickId: (text: string) => ClickIdReading = createClickIdReader(clickIdKeys);
+
+export const PHONE =
+  'Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.5 Mobile/15E148 Safari/604.1';
+
+export interface ClickServer {
+  app: Server;
+  redis: RedisClient;
+  resolver: LinkResolver;
+  /** The value of a metric as /metrics would show it; 0 where it was never counted. */
+  metric(name: string, labels?: string): Promise<number>;
+  close(): Promise<void>;
+}
+
+/** The redirect as the app runs it, on real services. */
+export async function createClickServer(options: {
+  test: TestDatabase;
+  redisUrl: string;
+  now?: () => Date;
+}): Promise<ClickServer> {
+  const { db, url: databaseUrl } = options.test;
+  const now = options.now ?? (() => new Date());
+  const log = pino({ level: 'silent' });
+  const registry = createMetricsRegistry();
+  const metrics = createClickMetrics(registry);
+  const redis = createRedis({ urls: options.redisUrl, role: 'commands', log });
+  await waitForRedis(redis, 5_000);
+  const resolver = createLinkResolver({ db, databaseUrl, redis, log, now });
+  const clickStream = createClickStream({ redis, metrics, log });
+  const visitorKeys = createVisitorKeys({ db, now, log });
+  await visitorKeys.refresh();
+  const [clickIdKey] = clickIdKeys;
+  if (clickIdKey === undefined) throw new Error('a secret gives a key');
+  const { app } = await createTestServer(
+    db,
+    async (server) => {
+      await redirectRoutes(server, { resolver, clickStream, visitorKeys, clickIdKey, metrics, now });
+      await linkPageRoutes(server, { db, publicUrl: () => PUBLIC_URL });
+      await linkStatsRoutes(server, { db });
+    },
+    { visitorPages, trustProxy: ['127.0.0.1'] },
+  );
+  await vi.waitFor(() => {
+    if (!resolver.isTold()) throw new Error('changes of links are not heard yet');
+  });
+  return {
+    app,
+    redis,
+    resolver,
+    metric: async (name, labels) => {
+      const line = (await registry.metrics())
+        .split('\n')
+        .find((each) => each.startsWith(labels === undefined ? `${name} ` : `${name}{${labels}} `));
+      return Number(line?.split(' ').at(-1) ?? 0);
+    },
+    close: async () => {
+      await app.close();
+      await clickStream.stop();
+      await visitorKeys.stop();
+      await resolver.stop();
+      await closeRedis(redis);
+    },
+  };
+}
+
+export interface TestWorker {
+  registry: MetricsRegistry;
+  stop(): Promise<void>;
+}
+
+/** A worker in this process, impatient so that tests are quick. */
+export function startTestWorker(options: {
+  db: Db;
+  redisUrl: string;
+  limits?: Partial<ClickWorkerLimits>;
+  now?: () => Date;
+}): TestWorker {
+  const registry = createMetricsRegistry();
+  const worker = startClickWorker({
+    db: options.db,
+    redisUrls: options.redisUrl,
+    metrics: createClickMetrics(registry),
+    log: pino({ level: 'silent' }),
+    now: options.now ?? (() => new Date()),
+    limits: { blockMs: 50, minIdleMs: 100, claimEveryMs: 50, watermarkEveryMs: 50, ...options.limits },
+  });
+  return { registry, stop: () => worker.stop() };
+}
+
+/** Resolves when nothing is left in the stream. */
+export async function drained(redis: RedisClient): Promise<void> {
+  await vi.waitFor(
+    async () => {
+      if ((await redis.xlen('clicks:{0}')) > 0) throw new Error('the stream is not empty');
+    },
+    { timeout: 15_000, interval: 20 },
+  );
+}
