@@ -1,7 +1,12 @@
 import { parseArgs } from 'node:util';
+import { createKey } from '../access/keys.ts';
+import { Problem } from '../http/problem.ts';
+import { type Db, inTransaction } from '../infra/db.ts';
 import { OperatorFault } from '../infra/operator-fault.ts';
 import type { Command } from './command-line.ts';
 import { UsageFault } from './help.ts';
+import { withDatabase } from './runtime.ts';
+import { requireSchema } from './serve.ts';
 
 export const ROLES = ['admin', 'brand', 'finance', 'influencer'] as const;
 
@@ -49,8 +54,28 @@ function parseOptions(args: string[]) {
   }
 }
 
-/** Makes an API key and prints it; it is not shown again. */
-export async function runKey({ args }: Command): Promise<number> {
+/**
+ * Makes an API key and prints it; it is not shown again. Only the key goes to standard output, so that a script can take it from there.
+ *
+ * @throws OperatorFault where the brand or the influencer does not exist
+ */
+export async function runKey({ config, env, args }: Command): Promise<number> {
   const request = readKeyArguments(args);
-  throw await Promise.resolve(new OperatorFault(`This build cannot make ${request.role} keys yet.`));
+  const { id, key } = await withDatabase(config, env, (db) => makeKey(db, request));
+  console.error(`Key ${id}, role ${request.role}. It is shown this once:`);
+  console.log(key);
+  return 0;
+}
+
+async function makeKey(db: Db, request: KeyRequest): Promise<{ id: string; key: string }> {
+  await requireSchema({ db });
+  try {
+    return await inTransaction(db, async (tx) => createKey(tx, { ...request, actor: 'daihuo key create' }));
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error;
+    const subject = request.influencerId ?? request.brandId ?? '';
+    throw new OperatorFault(`There is no ${request.influencerId === undefined ? 'brand' : 'influencer'} ${subject}.`, {
+      cause: error,
+    });
+  }
 }

@@ -8,8 +8,8 @@ import type { Runtime } from './runtime.ts';
 import { runHttp } from './server.ts';
 
 /** A process that would meet a schema older than itself does not start: it would fail at its first query instead. */
-export async function requireSchema(runtime: Runtime): Promise<void> {
-  const pending = await pendingMigrations(runtime.db);
+export async function requireSchema({ db }: Pick<Runtime, 'db'>): Promise<void> {
+  const pending = await pendingMigrations(db);
   if (pending.length > 0) {
     throw new OperatorFault(`The database lacks ${pending.join(', ')}. Run 'daihuo migrate' first.`);
   }

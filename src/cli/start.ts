@@ -1,7 +1,7 @@
 import { migrate } from '../infra/migrate.ts';
 import { type BannerFacts, bannerText } from './banner.ts';
 import type { Command } from './command-line.ts';
-import { prepareDemo } from './demo-data.ts';
+import { prepareDemo, rememberAddress } from './demo-data.ts';
 import { openMeasures, openWorker } from './parts.ts';
 import { runUntilStopped } from './run-until-stopped.ts';
 import { openRuntime, openServices } from './runtime.ts';
@@ -20,6 +20,7 @@ export async function runStart({ config, env }: Command): Promise<number> {
       // Demo data only ever goes into the private database.
       if (config.databaseUrl === undefined) demo = await prepareDemo(runtime, app);
     });
+    if (demo !== undefined) await rememberAddress(runtime, address);
     openWorker(runtime, measures);
     console.log(bannerText({ address, demo }));
     console.log(`daihuo ready on ${address}`);

@@ -1,6 +1,8 @@
 /** One line of one order, and short ways to say what is known about where its buyer came from. */
+import { attribute } from '../../src/core/attribution.ts';
 import type {
   AttributionFacts,
+  AttributionResult,
   ClickFact,
   LinkFact,
   SlotLease,
@@ -109,4 +111,15 @@ export function withClickId(beforeMs: number, of: LinkFact = link('a')): Partial
 export function unregistered(of: AttributionFacts): AttributionFacts {
   const { productId: _, ...rest } = of;
   return rest;
+}
+
+/** The answer in one line: `method linkId` of a winner, `reason` of a line nobody earns, `review reason` of one a person decides. */
+export function said(told: Partial<AttributionFacts>): string {
+  return inShort(attribute(facts(told)));
+}
+
+/** As `said`, of an answer. */
+export function inShort(result: AttributionResult): string {
+  if (result.state === 'matched') return `${result.method} ${result.linkId}`;
+  return result.state === 'review' ? `review ${result.reason}` : result.reason;
 }

@@ -5,6 +5,7 @@ import type { Server } from '../../http/server.ts';
 import { youzanAck } from '../../platforms/youzan.ts';
 import type { RecordDeps } from '../record-message.ts';
 import type { HookMetrics } from './metrics.ts';
+import { describeOnly, shopHook, youzanHook } from './schemas.ts';
 import { takeShopMessage } from './shop.ts';
 import { takeYouzanMessage } from './youzan.ts';
 
@@ -22,7 +23,7 @@ export async function hookRoutes(app: Server, deps: HookDeps): Promise<void> {
   await app.register(async (scope) => {
     rawBody(scope);
 
-    scope.post('/hooks/youzan', async (request, reply) => {
+    scope.post('/hooks/youzan', { schema: youzanHook, validatorCompiler: describeOnly }, async (request, reply) => {
       const taken = await takeYouzanMessage(deps, {
         rawBody: bytesOf(request),
         headers: {
@@ -36,25 +37,29 @@ export async function hookRoutes(app: Server, deps: HookDeps): Promise<void> {
       return reply.send(youzanAck(true));
     });
 
-    scope.post<{ Params: { storeId: string } }>('/hooks/shops/:storeId', async (request, reply) => {
-      const taken = await takeShopMessage(deps, {
-        storeId: request.params.storeId,
-        rawBody: bytesOf(request),
-        headers: {
-          id: header(request, 'webhook-id'),
-          timestamp: header(request, 'webhook-timestamp'),
-          signature: header(request, 'webhook-signature'),
-        },
-        now: deps.now(),
-      });
-      if (taken.accepted) {
-        note(request, deps, { source: 'shop', outcome: taken.outcome });
-        return reply.send({ received: true });
-      }
-      if (taken.kind === 'unauthorized') return refuse(request, deps, { source: 'shop', reason: taken.reason });
-      deps.metrics.refused('shop', taken.kind);
-      throw taken.kind === 'invalid' ? problems.validationFailed(taken.errors) : problems.eventIdReused();
-    });
+    scope.post(
+      '/hooks/shops/:storeId',
+      { schema: shopHook, validatorCompiler: describeOnly },
+      async (request, reply) => {
+        const taken = await takeShopMessage(deps, {
+          storeId: (request.params as { storeId: string }).storeId,
+          rawBody: bytesOf(request),
+          headers: {
+            id: header(request, 'webhook-id'),
+            timestamp: header(request, 'webhook-timestamp'),
+            signature: header(request, 'webhook-signature'),
+          },
+          now: deps.now(),
+        });
+        if (taken.accepted) {
+          note(request, deps, { source: 'shop', outcome: taken.outcome });
+          return reply.send({ received: true as const });
+        }
+        if (taken.kind === 'unauthorized') return refuse(request, deps, { source: 'shop', reason: taken.reason });
+        deps.metrics.refused('shop', taken.kind);
+        throw taken.kind === 'invalid' ? problems.validationFailed(taken.errors) : problems.eventIdReused();
+      },
+    );
   });
 }
 

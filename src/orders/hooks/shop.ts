@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { isStorableText } from '../../http/fields.ts';
 import { open } from '../../infra/secrets.ts';
 import { readShopMessage, type ShopHeaders, verifyShop } from '../../platforms/shop.ts';
 import { findOrderStore } from '../queries.ts';
@@ -20,7 +21,7 @@ export async function takeShopMessage(
   deps: RecordDeps,
   request: { storeId: string; rawBody: Buffer; headers: ShopHeaders; now: Date },
 ): Promise<ShopOutcome> {
-  const store = await findOrderStore(deps.db, request.storeId);
+  const store = isStorableText(request.storeId) ? await findOrderStore(deps.db, request.storeId) : undefined;
   if (store === undefined) return { accepted: false, kind: 'unauthorized', reason: 'unknown_store' };
   const secret = open(deps.sealingKeys, store.webhookSecretSealed).toString('utf8');
   const verified = verifyShop({ ...request, secrets: [secret] });

@@ -123,7 +123,7 @@ export async function orderRoutes(app: Server, deps: { db: Db }): Promise<void> 
       schema: {
         summary: 'One order; an influencer sees its own lines and its own leg of the commission',
         tags: ['orders'],
-        params: z.object({ id: z.string().max(64) }),
+        params: z.object({ id: prefixedId('ord') }),
         response: { 200: order, ...problemResponses },
       },
     },
@@ -153,7 +153,10 @@ async function withLines(db: Db, orders: OrderRow[], principal: Principal): Prom
   return orders.map(({ sortedAt: _sortedAt, platform, ...rest }) => ({
     ...rest,
     platform: platform as OrderAnswer['platform'],
-    lines: (linesOf.get(rest.id) ?? []).map(lineAnswer),
+    // A dispute names another influencer's claim, which is not this influencer's to read.
+    lines: (linesOf.get(rest.id) ?? []).map((line) =>
+      lineAnswer(influencerId === undefined ? line : Object.assign(line, { dispute: null })),
+    ),
   }));
 }
 

@@ -1,0 +1,143 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+import { decodeClicks } from '../../src/core/click-batch.ts';
+import { createTestDatabase } from '../support/database.ts';
+import type { TestDatabase } from '../support/database.ts';
+import { createTestRedis } from '../support/redis.ts';
+import type { TestRedis } from '../support/redis.ts';
+import { PHONE, createClickServer, drained, startTestWorker } from './click-server.ts';
+import type { ClickServer } from './click-server.ts';
+import { seedLink } from './seed-link.ts';
+import type { SeededLink } from './seed-link.ts';
+import { createTcpProxy } from './tcp-proxy.ts';
+import type { TcpProxy } from './tcp-proxy.ts';
+
+let test: TestDatabase;
+let streams: TestRedis;
+let proxy: TcpProxy;
+let server: ClickServer;
+let link: SeededLink;
+
+beforeAll(async () => {
+  [test, streams] = await Promise.all([createTestDatabase(), createTestRedis()]);
+  proxy = await createTcpProxy(streams.url);
+  server = await createClickServer({ test, redisUrl: proxy.url });
+  link = await seedLink(test.db);
+});
+afterAll(async () => {
+  await server.close();
+  await proxy.cut();
+  await test.drop();
+  await streams.drop();
+});
+
+interface Answered {
+  status: number;
+  clickId: string | undefined;
+  tookMs: number;
+}
+
+async function visit(code = link.code): Promise<Answered> {
+  const startedAtMs = performance.now();
+  const { statusCode, headers } = await server.app.inject({ url: `/${code}`, headers: { 'user-agent': PHONE } });
+  const clickId = new URL(headers.location ?? 'https://none').searchParams.get('dh_click') ?? undefined;
+  return { status: statusCode, clickId, tookMs: performance.now() - startedAtMs };
+}
+
+async function visits(count: number, code?: string): Promise<Answered[]> {
+  return Promise.all(Array.from({ length: count }, () => visit(code)));
+}
+
+async function isTrackedAgain(): Promise<void> {
+  await expect.poll(async () => (await visit()).clickId !== undefined, { timeout: 5_000, interval: 50 }).toBe(true);
+}
+
+async function idsInStream(): Promise<string[]> {
+  const entries = await streams.redis.xrange('clicks:{0}', '-', '+');
+  return entries.flatMap(([, [, text]]) => {
+    const reading = decodeClicks(text ?? '');
+    return reading.ok ? reading.clicks.map(({ clickId }) => clickId) : [];
+  });
+}
+
+function expectSentOnUntracked(answers: readonly Answered[]): void {
+  expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([302]));
+  expect(answers.filter(({ clickId }) => clickId !== undefined)).toEqual([]);
+  expect(Math.max(...answers.map(({ tookMs }) => tookMs))).toBeLessThan(150);
+}
+
+describe('while Redis is stopped', () => {
+  it('visitors are sent on untracked within 150 ms, every one is counted, and tracking comes back by itself', async () => {
+    expect((await visit()).clickId).toBeDefined();
+    await proxy.cut();
+    const before = await server.metric('redirects_total', 'outcome="untracked"');
+    expectSentOnUntracked(await visits(50));
+    await sleep(300);
+    expectSentOnUntracked(await visits(50));
+    expect(await server.metric('redirects_total', 'outcome="untracked"')).toBe(before + 100);
+    expect(await server.metric('clicks_unacked_total', 'reason="away"')).toBeGreaterThan(0);
+    await proxy.heal();
+    await isTrackedAgain();
+  });
+
+  it('a link nobody asked for before is found without it', async () => {
+    const fresh = await seedLink(test.db);
+    await proxy.cut();
+    expectSentOnUntracked(await visits(20, fresh.code));
+    await proxy.heal();
+    await isTrackedAgain();
+  });
+});
+
+describe('while Redis hangs', () => {
+  it('nobody waits longer than 150 ms, and no click id is handed out that Redis has not acknowledged', async () => {
+    await streams.redis.del('clicks:{0}');
+    proxy.mute(true);
+    const answers: Answered[] = [];
+    for (let round = 0; round < 15; round += 1) {
+      answers.push(...(await visits(10)));
+      await sleep(20);
+    }
+    expectSentOnUntracked(answers);
+    expect(await server.metric('clicks_unacked_total', 'reason="late"')).toBeGreaterThan(0);
+    proxy.mute(false);
+    await isTrackedAgain();
+    const tracked = await visits(20);
+    const ids = await idsInStream();
+    for (const { clickId } of tracked) expect(ids.filter((id) => id === clickId)).toHaveLength(1);
+  });
+
+  it('clicks that arrived although nobody was told are stored once, like any other', async () => {
+    const worker = startTestWorker({ db: test.db, redisUrl: streams.url });
+    const ids = await idsInStream();
+    expect(ids.length).toBeGreaterThan(20);
+    await drained(streams.redis);
+    await worker.stop();
+    const { rows } = await test.db.query<{ count: bigint }>(
+      'select count(*) as count from clicks where click_id = any ($1)',
+      [ids],
+    );
+    expect(Number(rows[0]?.count)).toBe(new Set(ids).size);
+  });
+});
+
+describe('while the worker has no Redis', () => {
+  it('it waits, loses nothing and goes on', async () => {
+    const worker = startTestWorker({ db: test.db, redisUrl: proxy.url });
+    const [before] = await visits(1);
+    await drained(streams.redis);
+    await proxy.cut();
+    await sleep(300);
+    await proxy.heal();
+    await isTrackedAgain();
+    const [after] = await visits(1);
+    await drained(streams.redis);
+    await worker.stop();
+    const { rows } = await test.db.query<{ count: bigint }>(
+      'select count(*) as count from clicks where click_id = any ($1)',
+      [[before?.clickId, after?.clickId]],
+    );
+    expect(rows[0]?.count).toBe(2n);
+  });
+});
