@@ -221,22 +221,18 @@ export async function insertOrderEvents(
   });
 }
 
-// Which tokens of buyers' notes name a code or alias of this brand's links, or an influencer. Served by the two unique keys on code.
+// Which tokens of buyers' notes are codes or aliases of links, of any brand: another brand's code is told as such, never credited.
+// Served by link_codes_pkey.
 const FIND_KNOWN_CODES = `
-select c.code from link_codes c where c.brand_id = $1 and c.code = any ($2::text[])
-union
-select i.code from influencers i where i.code = any ($2::text[])`;
+select c.code from link_codes c where c.code = any ($1::text[])`;
 
-/** Of the given tokens, those that name a link of this brand or an influencer; everything else of a note is forgotten. */
-export async function findKnownCodes(
-  db: Queryable,
-  input: { brandId: string; tokens: string[] },
-): Promise<Set<string>> {
-  if (input.tokens.length === 0) return new Set();
+/** Of the given tokens, those that name a link; everything else of a note is forgotten. */
+export async function findKnownCodes(db: Queryable, tokens: string[]): Promise<Set<string>> {
+  if (tokens.length === 0) return new Set();
   const { rows } = await db.query<{ code: string }>({
     name: 'find_known_codes',
     text: FIND_KNOWN_CODES,
-    values: [input.brandId, input.tokens],
+    values: [tokens],
   });
   return new Set(rows.map((row) => row.code));
 }

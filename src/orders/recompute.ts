@@ -110,10 +110,18 @@ async function writeLines(tx: Tx, orders: Recomputed[]): Promise<Map<string, Wri
   return new Map(rows.map((row) => [`${row.orderId} ${row.externalLineId}`, row]));
 }
 
+/**
+ * The terms that may price these lines. A line whose item is not registered is priced by the product of whatever link is credited, which is
+ * not known yet: only then all of the brand's terms are read.
+ */
 async function loadBooks(tx: Tx, orders: Recomputed[]): Promise<Map<string, TermsBook>> {
   const books = new Map<string, TermsBook>();
-  for (const { order } of orders) {
-    if (!books.has(order.brandId)) books.set(order.brandId, await loadTermsBook(tx, { brandId: order.brandId }));
+  for (const [brandId, ofBrand] of Map.groupBy(orders, ({ order }) => order.brandId)) {
+    const productIds = ofBrand.flatMap(({ lines }) => lines.map((line) => line.productId));
+    const known = [...new Set(productIds)].filter((productId) => productId !== undefined);
+    const storeIds = [...new Set(ofBrand.map(({ order }) => order.storeId))];
+    const isNarrow = !productIds.includes(undefined);
+    books.set(brandId, await loadTermsBook(tx, { brandId, ...(isNarrow ? { storeIds, productIds: known } : {}) }));
   }
   return books;
 }

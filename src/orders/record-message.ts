@@ -123,10 +123,7 @@ async function applyEvents(
   const tokensByNote = new Map(
     events.flatMap(({ notes }) => Object.values(notes)).map((note) => [note, noteTokens(note)]),
   );
-  const knownCodes = await findKnownCodes(tx, {
-    brandId: store.brandId,
-    tokens: [...new Set([...tokensByNote.values()].flat())],
-  });
+  const knownCodes = await findKnownCodes(tx, [...new Set([...tokensByNote.values()].flat())]);
   const rows = events.map((read, position): NewOrderEvent => {
     const event = encodeOrderEvent(withNoteCodes(read, tokensByNote, knownCodes));
     return {
