@@ -1,5 +1,5 @@
 import type { CsvColumn } from '../../http/list.ts';
-import type { OrderAnswer } from './routes.ts';
+import type { OrderAnswer } from './order-answer.ts';
 
 type Row = { order: OrderAnswer; line: OrderAnswer['lines'][number] };
 
