@@ -96,7 +96,8 @@ const files: SourceFile[] = listFiles(SRC).map((file) => {
 });
 const inFolder = (folder: string): SourceFile[] => files.filter((file) => file.folder === folder);
 /** The text of template literals that hold SQL. */
-const SQL_TEXT = /`\s*(?:--[^\n]*\n\s*)*(?:select|insert|update|delete|with|copy|create|alter|lock|notify)\b[^`]*`/gi;
+const SQL_TEXT =
+  /[=(:,]\s*`\s*(?:--[^\n]*\n\s*)*(?:select|insert|update|delete|with|copy|create|alter|lock|notify)\b[^`]*`/gi;
 const withoutComments = (text: string): string =>
   text.replaceAll(/\/\*[\s\S]*?\*\//g, '').replaceAll(/^\s*\/\/.*$/gm, '');
 

@@ -68,7 +68,7 @@ class Lane {
       return;
     }
     this.#waiting.push({ line, deadlineMs: performance.now() + ACK_WAIT_MS, done });
-    this.#timer ??= setTimeout(this.#expire, ACK_WAIT_MS);
+    this.#timer ??= setTimeout(this.#onTimer, ACK_WAIT_MS);
     if (this.#isFlushPlanned || this.#onTheirWay.length > 0) return;
     this.#isFlushPlanned = true;
     setImmediate(this.#flush);
@@ -109,6 +109,7 @@ class Lane {
       return;
     }
     this.#onTheirWay = this.#waiting.splice(0, MAX_CLICKS_PER_ENTRY);
+    this.#deps.metrics.waiting(this.#waiting.length);
     void this.#send(this.#onTheirWay);
   };
 
@@ -135,6 +136,11 @@ class Lane {
     this.#flush();
   }
 
+  /** After a moment in which this process itself was stuck, acknowledgements may lie unread: they are read before anybody is given up. */
+  readonly #onTimer = (): void => {
+    setImmediate(this.#expire);
+  };
+
   /** Calls back for the clicks whose time is over. Those that still wait are given up; those on their way may arrive yet. */
   readonly #expire = (): void => {
     const nowMs = performance.now();
@@ -144,7 +150,7 @@ class Lane {
     }
     this.#waiting = this.#waiting.filter(({ done }) => done !== undefined);
     const oldest = this.#onTheirWay.find(({ done }) => done !== undefined) ?? this.#waiting[0];
-    this.#timer = oldest === undefined ? undefined : setTimeout(this.#expire, Math.max(1, oldest.deadlineMs - nowMs));
+    this.#timer = oldest === undefined ? undefined : setTimeout(this.#onTimer, Math.max(1, oldest.deadlineMs - nowMs));
   };
 }
 

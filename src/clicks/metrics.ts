@@ -20,6 +20,8 @@ export interface ClickMetrics {
   /** One stream entry acknowledged. */
   appended(entry: { clicks: number; seconds: number }): void;
   unacked(reason: UnackedReason): void;
+  /** Clicks of this process that wait for their entry. */
+  waiting(clicks: number): void;
   ingested(clicks: IngestedClicks): void;
   deadLettered(reason: string): void;
   /** Entries that left the stream before a worker had them: loss, somebody must look. */
@@ -29,7 +31,7 @@ export interface ClickMetrics {
 
 function createRedirectMetrics(
   registers: MetricsRegistry[],
-): Pick<ClickMetrics, 'redirected' | 'appended' | 'unacked'> {
+): Pick<ClickMetrics, 'redirected' | 'appended' | 'unacked' | 'waiting'> {
   const redirects = new Counter({
     name: 'redirects_total',
     help: 'Requests through links by outcome',
@@ -51,6 +53,7 @@ function createRedirectMetrics(
     buckets: [0.000_5, 0.001, 0.002, 0.005, 0.01, 0.02, 0.04, 0.08, 0.15],
     registers,
   });
+  const waiting = new Gauge({ name: 'clicks_waiting', help: 'Clicks that wait for their stream entry', registers });
   return {
     redirected: (outcome) => outcomes.get(outcome)?.inc(),
     appended: ({ clicks, seconds }) => {
@@ -58,6 +61,7 @@ function createRedirectMetrics(
       appendSeconds.observe(seconds);
     },
     unacked: (reason) => unacked.inc({ reason }),
+    waiting: (clicks) => waiting.set(clicks),
   };
 }
 

@@ -16,7 +16,7 @@ font:16px/1.7 system-ui,-apple-system,"PingFang SC","Microsoft YaHei","Noto Sans
 main{width:100%;max-width:26rem;padding:40px 28px;background:var(--paper);border:1px solid var(--line);border-radius:16px;text-align:center}
 svg{width:56px;height:56px;color:var(--soft)}
 h1{margin:16px 0 8px;font-size:1.375rem;line-height:1.35;font-weight:600}
-p{margin:0;color:var(--soft);overflow-wrap:anywhere}
+p{margin:0;color:var(--soft);overflow-wrap:anywhere;text-wrap:balance}
 p+p{margin-top:20px}
 a{color:inherit}`;
 

@@ -75,8 +75,8 @@ function sendRedirect(reply: FastifyReply, location: string): void {
   void reply.code(302).header('location', location).header('cache-control', 'no-store').send();
 }
 
-/** Answers one visit: the click is appended and acknowledged first, and the visitor sent on whatever became of it. */
-function createVisitHandler(deps: RedirectDeps): (visit: Visit) => void {
+/** Answers a visit whose link was looked up: the click is appended and acknowledged first, and the visitor sent on whatever became of it. */
+function createAnswer(deps: RedirectDeps): (resolution: Resolution, visit: Visit) => void {
   const { metrics } = deps;
   const makeClick = createClickMaker(deps);
 
@@ -89,7 +89,7 @@ function createVisitHandler(deps: RedirectDeps): (visit: Visit) => void {
     });
   };
 
-  const answer = (resolution: Resolution, visit: Visit): void => {
+  return (resolution, visit) => {
     if (resolution.found) {
       const { target } = resolution;
       if (target.status === 'active') {
@@ -104,7 +104,10 @@ function createVisitHandler(deps: RedirectDeps): (visit: Visit) => void {
       else sendUnavailablePage(visit.reply);
     }
   };
+}
 
+function createVisitHandler(deps: RedirectDeps): (visit: Visit) => void {
+  const answer = createAnswer(deps);
   return (visit) => {
     const { request, reply } = visit;
     // `/v1/nothing` has the shape of a code with a tag, but who calls it expects JSON.

@@ -83,6 +83,24 @@ function entriesOf(reply: unknown): StreamEntry[] {
   return streams.flat().map(entryOf);
 }
 
+async function lookAt(redis: RedisClient, key: string): Promise<StreamState> {
+  const reply = (await redis.eval(LOOK, 1, key)) as [string, string, string, number];
+  const [seconds, micros, firstId, entries] = reply;
+  const oldestAt = firstId === '' ? undefined : timeOfEntry(firstId);
+  return { now: new Date(Number(seconds) * 1_000 + Math.floor(Number(micros) / 1_000)), oldestAt, entries };
+}
+
+async function finish(redis: RedisClient, key: string, entryIds: readonly string[]): Promise<void> {
+  if (entryIds.length === 0) return;
+  const replies = await redis
+    .multi()
+    .xack(key, CLICK_GROUP, ...entryIds)
+    .xdel(key, ...entryIds)
+    .exec();
+  if (replies === null) throw new Error('the acknowledgement was not carried out');
+  for (const [error] of replies) if (error !== null) throw error;
+}
+
 /**
  * @param options.redis     connection of role `commands`
  * @param options.blocking  connection of role `blocking`, used by this reader alone: a waiting read holds up everything behind it
@@ -121,25 +139,10 @@ export function createStreamReader(options: {
       const reply = (await redis.xpending(key, CLICK_GROUP, entryId, entryId, 1)) as [string, string, number, number][];
       return reply[0]?.[3] ?? 0;
     },
-    finish: async (entryIds) => {
-      if (entryIds.length === 0) return;
-      const replies = await redis
-        .multi()
-        .xack(key, CLICK_GROUP, ...entryIds)
-        .xdel(key, ...entryIds)
-        .exec();
-      if (replies === null) throw new Error('the acknowledgement was not carried out');
-      for (const [error] of replies) if (error !== null) throw error;
-    },
-    look: async () => {
-      const reply = (await redis.eval(LOOK, 1, key)) as [string, string, string, number];
-      const [seconds, micros, firstId, entries] = reply;
-      const oldestAt = firstId === '' ? undefined : timeOfEntry(firstId);
-      return { now: new Date(Number(seconds) * 1_000 + Math.floor(Number(micros) / 1_000)), oldestAt, entries };
-    },
+    finish: (entryIds) => finish(redis, key, entryIds),
+    look: () => lookAt(redis, key),
     removeConsumers: async (which) => {
-      const name = which === 'own' ? consumer : '';
-      await redis.eval(REMOVE_CONSUMERS, 1, key, CLICK_GROUP, name, ABANDONED_AFTER_MS);
+      await redis.eval(REMOVE_CONSUMERS, 1, key, CLICK_GROUP, which === 'own' ? consumer : '', ABANDONED_AFTER_MS);
     },
   };
 }

@@ -8,6 +8,8 @@ import type { Server } from './server.ts';
 export function knownMethods(app: Server): (url: string) => string[] {
   const methodsByPattern = new Map<string, Set<string>>();
   app.addHook('onRoute', (route) => {
+    // Short links match any two segments: they are visitors' addresses and say nothing about /v1/nothing.
+    if (route.url.startsWith('/:')) return;
     const methods = methodsByPattern.get(route.url) ?? new Set<string>();
     for (const method of [route.method].flat()) methods.add(method);
     methodsByPattern.set(route.url, methods);

@@ -87,7 +87,12 @@ export async function createServer(options: ServerOptions): Promise<Server> {
 
 /** Fastify with its limits. What is set here cannot be changed later, and nothing here depends on a route. */
 function createFastify(options: ServerOptions): Server {
-  const { publicUrl, requestTimeoutMs = REQUEST_TIMEOUT_MS, trustProxy = [] } = options;
+  const {
+    publicUrl,
+    visitorPages = plainVisitorPages,
+    requestTimeoutMs = REQUEST_TIMEOUT_MS,
+    trustProxy = [],
+  } = options;
   return fastify({
     loggerInstance: options.log,
     // A log line per request costs half the throughput; metrics count requests, and what fails is logged with its id.
@@ -109,10 +114,10 @@ function createFastify(options: ServerOptions): Server {
     return503OnClosing: false,
     routerOptions: { maxParamLength: MAX_PARAM_LENGTH, ignoreTrailingSlash: false },
     clientErrorHandler: answerClientError,
-    // A URL that cannot be decoded never reaches a route, a hook or the error handler, so a visitor gets the plain page, which cannot fail.
+    // A URL that cannot be decoded never reaches a route, a hook or the error handler; to a visitor it is an unknown address like any other.
     frameworkErrors: (error, request, reply) => {
       if (isProgramAddress(request.url)) sendProblem(reply, problemOf(error), publicUrl());
-      else void plainVisitorPages.notFound(request, reply);
+      else void visitorPages.notFound(request, reply);
     },
   }).withTypeProvider<ZodTypeProvider>();
 }

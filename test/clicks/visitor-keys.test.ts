@@ -69,8 +69,8 @@ describe('the key of a day', () => {
     );
     const jobs = clickUpkeepJobs({ db: test.db, now: () => new Date('2026-11-23T16:00:00Z') });
     await Promise.all(jobs.map((job) => job.run()));
-    expect(await storedDays()).toEqual(['2026-11-23'].filter(() => false).concat(await storedDays()));
-    expect(await storedDays()).not.toContain('2026-11-22');
+    // Of yesterday's and today's clicks some may still come; the key of the 22nd has served its two days.
+    expect(await storedDays()).toEqual(['2026-11-23']);
     const { rows } = await test.db.query<{ day: string }>('select day from click_visitors');
     expect(rows).toEqual([]);
   });
