@@ -64,7 +64,7 @@ export async function accessRoutes(app: Server, deps: AccessDeps): Promise<void>
     config: { roles: ['admin'], secretFields: ['key'] },
     schema: {
       summary: 'Create an API key; its text is shown this once',
-      tags: ['access'],
+      tags: ['Access'],
       body: keyBody,
       response: { 201: newKeyAnswer, ...problemResponses },
     },
@@ -85,7 +85,7 @@ export async function accessRoutes(app: Server, deps: AccessDeps): Promise<void>
     config: { roles: ['admin'] },
     schema: {
       summary: 'List API keys, newest first',
-      tags: ['access'],
+      tags: ['Access'],
       querystring: z.strictObject(pageQuery),
       response: { 200: listOf(keyAnswer), ...problemResponses },
     },
@@ -107,7 +107,7 @@ export async function accessRoutes(app: Server, deps: AccessDeps): Promise<void>
     config: { roles: ['admin'] },
     schema: {
       summary: 'Revoke an API key; it fails at its next use',
-      tags: ['access'],
+      tags: ['Access'],
       params: z.strictObject({ id: prefixedId('key') }),
       response: { 204: z.undefined().describe('Revoked'), ...problemResponses },
     },

@@ -22,6 +22,19 @@ const DESCRIPTION = `Affiliate links for influencers: short links, a log of ever
 Money is in integer fen (1/100 yuan), rates in basis points, times in UTC; days and months are those of Asia/Shanghai.
 Errors are RFC 9457 problem details. A POST may carry an Idempotency-Key.`;
 
+const LOGO = `<svg xmlns="http://www.w3.org/2000/svg" width="180" height="40"><text x="0" y="28" fill="#fff" font-family="sans-serif" font-size="22">带货 daihuo</text></svg>`;
+
+/** In the order in which somebody meets them. */
+const SECTIONS = [
+  ['Catalogue', 'brands, stores, products, influencers and their agencies'],
+  ['Links', 'short links, tracking slots, coupons, statistics'],
+  ['Visitors', 'what a visitor or a phone asks for'],
+  ['Orders in', 'signed messages of platforms and shops'],
+  ['Orders', 'orders, attribution, explanations, decisions'],
+  ['Commissions', 'terms, commissions, totals, journal, balances'],
+  ['Access', 'API keys'],
+] as const;
+
 /** The JSON side of values that JSON has not: amounts and counts (bigint) are integers, moments (Date) are texts. */
 const toJson = createJsonSchemaTransform({
   zodToJsonConfig: {
@@ -49,6 +62,7 @@ export async function docsRoutes(app: Server, deps: { version: string }): Promis
       openapi: '3.1.0',
       info: { title: 'daihuo', version: deps.version, description: DESCRIPTION },
       servers: [{ url: '/' }],
+      tags: SECTIONS.map(([name, description]) => ({ name, description })),
       components: {
         securitySchemes: {
           apiKey: { type: 'http', scheme: 'bearer', bearerFormat: 'dh_<role>_<43 characters>' },
@@ -80,5 +94,6 @@ export async function docsRoutes(app: Server, deps: { version: string }): Promis
     staticCSP: DOCS_POLICY,
     uiConfig: { deepLinking: true, docExpansion: 'list', persistAuthorization: false, tryItOutEnabled: true },
     theme: { title: 'daihuo API' },
+    logo: { type: 'image/svg+xml', content: LOGO, href: '/docs' },
   });
 }

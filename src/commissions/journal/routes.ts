@@ -79,7 +79,7 @@ export async function journalRoutes(app: Server, deps: { db: Db }): Promise<void
       schema: {
         summary: 'Journal entries in the order they were posted',
         description: '`from` and `to` filter by posting time. Debit is positive; every journal sums to 0.',
-        tags: ['commissions'],
+        tags: ['Commissions'],
         querystring: journalQuery,
         response: { 200: jsonOrCsv(listOf(entry)), ...problemResponses },
       },
@@ -115,7 +115,7 @@ export async function journalRoutes(app: Server, deps: { db: Db }): Promise<void
         summary: 'What a payee has, one row a brand, now or as of any sealed instant',
         description:
           'commissionFen = pendingFen + payableFen + inPayoutFen + paidOutFen − debtFen. Debt nets only inside its brand.',
-        tags: ['commissions'],
+        tags: ['Commissions'],
         params: z.object({ id: prefixedId('pye') }),
         querystring: z.strictObject({ asOf: dayOrInstant.optional() }),
         response: { 200: jsonOrCsv(z.object({ data: z.array(balance) })), ...problemResponses },

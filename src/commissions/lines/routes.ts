@@ -65,7 +65,7 @@ export async function commissionLineRoutes(app: Server, deps: { db: Db }): Promi
         description:
           '`from` and `to` filter by payment time. The rows sum to `/v1/commissions/totals` under the same filters. An influencer sees its ' +
           'own leg. `attribution` and `terms` are null where a line was taken away from the influencer who asks.',
-        tags: ['commissions'],
+        tags: ['Commissions'],
         querystring: commissionsQuery,
         response: { 200: jsonOrCsv(listOf(commission)), ...problemResponses },
       },

@@ -16,7 +16,7 @@ export async function holdRoutes(app: Server, deps: { db: Db }): Promise<void> {
       config: { roles: ['finance', 'admin'] },
       schema: {
         summary: 'Hold a line back: it is not released, and what was payable of it is pending again',
-        tags: ['commissions'],
+        tags: ['Commissions'],
         params,
         body: z.strictObject({ note: text(500) }),
         response: { 200: held, ...problemResponses },
@@ -35,7 +35,7 @@ export async function holdRoutes(app: Server, deps: { db: Db }): Promise<void> {
       config: { roles: ['finance', 'admin'] },
       schema: {
         summary: 'Take the hold off a line; it is released again once it is due',
-        tags: ['commissions'],
+        tags: ['Commissions'],
         params,
         response: { 200: held, ...problemResponses },
       },

@@ -89,7 +89,7 @@ export async function termsRoutes(app: Server, deps: { db: Db; now: () => Date }
         description:
           'Ends the open version of the same scope where it begins; with `validTo` that version resumes afterwards. Versions never overlap ' +
           '(409) and never begin in the past, except by an admin, which is audited. Lines already booked keep the terms they have.',
-        tags: ['catalogue'],
+        tags: ['Catalogue'],
         body: termsBody,
         response: { 201: terms, ...problemResponses },
       },
@@ -107,7 +107,7 @@ export async function termsRoutes(app: Server, deps: { db: Db; now: () => Date }
       config: { roles: ['brand', 'admin'] },
       schema: {
         summary: 'Versions of terms, past and coming ones too, newest beginning first',
-        tags: ['catalogue'],
+        tags: ['Catalogue'],
         querystring: termsQuery,
         response: { 200: jsonOrCsv(listOf(terms)), ...problemResponses },
       },

@@ -74,7 +74,7 @@ export async function totalsRoutes(app: Server, deps: { db: Db }): Promise<void>
           'Asia/Shanghai’s. Every row and the total hold commissionFen = pendingFen + payableFen + inPayoutFen + paidOutFen − debtFen; ' +
           'rows add up to the total in everything but `orders`, which counts an order once in each. An influencer sees its own leg. ' +
           'CSV holds the rows without the total.',
-        tags: ['commissions'],
+        tags: ['Commissions'],
         querystring: totalsQuery,
         response: { 200: jsonOrCsv(totals), ...problemResponses },
       },

@@ -6,6 +6,7 @@ import type { Server } from '../../http/server.ts';
 import type { Db } from '../../infra/db.ts';
 import { findLink } from '../queries.ts';
 import type { LinkRow } from '../queries.ts';
+import { sendVisitorPage } from '../../http/visitor-page.ts';
 import { previewPage } from './preview-page.ts';
 
 export interface LinkPageDeps {
@@ -53,8 +54,8 @@ export async function linkPageRoutes(app: Server, { db, publicUrl }: LinkPageDep
     async (request, reply) => {
       const found = await find(request.params.code);
       if (found === undefined) return notFound(reply);
-      reply.type('text/html; charset=utf-8').header('cache-control', 'no-store').header('x-robots-tag', 'noindex');
-      return reply.send(previewPage(found.link, found.url));
+      sendVisitorPage(reply.header('x-robots-tag', 'noindex'), 200, previewPage(found.link, found.url));
+      return reply;
     },
   );
 }

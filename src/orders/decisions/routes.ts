@@ -9,7 +9,7 @@ const MAX_NOTE_CHARACTERS = 2_000;
 const MAX_CODE_CHARACTERS = 200;
 
 const roles = ['brand', 'finance', 'admin'] as const;
-const tags = ['orders'];
+const tags = ['Orders'];
 const params = z.object({ id: prefixedId('lin') });
 const note = text(MAX_NOTE_CHARACTERS).meta({ description: 'why; kept with the decision and in the audit log' });
 const assignment = z.strictObject({ linkCode: text(MAX_CODE_CHARACTERS), note });

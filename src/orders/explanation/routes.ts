@@ -14,7 +14,7 @@ export async function explanationRoutes(app: Server, deps: ExplanationDeps): Pro
       schema: {
         summary: 'The whole story of each line: evidence, winner, losers and why, terms, arithmetic, journal',
         description: 'An influencer sees its own lines and its own leg; what concerns others is left out.',
-        tags: ['orders'],
+        tags: ['Orders'],
         params: z.object({ id: prefixedId('ord') }),
         response: { 200: orderExplanation, ...problemResponses },
       },

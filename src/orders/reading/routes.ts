@@ -28,7 +28,7 @@ export async function orderRoutes(app: Server, deps: { db: Db }): Promise<void> 
       schema: {
         summary: 'Orders with lines and attribution, newest first',
         description: '`from` and `to` filter by payment time. `attribution` keeps orders with at least one such line.',
-        tags: ['orders'],
+        tags: ['Orders'],
         querystring: orderQuery,
         response: { 200: jsonOrCsv(listOf(order)), ...problemResponses },
       },
@@ -68,7 +68,7 @@ export async function orderRoutes(app: Server, deps: { db: Db }): Promise<void> 
       config: { roles: ['brand', 'finance', 'admin', 'influencer'] },
       schema: {
         summary: 'One order; an influencer sees its own lines and its own leg of the commission',
-        tags: ['orders'],
+        tags: ['Orders'],
         params: z.object({ id: prefixedId('ord') }),
         response: { 200: order, ...problemResponses },
       },

@@ -1,0 +1,79 @@
+/**
+ * How every page of ours looks to a visitor: small, in Chinese, complete in itself (nothing is loaded, nothing runs), readable in the dark.
+ */
+import { createHash } from 'node:crypto';
+import type { FastifyReply } from 'fastify';
+
+const STYLE = `
+:root{color-scheme:light dark;--paper:#fff;--ink:#1d1d1f;--soft:#6e6e73;--line:#e5e5ea;--back:#f5f5f7}
+@media (prefers-color-scheme:dark){:root{--paper:#1c1c1e;--ink:#f5f5f7;--soft:#a1a1a6;--line:#38383a;--back:#000}}
+*{box-sizing:border-box}
+body{margin:0;min-height:100vh;min-height:100dvh;display:grid;place-items:center;padding:24px;background:var(--back);color:var(--ink);
+font:16px/1.7 system-ui,-apple-system,"PingFang SC","Microsoft YaHei","Noto Sans CJK SC",sans-serif;-webkit-text-size-adjust:100%}
+main{width:100%;max-width:26rem;padding:40px 28px;background:var(--paper);border:1px solid var(--line);border-radius:16px;text-align:center}
+svg{width:56px;height:56px;color:var(--soft)}
+h1{margin:16px 0 8px;font-size:1.375rem;line-height:1.35;font-weight:600}
+p{margin:0;color:var(--soft);overflow-wrap:anywhere;text-wrap:balance}
+p+p{margin-top:20px}
+a{color:inherit}
+.go{display:block;margin-top:28px;padding:12px 20px;border-radius:12px;background:var(--ink);color:var(--paper);text-decoration:none}`;
+
+const STYLE_HASH = createHash('sha256').update(STYLE).digest('base64');
+
+/** As strict as the server's own policy, but for the one style above. */
+const POLICY = `default-src 'none'; style-src 'sha256-${STYLE_HASH}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`;
+
+/** Line drawings of 24 × 24, to stand above the title. */
+export const PAGE_ICONS = {
+  brokenLink:
+    '<path d="M10 14 7 17a3.5 3.5 0 0 1-5-5l3-3M14 10l3-3a3.5 3.5 0 0 1 5 5l-3 3M9 3l1 3M3 9l3 1M15 21l-1-3M21 15l-3-1"/>',
+  clock: '<circle cx="12" cy="12" r="9"/><path d="M12 7v5l3 3"/>',
+  bag: '<path d="M5 8h14l1 12H4L5 8ZM9 11V7a3 3 0 0 1 6 0v4"/>',
+  link: '<path d="M10 14a4 4 0 0 1 0-6l3-3a4 4 0 0 1 6 6l-1.5 1.5M14 10a4 4 0 0 1 0 6l-3 3a4 4 0 0 1-6-6l1.5-1.5"/>',
+} as const;
+
+/** A page. `title` and `body` are HTML: whatever does not come from this project goes through `escapeHtml` first. */
+export function visitorPage(content: { title: string; icon: keyof typeof PAGE_ICONS; body: string }): string {
+  return `<!doctype html>
+<html lang="zh-CN">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1, viewport-fit=cover">
+<meta name="robots" content="noindex">
+<meta name="format-detection" content="telephone=no">
+<title>${content.title}</title>
+<style>${STYLE}</style>
+</head>
+<body>
+<main>
+<svg viewBox="0 0 24 24" fill="none" stroke="currentColor" stroke-width="1.5" stroke-linecap="round" stroke-linejoin="round" aria-hidden="true">${PAGE_ICONS[content.icon]}</svg>
+<h1>${content.title}</h1>
+${content.body}
+</main>
+</body>
+</html>
+`;
+}
+
+/** Sends a page made by `visitorPage`; nobody on the way keeps it. */
+export function sendVisitorPage(reply: FastifyReply, status: number, html: string): void {
+  void reply
+    .code(status)
+    .header('cache-control', 'no-store')
+    .header('content-security-policy', POLICY)
+    .type('text/html; charset=utf-8')
+    .send(html);
+}
+
+const ENTITIES: Readonly<Record<string, string>> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
+  "'": '&#39;',
+};
+
+/** Text as HTML, safe in an element and in a quoted attribute. */
+export function escapeHtml(text: string): string {
+  return text.replace(/[&<>"']/g, (char) => ENTITIES[char] ?? char);
+}
