@@ -17,7 +17,7 @@ create table inbox_messages (
   constraint inbox_messages_key unique (store_id, source, message_key),
   constraint inbox_messages_store_fkey foreign key (store_id, brand_id) references stores (id, brand_id),
   constraint inbox_messages_source_check check (source in ('youzan', 'shop', 'tbk')),
-  constraint inbox_messages_outcome_check check (outcome in ('applied', 'ignored', 'quarantined'))
+  constraint inbox_messages_outcome_check check (outcome in ('applied', 'lent', 'ignored', 'quarantined'))
 );
 create index inbox_messages_quarantine_idx on inbox_messages (brand_id, id) where outcome = 'quarantined';
 

@@ -67,7 +67,8 @@ export interface NewMessage {
   messageKey: string;
   bodySha256: Buffer;
   messageType: string;
-  outcome: 'applied' | 'ignored' | 'quarantined';
+  /** `lent`: evidence from a source that makes no money facts, for orders that are known. */
+  outcome: 'applied' | 'lent' | 'ignored' | 'quarantined';
   reason: string | null;
 }
 
@@ -144,6 +145,21 @@ export async function insertMessageConflict(
     text: INSERT_MESSAGE_CONFLICT,
     values: [conflict.messageId, conflict.brandId, conflict.bodySha256],
   });
+}
+
+const COUNT_KNOWN_ORDERS = `
+select count(*) as "known"
+from orders o
+where o.store_id = $1 and o.external_order_id = any ($2::text[]) and o.created_at is not null`;
+
+/** How many of these orders the store's own source has told us of. Served by orders_external_key. */
+export async function countKnownOrders(db: Queryable, storeId: string, externalOrderIds: string[]): Promise<number> {
+  const { rows } = await db.query<{ known: bigint }>({
+    name: 'count_known_orders',
+    text: COUNT_KNOWN_ORDERS,
+    values: [storeId, externalOrderIds],
+  });
+  return Number(rows[0]?.known ?? 0n);
 }
 
 // FOR UPDATE locks nothing on a row that does not exist, so the rows are made first; then they are locked in the order of their keys,

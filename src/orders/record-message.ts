@@ -5,6 +5,7 @@ import { type Db, inTransaction, type Tx } from '../infra/db.ts';
 import { seal, type SealingKey } from '../infra/secrets.ts';
 import { encodeOrderEvent, fingerprintOf } from './event-record.ts';
 import {
+  countKnownOrders,
   findKnownCodes,
   findMessage,
   insertMessage,
@@ -39,7 +40,7 @@ export interface IncomingMessage {
 }
 
 /** `conflict`: the key was used before for other content; nothing but the fact of the conflict was kept. */
-export type RecordOutcome = 'applied' | 'ignored' | 'quarantined' | 'repeated' | 'conflict';
+export type RecordOutcome = 'applied' | 'lent' | 'ignored' | 'quarantined' | 'repeated' | 'conflict';
 
 export interface RecordDeps extends RecomputeDeps {
   db: Db;
@@ -55,7 +56,7 @@ export interface RecordDeps extends RecomputeDeps {
 export async function recordMessage(deps: RecordDeps, message: IncomingMessage): Promise<RecordOutcome> {
   return inTransaction(deps.db, async (tx) => {
     const { store } = message;
-    const outcome = outcomeOf(message);
+    const outcome = await outcomeOf(tx, message);
     const messageId = await insertMessage(tx, {
       storeId: store.storeId,
       brandId: store.brandId,
@@ -78,14 +79,23 @@ export async function recordMessage(deps: RecordDeps, message: IncomingMessage):
   });
 }
 
-function outcomeOf({ content, source, store }: IncomingMessage): {
-  outcome: 'applied' | 'ignored' | 'quarantined';
-  reason: string | null;
-} {
+/**
+ * Only the store's own order source makes money facts. What another source says is kept as evidence: `lent` to orders that are known, else
+ * quarantined where an operator finds it (and lent all the same, should its order become known).
+ */
+async function outcomeOf(
+  tx: Tx,
+  { content, source, store }: IncomingMessage,
+): Promise<{ outcome: 'applied' | 'lent' | 'ignored' | 'quarantined'; reason: string | null }> {
   if (content.kind !== 'events') return { outcome: content.kind, reason: content.reason };
-  // Only the store's own order source makes money facts; what another source says is kept as evidence, where an operator finds it.
-  if (source !== store.orderSource) return { outcome: 'quarantined', reason: 'not_the_order_source' };
-  return { outcome: 'applied', reason: null };
+  if (source === store.orderSource) return { outcome: 'applied', reason: null };
+  const externalIds = externalIdsOf(content.events);
+  const isKnown = (await countKnownOrders(tx, store.storeId, externalIds)) === externalIds.length;
+  return isKnown ? { outcome: 'lent', reason: null } : { outcome: 'quarantined', reason: 'not_the_order_source' };
+}
+
+function externalIdsOf(events: readonly ReadEvent[]): string[] {
+  return [...new Set(events.map(({ event }) => event.externalOrderId))].toSorted();
 }
 
 async function compareWithFirst(tx: Tx, message: IncomingMessage): Promise<'repeated' | 'conflict'> {
@@ -114,7 +124,7 @@ async function applyEvents(
   events: ReadEvent[],
 ): Promise<void> {
   const { store } = message;
-  const externalIds = [...new Set(events.map(({ event }) => event.externalOrderId))].toSorted();
+  const externalIds = externalIdsOf(events);
   const orderIds = await lockOrders(tx, {
     storeId: store.storeId,
     brandId: store.brandId,

@@ -334,5 +334,12 @@ describe('evidence from another source', () => {
     expect((await orderOf(orderId)).lines).toMatchObject([
       { paidFen: 10_000, commissionFen: 1_500, attribution: { method: 'click_id', clickId } },
     ]);
+
+    await postShop(server, youzan, { ...lent, version: 2 });
+    const outcomes = await server.db.query(
+      'select m.outcome from inbox_messages m where m.store_id = $1 and m.source = $2 order by m.id',
+      [youzan.storeId, 'shop'],
+    );
+    expect(outcomes.rows).toEqual([{ outcome: 'quarantined' }, { outcome: 'lent' }]);
   });
 });

@@ -21,6 +21,8 @@ export interface OrderFilter {
   storeId: string | null;
   status: string | null;
   attribution: 'matched' | 'unmatched' | 'review' | null;
+  /** Only orders with a line whose later evidence disagrees with what stands. */
+  disputed: boolean;
   from: Date | null;
   to: Date | null;
   after: { sortedAt: Date; id: string } | null;
@@ -41,6 +43,8 @@ where o.created_at is not null
   and ($3::text is null or o.status = $3)
   and ($4::text is null or exists (
     select from order_lines l join attributions a on a.line_id = l.id where l.order_id = o.id and a.state = $4))
+  and (not $10::boolean or exists (
+    select from order_lines l join attributions a on a.line_id = l.id where l.order_id = o.id and a.dispute is not null))
   and ($5::timestamptz is null or o.paid_at >= $5)
   and ($6::timestamptz is null or o.paid_at < $6)
   and ($7::timestamptz is null or (coalesce(o.paid_at, o.created_at), o.id) < ($7, $8))
@@ -62,6 +66,7 @@ export async function listOrders(db: Queryable, filter: OrderFilter): Promise<Or
       filter.after?.sortedAt ?? null,
       filter.after?.id ?? null,
       filter.limit,
+      filter.disputed,
     ],
   });
   return rows;

@@ -13,6 +13,7 @@ const orderQuery = z.strictObject({
   ...pageQuery,
   status: z.enum(['created', 'paid', 'received', 'closed']).optional(),
   attribution: z.enum(['matched', 'unmatched', 'review']).optional(),
+  disputed: z.literal('true').optional(),
   storeId: prefixedId('str').optional(),
   from: dayOrInstant.optional(),
   to: dayOrInstant.optional(),
@@ -27,7 +28,8 @@ export async function orderRoutes(app: Server, deps: { db: Db }): Promise<void> 
       config: { roles: ['brand', 'finance', 'admin'] },
       schema: {
         summary: 'Orders with lines and attribution, newest first',
-        description: '`from` and `to` filter by payment time. `attribution` keeps orders with at least one such line.',
+        description:
+          '`from` and `to` filter by payment time. `attribution` keeps orders with at least one such line, `disputed=true` those with a line whose later evidence disagrees with what stands.',
         tags: ['Orders'],
         querystring: orderQuery,
         response: { 200: jsonOrCsv(listOf(order)), ...problemResponses },
@@ -41,6 +43,7 @@ export async function orderRoutes(app: Server, deps: { db: Db }): Promise<void> 
         storeId: query.storeId ?? null,
         status: query.status ?? null,
         attribution: query.attribution ?? null,
+        disputed: query.disputed === 'true',
         from: query.from ?? null,
         to: query.to ?? null,
         after: after === undefined ? null : { sortedAt: after[0], id: after[1] },
