@@ -8,7 +8,8 @@ Usage: daihuo <command>
   migrate   bring the database schema up to date
   key create --role admin|brand|finance|influencer [--brand <id>] [--influencer <id>] [--label <text>]
             make an API key and print it, once
-  demo      drive a running server through the whole chain and check every figure
+  demo [--url <address>] [--admin-key <key>]
+            drive a running server through the whole chain and check every figure
   verify    prove that totals, lines and journal agree, and that the seal chain is whole
   help      this text
 

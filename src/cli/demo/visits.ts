@@ -1,0 +1,106 @@
+import { fetchFrom } from './api.ts';
+import { readStats, type LinkStats } from './answers.ts';
+import { FRYER_CLICKS } from './rules.ts';
+import type { Tour } from './tour.ts';
+import { waitUntil } from './wait-until.ts';
+
+const ANDROID =
+  'Mozilla/5.0 (Linux; Android 14; 23127PN0CC Build/UKQ1.230804.001; wv) AppleWebKit/537.36 (KHTML, like Gecko) Version/4.0';
+const IPHONE = 'Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko)';
+
+const DOUYIN_ANDROID = {
+  name: 'Douyin on Android',
+  userAgent: `${ANDROID} Chrome/107.0.5304.141 Mobile Safari/537.36 aweme_300400 JsSdk/1.0 NetType/5G AppName/aweme`,
+};
+const DOUYIN_IPHONE = {
+  name: 'Douyin on an iPhone',
+  userAgent: `${IPHONE} Mobile/15E148 aweme_30.4.0 JsSdk/2.0 NetType/WIFI Region/CN`,
+};
+const WECHAT = {
+  name: 'WeChat on an iPhone',
+  userAgent: `${IPHONE} Mobile/15E148 MicroMessenger/8.0.49(0x18003137) NetType/4G Language/zh_CN`,
+};
+const BAIDU = {
+  name: 'the Baidu spider',
+  userAgent: 'Mozilla/5.0 (compatible; Baiduspider/2.0; +http://www.baidu.com/search/spider.html)',
+};
+
+/** The click ids that the shop's landing pages found in their addresses. */
+export interface Clicks {
+  fryer: string;
+  kettle: string;
+  cup: string;
+}
+
+interface VisitorRequest {
+  path: string;
+  visitor: { name: string; userAgent: string };
+  method?: 'GET' | 'HEAD';
+  /** The host the visitor must be sent to. */
+  host: string;
+}
+
+/** One request of a visitor. @returns the click id in the address that the visitor was sent to, '' if there is none */
+async function visit(tour: Tour, { path, visitor, method = 'GET', host }: VisitorRequest): Promise<string> {
+  const { origin, figures, print } = tour;
+  const response = await fetchFrom(origin, { method, path, headers: { 'user-agent': visitor.userAgent } });
+  await response.text();
+  const location = URL.parse(response.headers.get('location') ?? '');
+  const clickId = location?.searchParams.get('dh_click') ?? '';
+  const name = `${method} ${path} by ${visitor.name}`;
+  figures.expect(`${name}, status`, BigInt(response.status), 302n);
+  figures.expect(`${name}, sent on to`, location?.hostname, host);
+  figures.expect(`${name}, length of the click id`, BigInt(clickId.length), 38n);
+  print(`  ${method.padEnd(4)} ${path.padEnd(15)} ${visitor.name.padEnd(20)} → ${host}, click …${clickId.slice(-10)}`);
+  return clickId;
+}
+
+/** Visitors follow all four links; one of them twice, and machines among them. */
+export async function visitLinks(tour: Tour): Promise<Clicks> {
+  const { mei, qiang } = tour.market;
+  const taobao = 'item.taobao.com';
+  const fryer = `/${mei.fryer.code}`;
+  const clickId = await visit(tour, { path: `${fryer}/v12`, visitor: DOUYIN_ANDROID, host: taobao });
+  await visit(tour, { path: `${fryer}/v12`, visitor: DOUYIN_ANDROID, host: taobao });
+  await visit(tour, { path: fryer, visitor: DOUYIN_IPHONE, host: taobao });
+  await visit(tour, { path: fryer, visitor: WECHAT, host: taobao });
+  await visit(tour, { path: fryer, visitor: BAIDU, host: taobao });
+  await visit(tour, { path: fryer, visitor: WECHAT, method: 'HEAD', host: taobao });
+  await visit(tour, { path: `/${mei.tea.code}`, visitor: DOUYIN_IPHONE, host: 'h5.youzan.com' });
+  const kettle = await visit(tour, { path: `/${qiang.kettle.code}`, visitor: DOUYIN_IPHONE, host: taobao });
+  const cup = await visit(tour, { path: `/${qiang.cup.code}`, visitor: DOUYIN_IPHONE, host: taobao });
+  return { fryer: clickId, kettle, cup };
+}
+
+const STATS_TIMEOUT_MS = 30_000;
+
+function recorded({ clicks }: LinkStats): bigint {
+  return Object.values(clicks.notCounted).reduce((sum, each) => sum + each, clicks.counted);
+}
+
+/** Waits until the worker has kept every click, and compares. */
+export async function checkClicks(tour: Tour): Promise<void> {
+  const { market, figures, print } = tour;
+  const { counted, unique, ...notCounted } = FRYER_CLICKS;
+  const visits = Object.values(notCounted).reduce<bigint>((sum, each) => sum + each, counted);
+  const startedAtMs = performance.now();
+  const read = async (code: string, enough: bigint): Promise<LinkStats> =>
+    waitUntil(
+      () => readStats(market.finance, code),
+      (stats) => recorded(stats) >= enough,
+      STATS_TIMEOUT_MS,
+    );
+  const { clicks } = await read(market.mei.fryer.code, visits);
+  figures.expect('clicks on the fryer, counted', clicks.counted, counted);
+  figures.expect('clicks on the fryer, unique', clicks.unique, unique);
+  for (const [verdict, expected] of Object.entries(notCounted)) {
+    figures.expect(`clicks on the fryer, ${verdict}`, clicks.notCounted[verdict], expected);
+  }
+  for (const { code } of [market.mei.tea, market.qiang.kettle, market.qiang.cup]) {
+    const stats = await read(code, 1n);
+    figures.expect(`clicks on /${code}, counted`, stats.clicks.counted, 1n);
+  }
+  const seconds = ((performance.now() - startedAtMs) / 1_000).toFixed(1);
+  const others = Object.entries(clicks.notCounted).map(([verdict, number]) => `${number} ${verdict}`);
+  print(`  In the statistics of the fryer ${seconds} s later: ${clicks.counted} counted; ${others.join(', ')}.`);
+}
