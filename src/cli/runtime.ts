@@ -131,6 +131,9 @@ export function givenServices(config: Config, command: string): ServiceUrls {
   return { databaseUrl, redisUrl };
 }
 
+/** A migration or a proof of the books reads whole tables; a person waits for it and can stop it. */
+const COMMAND_STATEMENT_MS = 3_600_000;
+
 /**
  * Runs `work` on the database of the settings; without DATABASE_URL on the private one: of the daihuo that runs at the moment, else started
  * for this command.
@@ -144,6 +147,7 @@ export async function withDatabase<T>(config: Config, env: Environment, work: (d
     url: url ?? own?.databaseUrl ?? '',
     max: 2,
     applicationName: 'daihuo-command',
+    statementTimeoutMs: COMMAND_STATEMENT_MS,
     onError: () => undefined,
   });
   try {

@@ -3,7 +3,7 @@ import { createServer } from 'node:net';
 import type { AddressInfo, Server } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { readKeyArguments } from '../../src/cli/key.ts';
 import { removeHome } from '../../src/infra/local/local-services.ts';
 import { CHECKOUT, processesWith, runProgram } from '../support/child-program.ts';
@@ -129,7 +129,8 @@ describe('start', () => {
         const program = daihuo(['start'], { PORT: '0' });
         const address = (await program.line(/^daihuo ready on /)).split(' ').at(-1) ?? '';
         expect((await fetch(`${address}/healthz`)).status).toBe(200);
-        expect(processesWith(home)).toHaveLength(2);
+        // A connection that Postgres has just forked bears the postmaster's command line for a moment.
+        await vi.waitFor(() => expect(processesWith(home)).toHaveLength(2), { timeout: 5_000 });
         const startedAtMs = performance.now();
         program.child.kill(signal);
         expect(await program.ended).toBe(0);
