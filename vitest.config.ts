@@ -1,7 +1,12 @@
 import { defineConfig } from 'vitest/config';
 
 /** What needs no service: it runs anywhere, in a second. Everything else under test/ runs against a real Postgres and a real Redis. */
-const UNIT = ['test/core/**/*.test.ts', 'test/platforms/**/*.test.ts', 'test/architecture.test.ts'];
+const UNIT = [
+  'test/core/**/*.test.ts',
+  'test/platforms/**/*.test.ts',
+  'test/architecture.test.ts',
+  'test/docs.test.ts',
+];
 
 export default defineConfig({
   test: {
