@@ -16,6 +16,7 @@ h1{margin:16px 0 8px;font-size:1.375rem;line-height:1.35;font-weight:600}
 p{margin:0;color:var(--soft);overflow-wrap:anywhere;text-wrap:balance}
 p+p{margin-top:20px}
 a{color:inherit}
+code{font-size:.8125rem}
 .go{display:block;margin-top:28px;padding:12px 20px;border-radius:12px;background:var(--ink);color:var(--paper);text-decoration:none}`;
 
 const STYLE_HASH = createHash('sha256').update(STYLE).digest('base64');

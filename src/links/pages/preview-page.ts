@@ -19,7 +19,7 @@ export function previewPage(link: LinkRow, shortUrl: string): string {
     title: escapeHtml(link.title),
     icon: 'link',
     body: `<p>${escapeHtml(link.storeName)}（${PLATFORM_NAMES[link.platform]}）<br>¥${formatFenAsYuan(link.priceFen)}，以下单页为准</p>
-<p>此推广链接将打开 ${escapeHtml(hostname)}<br><small>${escapeHtml(link.url)}</small></p>
+<p>此推广链接将打开 ${escapeHtml(hostname)}<br><code>${escapeHtml(link.url)}</code></p>
 ${way}`,
   });
 }
