@@ -109,7 +109,9 @@ async function waitForDatabase(db: Db, url: string, shutdown: Shutdown): Promise
  */
 export async function openRuntime(options: OpenOptions & { urls: ServiceUrls; name: string }): Promise<Runtime> {
   const { config, log, shutdown, urls } = options;
-  const onError = (error: Error): void => log.warn({ err: error }, 'a database connection broke');
+  // While stopping, the private Postgres may end before the last connection has said goodbye: nothing for a person to look at.
+  const onError = (error: Error): void =>
+    log[shutdown.signal.aborted ? 'debug' : 'warn']({ err: error }, 'a database connection broke');
   const db = createDb({ url: urls.databaseUrl, applicationName: `daihuo-${options.name}`, onError });
   shutdown.add('postgres pool', 2_000, async () => db.end());
   const redis = createRedis({ urls: urls.redisUrl, role: 'commands', log });
