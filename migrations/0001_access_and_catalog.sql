@@ -199,6 +199,7 @@ create table terms (
   created_by text not null,
   created_at timestamptz not null default now(),
   constraint terms_pkey primary key (id),
+  constraint terms_brand_key unique (id, brand_id),
   constraint terms_brand_fkey foreign key (brand_id) references brands (id),
   constraint terms_store_fkey foreign key (store_id, brand_id) references stores (id, brand_id),
   constraint terms_product_fkey foreign key (product_id, brand_id) references products (id, brand_id),

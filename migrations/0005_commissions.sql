@@ -25,7 +25,9 @@ create table commission_lines (
   frozen_at timestamptz not null default now(),
   constraint commission_lines_pkey primary key (line_id),
   constraint commission_lines_line_fkey foreign key (line_id, brand_id) references order_lines (id, brand_id),
-  constraint commission_lines_terms_fkey foreign key (terms_id) references terms (id),
+  constraint commission_lines_terms_fkey foreign key (terms_id, brand_id) references terms (id, brand_id),
+  constraint commission_lines_product_fkey foreign key (product_id, brand_id) references products (id, brand_id),
+  constraint commission_lines_influencer_fkey foreign key (influencer_id) references influencers (id),
   constraint commission_lines_agency_fkey foreign key (agency_payee_id) references payees (id),
   constraint commission_lines_payee_fkey foreign key (influencer_payee_id) references payees (id),
   constraint commission_lines_rate_check check ((rate_bp is null) <> (flat_fen is null))
@@ -65,9 +67,15 @@ create table journal_lines (
   paid_delta_fen bigint not null,
   refunded_delta_fen bigint not null,
   constraint journal_lines_pkey primary key (journal_id, position),
+  constraint journal_lines_brand_key unique (journal_id, position, brand_id),
   constraint journal_lines_journal_fkey foreign key (journal_id, brand_id) references journals (id, brand_id),
   constraint journal_lines_line_fkey foreign key (line_id, brand_id) references order_lines (id, brand_id),
-  constraint journal_lines_order_fkey foreign key (order_id, brand_id) references orders (id, brand_id)
+  constraint journal_lines_order_fkey foreign key (order_id, brand_id) references orders (id, brand_id),
+  constraint journal_lines_store_fkey foreign key (store_id, brand_id) references stores (id, brand_id),
+  constraint journal_lines_product_fkey foreign key (product_id, brand_id) references products (id, brand_id),
+  constraint journal_lines_link_fkey foreign key (link_id, brand_id) references links (id, brand_id),
+  constraint journal_lines_influencer_fkey foreign key (influencer_id) references influencers (id),
+  constraint journal_lines_agency_fkey foreign key (agency_payee_id) references payees (id)
 );
 create index journal_lines_line_idx on journal_lines (line_id);
 create index journal_lines_influencer_idx on journal_lines (influencer_id, paid_at);
@@ -86,7 +94,8 @@ create table journal_entries (
   reversed_delta_fen bigint not null default 0,
   constraint journal_entries_pkey primary key (journal_id, position),
   constraint journal_entries_journal_fkey foreign key (journal_id, brand_id) references journals (id, brand_id),
-  constraint journal_entries_line_fkey foreign key (journal_id, line_position) references journal_lines (journal_id, position),
+  constraint journal_entries_line_fkey foreign key (journal_id, line_position, brand_id)
+    references journal_lines (journal_id, position, brand_id),
   constraint journal_entries_payee_fkey foreign key (payee_id) references payees (id),
   constraint journal_entries_account_check check (account in
     ('brand_owes', 'platform_owes', 'cash', 'pending', 'payable', 'in_payout', 'debt', 'fee_pending', 'fee_earned', 'written_off')),

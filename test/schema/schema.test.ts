@@ -1,0 +1,98 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+
+/** What the schema promises as a whole, whatever tables are added later. */
+let test: TestDatabase;
+beforeAll(async () => {
+  test = await createTestDatabase();
+});
+afterAll(async () => test.drop());
+
+const rowsOf = async (sql: string): Promise<Record<string, unknown>[]> => (await test.db.query(sql)).rows;
+
+describe('the schema', () => {
+  it('never lets a row point into another brand: where both tables have brand_id, the foreign key compares it', async () => {
+    const strays = await rowsOf(`
+      select c.conrelid::regclass::text as "table", c.conname as "constraint"
+      from pg_constraint c
+      join pg_attribute own on own.attrelid = c.conrelid and own.attname = 'brand_id'
+      join pg_attribute target on target.attrelid = c.confrelid and target.attname = 'brand_id'
+      where c.contype = 'f' and c.conparentid = 0
+        and not (own.attnum = any (c.conkey) and target.attnum = any (c.confkey))`);
+    expect(strays).toEqual([]);
+  });
+
+  it('compares brand_id in a good number of foreign keys, so the rule above is not empty', async () => {
+    const keys = await rowsOf(`
+      select c.conname from pg_constraint c
+      join pg_attribute own on own.attrelid = c.conrelid and own.attname = 'brand_id'
+      where c.contype = 'f' and own.attnum = any (c.conkey) and array_length(c.conkey, 1) > 1`);
+    expect(keys.length).toBeGreaterThan(25);
+  });
+
+  it('keeps moments as timestamptz, and money as bigint named _fen', async () => {
+    const strays = await rowsOf(`
+      select c.table_name, c.column_name, c.data_type from information_schema.columns c
+      where c.table_schema = 'public'
+        and (c.data_type = 'timestamp without time zone'
+          or (c.column_name like '%\\_fen' and c.data_type <> 'bigint')
+          or (c.column_name like '%\\_at' and c.data_type <> 'timestamp with time zone')
+          or (c.column_name like '%\\_bp' and c.data_type <> 'integer')
+          or c.data_type in ('real', 'double precision', 'money', 'character varying'))`);
+    expect(strays).toEqual([]);
+  });
+
+  it('names every constraint after its table', async () => {
+    const strays = await rowsOf(`
+      select r.relname as "table", c.conname as "constraint"
+      from pg_constraint c join pg_class r on r.oid = c.conrelid join pg_namespace n on n.oid = r.relnamespace
+      where n.nspname = 'public' and c.contype <> 'n' and c.conparentid = 0 and not r.relispartition
+        and c.conname not like r.relname || '%'`);
+    expect(strays).toEqual([]);
+  });
+
+  it.each([
+    'clicks',
+    'inbox_messages',
+    'order_events',
+    'journals',
+    'journal_lines',
+    'journal_entries',
+    'journal_seals',
+    'audit_log',
+  ])('refuses to empty %s', async (table) => {
+    const statements: Record<string, string> = {
+      clicks: 'truncate clicks cascade',
+      inbox_messages: 'truncate inbox_messages cascade',
+      order_events: 'truncate order_events cascade',
+      journals: 'truncate journals cascade',
+      journal_lines: 'truncate journal_lines cascade',
+      journal_entries: 'truncate journal_entries cascade',
+      journal_seals: 'truncate journal_seals cascade',
+      audit_log: 'truncate audit_log cascade',
+    };
+    await expect(test.db.query(statements[table] ?? '')).rejects.toThrow('append-only');
+  });
+
+  it('a journal that does not balance is refused at COMMIT', async () => {
+    const tx = await test.db.connect();
+    try {
+      await tx.query('begin');
+      await tx.query("insert into brands (id, name) values ('brd_1', 'b')");
+      await tx.query("insert into journals (id, brand_id, kind) values ('jrn_1', 'brd_1', 'booking')");
+      await tx.query(`insert into journal_entries (journal_id, position, brand_id, payee_id, account, amount_fen)
+        values ('jrn_1', 1, 'brd_1', 'pye_operator', 'brand_owes', 2985), ('jrn_1', 2, 'brd_1', 'pye_operator', 'pending', -2984)`);
+      await expect(tx.query('commit')).rejects.toThrow('does not balance');
+    } finally {
+      tx.release(true);
+    }
+    expect(await rowsOf('select id from journals')).toEqual([]);
+  });
+
+  it('an entry once written can be neither changed nor deleted', async () => {
+    await test.db.query("insert into brands (id, name) values ('brd_2', 'b')");
+    await test.db.query("insert into journals (id, brand_id, kind) values ('jrn_2', 'brd_2', 'booking')");
+    await expect(test.db.query("update journals set kind = 'release'")).rejects.toThrow('append-only');
+    await expect(test.db.query('delete from journals')).rejects.toThrow('append-only');
+  });
+});
