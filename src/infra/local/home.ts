@@ -44,7 +44,7 @@ function isHeld(holder: Holder | undefined): holder is Holder {
 
 /** Puts a complete lock file in place if there is none: `link` fails where one is, so one process wins. */
 async function tryToCreate(file: string, content: string): Promise<boolean> {
-  const draft = `${file}.${process.pid}`;
+  const draft = `${file}.${process.pid}.${randomBytes(4).toString('hex')}`;
   await writeFile(draft, content, { mode: 0o600 });
   try {
     await link(draft, file);
