@@ -7,6 +7,12 @@ const YUAN_TEXT = /^(\d{1,13})(?:\.(\d+))?$/;
 const MAX_DECIMALS = 4;
 const MAX_JSON_INTEGER = BigInt(Number.MAX_SAFE_INTEGER);
 
+/**
+ * 100 million yuan: more than any order line is sold for, or refunded by. What comes in above it is not believed, because two absurd lines
+ * near 2^53 fen would push every total they are part of past what a JSON integer holds, and the journal forgets nothing.
+ */
+export const MAX_LINE_FEN = 10_000_000_000n;
+
 export type ParsedYuan =
   | { ok: true; fen: bigint; rounded: boolean }
   | { ok: false; reason: 'not_an_amount' | 'too_many_decimals' };

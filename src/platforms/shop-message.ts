@@ -1,5 +1,6 @@
 /** The body a brand's own shop system posts: one event or up to a hundred, in the words of the HTTP contract. */
 import { z } from 'zod';
+import { MAX_LINE_FEN } from '../core/money.ts';
 import type { LineEvidence, OrderEvent, OrderLineFact, RefundFact } from '../core/order-event.ts';
 
 export interface ShopEvent {
@@ -15,7 +16,7 @@ export type ShopReading =
 const MAX_EVENTS = 100;
 const MAX_LINES = 200;
 const MAX_ERRORS = 20;
-/** A message may quote an unknown key, which is as long as the sender likes. */
+/** A path may hold an unknown key, which is as long as the sender likes. */
 const MAX_ERROR_LENGTH = 300;
 const EARLIEST = Date.UTC(2000, 0, 1);
 const LATEST = Date.UTC(2100, 0, 1);
@@ -37,7 +38,8 @@ const instant = z.iso
   .refine(isPlausible, 'must be a time between 2000 and 2100, with Z or an offset');
 
 const WHOLE_NUMBER = 'must be a whole number from 0 to 9007199254740991, written without point or exponent';
-const fen = z.int(WHOLE_NUMBER).min(0, WHOLE_NUMBER);
+const FEN = `must be a whole number of fen from 0 to ${MAX_LINE_FEN}, written without point or exponent`;
+const fen = z.int({ error: FEN, abort: true }).min(0, FEN).max(Number(MAX_LINE_FEN), FEN);
 const version = z.int(WHOLE_NUMBER).min(0, WHOLE_NUMBER);
 const QUANTITY = 'must be a whole number from 1 to 1000000';
 const quantity = z.int(QUANTITY).min(1, QUANTITY).max(1_000_000, QUANTITY);
@@ -130,10 +132,18 @@ export function readShopMessage(rawBody: Uint8Array): ShopReading {
     const bodies = 'events' in parsed.data ? parsed.data.events : [parsed.data];
     return { ok: true, events: bodies.map((one) => toEvent(one)) };
   }
-  const errors = parsed.error.issues
-    .slice(0, MAX_ERRORS)
-    .map(({ path, message }) => ({ path: path.map(String).join('.'), message: message.slice(0, MAX_ERROR_LENGTH) }));
-  return { ok: false, errors };
+  return { ok: false, errors: parsed.error.issues.flatMap(faultsOf).slice(0, MAX_ERRORS) };
+}
+
+/** Unknown fields are named one by one in the path, as everywhere in the interface. */
+function faultsOf(issue: z.core.$ZodIssue): { path: string; message: string }[] {
+  const isUnknown = issue.code === 'unrecognized_keys';
+  const paths = isUnknown ? issue.keys.map((key) => [...issue.path, key]) : [issue.path];
+  const message = isUnknown ? 'is not a field of this event' : issue.message;
+  return paths.map((path) => ({
+    path: path.map(String).join('.').slice(0, MAX_ERROR_LENGTH),
+    message: message.slice(0, MAX_ERROR_LENGTH),
+  }));
 }
 
 function toEvent(body: ShopBody): ShopEvent {

@@ -7,7 +7,7 @@ import { canonicalJson, fieldOf, isJsonObject, parseJsonBytes, parseJsonText, ty
 import { integerAt, isAbsent, nameAt, textAt, type Field } from './youzan-fields.ts';
 
 export interface YouzanEnvelope {
-  /** `trade_TradePaid` and the like; '' when the body names none. */
+  /** `trade_TradePaid` and the like; '' when the body names none, or nothing that could be kept. */
   type: string;
   clientId?: string;
   /** The shop, as digits: the store's `externalShopId`. */
@@ -45,7 +45,7 @@ export function readYouzanEnvelope(
   const contentSha256 = digestWithoutSendCount(body);
   const message = readMessage(body);
   const envelope: YouzanEnvelope = {
-    type: textAt(body, 'type') ?? '',
+    type: presentOf(nameAt(body, 'type')) ?? '',
     heartbeat: fieldOf(body, 'test') === true || isAbsent(fieldOf(body, 'msg')),
     eventKey: eventKeyOf(body, contentSha256),
     contentSha256,

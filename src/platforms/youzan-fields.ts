@@ -3,7 +3,7 @@
  * come as numbers and as texts, booleans as booleans and as texts, and times have no zone.
  */
 import { parseShanghaiTime } from '../core/calendar.ts';
-import { parseYuanToFen } from '../core/money.ts';
+import { MAX_LINE_FEN, parseYuanToFen } from '../core/money.ts';
 import { fieldOf, isJsonObject, JsonNumber, type JsonObject, type JsonValue } from './json-text.ts';
 
 const LARGEST_INT8 = 9_223_372_036_854_775_807n;
@@ -51,11 +51,11 @@ export function integerAt(object: JsonObject | undefined, key: string): Field<bi
   });
 }
 
-/** A yuan amount, as fen. */
+/** A yuan amount of a line or a refund, as fen; unreadable above MAX_LINE_FEN. */
 export function yuanAt(object: JsonObject | undefined, key: string): Field<bigint> {
   return readPresent(object, key, (text) => {
     const parsed = parseYuanToFen(text);
-    return parsed.ok ? parsed.fen : undefined;
+    return parsed.ok && parsed.fen <= MAX_LINE_FEN ? parsed.fen : undefined;
   });
 }
 

@@ -132,7 +132,7 @@ describe('the events of the contract', () => {
     expect(read(closed)).toMatchObject({ events: [{ event: { type: 'closed', fullRefund: true } }] });
     expect(read({ ...closed, fullRefund: false })).toMatchObject({ events: [{ event: { fullRefund: false } }] });
     expect(faultsOf({ ...closed, fullRefund: 'true' })).toEqual(['fullRefund']);
-    expect(faultsOf({ ...paid, fullRefund: true })).toEqual(['']);
+    expect(faultsOf({ ...paid, fullRefund: true })).toEqual(['fullRefund']);
   });
 
   it('takes whole lines beside a refund, as a shop that always sends the order does', () => {
@@ -173,8 +173,8 @@ describe('what the contract does not allow', () => {
     ['the year 2100', { ...paid, occurredAt: '2100-01-01T00:00:00Z' }, ['occurredAt']],
     ['a faulty creation time', { ...paid, createdAt: '2026-11-22' }, ['createdAt']],
     ['null as creation time', { ...paid, createdAt: null }, ['createdAt']],
-    ['an unknown field', { ...paid, status: 'paid' }, ['']],
-    ['a field that names a tenant', { ...paid, brandId: 'brd_1' }, ['']],
+    ['an unknown field', { ...paid, status: 'paid' }, ['status']],
+    ['a field that names a tenant', { ...paid, brandId: 'brd_1' }, ['brandId']],
     ['no lines', { ...paid, lines: undefined }, ['lines']],
     ['empty lines', { ...paid, lines: [] }, ['lines']],
     [
@@ -183,7 +183,7 @@ describe('what the contract does not allow', () => {
       ['lines'],
     ],
     ['a line twice', { ...paid, lines: [line, line] }, ['lines']],
-    ['an unknown field in a line', { ...paid, lines: [{ ...line, price: 1 }] }, ['lines.0']],
+    ['an unknown field in a line', { ...paid, lines: [{ ...line, price: 1 }] }, ['lines.0.price']],
     ['a line without item', { ...paid, lines: [{ ...line, itemId: undefined }] }, ['lines.0.itemId']],
     [
       'a line without amount',
@@ -193,13 +193,17 @@ describe('what the contract does not allow', () => {
     ['a negative amount', { ...paid, lines: [{ ...line, paidFen: -1 }] }, ['lines.0.paidFen']],
     ['an amount as text', { ...paid, lines: [{ ...line, paidFen: '19900' }] }, ['lines.0.paidFen']],
     ['half a fen', { ...paid, lines: [{ ...line, paidFen: 0.5 }] }, ['lines.0.paidFen']],
-    ['an amount above 2^53', { ...paid, lines: [{ ...line, paidFen: 9_007_199_254_740_992 }] }, ['lines.0.paidFen']],
+    [
+      'an amount above 100 million yuan',
+      { ...paid, lines: [{ ...line, paidFen: 10_000_000_001 }] },
+      ['lines.0.paidFen'],
+    ],
     ['a quantity of 0', { ...paid, lines: [{ ...line, quantity: 0 }] }, ['lines.0.quantity']],
     ['a quantity above a million', { ...paid, lines: [{ ...line, quantity: 1_000_001 }] }, ['lines.0.quantity']],
     ['a long note', { ...paid, lines: [{ ...line, buyerNote: 'x'.repeat(2001) }] }, ['lines.0.buyerNote']],
     ['a faulty click time', { ...paid, lines: [{ ...line, clickedAt: 'now' }] }, ['lines.0.clickedAt']],
     ['an empty click id', { ...paid, lines: [{ ...line, clickId: '' }] }, ['lines.0.clickId']],
-    ['a refund on a payment', { ...paid, refund }, ['']],
+    ['a refund on a payment', { ...paid, refund }, ['refund']],
     ['a refund event without refund', { ...refunded, refund: undefined }, ['refund']],
     ['a refund without id', { ...refunded, refund: { lines: refund.lines } }, ['refund.refundId']],
     ['a refund without lines', { ...refunded, refund: { refundId: 'R' } }, ['refund.lines']],
@@ -218,7 +222,7 @@ describe('what the contract does not allow', () => {
       { events: [paid, { ...paid, lines: [{ ...line, paidFen: -1 }] }] },
       ['events.1.lines.0.paidFen'],
     ],
-    ['a list beside an event', { ...paid, events: [paid] }, ['']],
+    ['a list beside an event', { ...paid, events: [paid] }, Object.keys(paid)],
     ['a list in a list', { events: [{ events: [paid] }] }, ['events.0.type']],
   ])('%s', (_name, body, paths) => {
     expect(faultsOf(body)).toEqual(paths);

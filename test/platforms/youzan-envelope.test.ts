@@ -113,6 +113,10 @@ describe('readYouzanEnvelope', () => {
     expect(read(JSON.stringify({ msg: `{"a":${nested}}` }))).not.toHaveProperty('message');
   });
 
+  it.each([String.raw`a\u0000b`, String.raw`\ud800`, 'a b', '退款', 'x'.repeat(65)])('%s is no type', (type) => {
+    expect(read(`{"type":"${type}","kdt_id":1,"msg":"x"}`).type).toBe('');
+  });
+
   it('is not fooled by __proto__ or inherited names', () => {
     const envelope = read('{"__proto__":{"type":"trade_TradePaid","kdt_id":1},"constructor":{"kdt_id":2},"msg":"x"}');
     expect(envelope.type).toBe('');

@@ -35,7 +35,7 @@ describe('lines', () => {
     }
   });
 
-  it.each(['', null, 'null', {}, undefined, '-0.01', '1e2', '0.001.0', '1,00', 'x', [], true])(
+  it.each(['', null, 'null', {}, undefined, '-0.01', '1e2', '0.001.0', '1,00', 'x', [], true, '100000000.01'])(
     'refuses an amount of %j',
     (payment) => {
       const reading = read('paid', { editMessage: (message) => Object.assign(firstLine(message), { payment }) });

@@ -84,6 +84,7 @@ describe('refunds', () => {
     [{ oids: ['1'] }, 'refund_unreadable'],
     [{ refunded_fee: '-1' }, 'refund_amount_unreadable'],
     [{ refunded_fee: 'x' }, 'refund_amount_unreadable'],
+    [{ refunded_fee: '100000000.01' }, 'refund_amount_unreadable'],
     [{ refund_type: 'SOMETHING_NEW' }, 'refund_type_unknown'],
   ])('%j: %s', (change, reason) => {
     expect(read('refund', { editMessage: (message) => Object.assign(message, change) })).toEqual({
