@@ -1,7 +1,9 @@
 import { z } from 'zod';
 
 import { instant, prefixedId, problemResponses, text } from '../http/fields.ts';
-import { cursorTime, decodeCursor, encodeCursor, listOf, pageQuery } from '../http/list.ts';
+import { cursorTime, decodeCursor, jsonOrCsv, listOf, pageQuery } from '../http/list.ts';
+import type { CsvColumn } from '../http/list.ts';
+import { pageOf, sendPage } from '../http/list-page.ts';
 import { problems } from '../http/problem.ts';
 import type { Server } from '../http/server.ts';
 import { inTransaction } from '../infra/db.ts';
@@ -54,6 +56,10 @@ function toAnswer(row: KeyRow): z.output<typeof keyAnswer> {
   };
 }
 
+const columns = (
+  ['id', 'role', 'brandId', 'influencerId', 'label', 'prefix', 'expiresAt', 'revokedAt', 'createdAt'] as const
+).map((name): CsvColumn<z.output<typeof keyAnswer>> => ({ name, value: (key) => key[name] }));
+
 /** API keys: created, listed and revoked by admins. */
 export async function accessRoutes(app: Server, deps: AccessDeps): Promise<void> {
   const { db } = deps;
@@ -87,17 +93,14 @@ export async function accessRoutes(app: Server, deps: AccessDeps): Promise<void>
       summary: 'List API keys, newest first',
       tags: ['Access'],
       querystring: z.strictObject(pageQuery),
-      response: { 200: listOf(keyAnswer), ...problemResponses },
+      response: { 200: jsonOrCsv(listOf(keyAnswer)), ...problemResponses },
     },
-    handler: async (request) => {
+    handler: async (request, reply) => {
       const { limit, cursor } = request.query;
       const after = cursor === undefined ? undefined : decodeCursor(cursor, z.tuple([cursorTime, prefixedId('key')]));
       const rows = await listKeys(db, { after, limit: limit + 1 });
-      const last = rows.length > limit ? rows[limit - 1] : undefined;
-      return {
-        data: rows.slice(0, limit).map(toAnswer),
-        nextCursor: last === undefined ? null : encodeCursor([last.cursorTime, last.id]),
-      };
+      const page = pageOf(rows, { limit, keyOf: (row) => [row.cursorTime, row.id], answerOf: toAnswer });
+      return sendPage(request, reply, { page, columns });
     },
   });
 

@@ -17,6 +17,10 @@ export interface Command {
   args: string[];
 }
 
+/** Those that read options of their own. To the others a word too many is a mistake: `start --port 80` must not start on another port. */
+const TAKING_ARGUMENTS = new Set(['key', 'demo']);
+const ASKING_HELP = new Set(['help', '--help', '-h']);
+
 /** Each runs to its end and returns the exit code. */
 const COMMANDS = new Map<string, (command: Command) => Promise<number>>([
   ['start', runStart],
@@ -54,13 +58,16 @@ function report(error: unknown, env: Environment): number {
  */
 export async function runCommandLine(argv: string[], env: Environment): Promise<number> {
   const [name = 'help', ...args] = argv;
-  if (name === 'help' || name === '--help' || name === '-h') {
+  if (ASKING_HELP.has(name) || args.some((arg) => arg === '--help' || arg === '-h')) {
     console.log(USAGE);
     return 0;
   }
   try {
     const run = COMMANDS.get(name);
     if (run === undefined) throw new UsageFault(`There is no command '${name}'.`);
+    if (args.length > 0 && !TAKING_ARGUMENTS.has(name)) {
+      throw new UsageFault(`'daihuo ${name}' takes no arguments; settings are environment variables.`);
+    }
     const result = readConfig(env);
     if (!result.ok) throw new OperatorFault(result.problems.join('\n'));
     return await run({ config: result.config, env, args });

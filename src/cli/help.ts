@@ -14,7 +14,8 @@ Usage: daihuo <command>
   help      this text
 
 Settings are environment variables: HOST, PORT, DATABASE_URL, REDIS_URL, DAIHUO_HOME, DAIHUO_SECRET, DAIHUO_ADMIN_KEY,
-DAIHUO_PUBLIC_URL, INFERENCE_DELAY_SECONDS, LOG_LEVEL, TRUST_PROXY, METRICS_PORT; .env.example explains each.`;
+DAIHUO_SECRET_PREVIOUS, DAIHUO_PUBLIC_URL, INFERENCE_DELAY_SECONDS, LOG_LEVEL, TRUST_PROXY, METRICS_PORT, MIN_STORE_STARS,
+MIN_STORE_AGE_DAYS; .env.example explains each.`;
 
 /** The command line was not understood; `message` says what about it. */
 export class UsageFault extends Error {

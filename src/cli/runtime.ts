@@ -1,6 +1,7 @@
 import { DatabaseError } from 'pg';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
+import { isDependencyDown } from '../http/dependency-down.ts';
 import { pingPostgres } from '../http/queries.ts';
 import type { Config, Environment } from '../infra/config.ts';
 import { createDb } from '../infra/db.ts';
@@ -79,6 +80,13 @@ export async function openServices({
   return services;
 }
 
+function unusable(error: unknown, url: string): OperatorFault {
+  const reason = error instanceof DatabaseError ? `: ${error.message}` : '';
+  return new OperatorFault(`Postgres at ${placeOf(url)} cannot be used${reason}. Check DATABASE_URL.`, {
+    cause: error,
+  });
+}
+
 /** Postgres may start after us, as in a compose file: asks for a minute before giving up. */
 async function waitForDatabase(db: Db, url: string, shutdown: Shutdown): Promise<void> {
   const deadlineMs = performance.now() + WAIT_MS;
@@ -90,10 +98,7 @@ async function waitForDatabase(db: Db, url: string, shutdown: Shutdown): Promise
     } catch (error) {
       const isPermanent = error instanceof DatabaseError && PERMANENT.has(error.code ?? '');
       if (isPermanent || performance.now() > deadlineMs) {
-        const reason = error instanceof DatabaseError ? `: ${error.message}` : '';
-        throw new OperatorFault(`Postgres at ${placeOf(url)} cannot be used${reason}. Check DATABASE_URL.`, {
-          cause: error,
-        });
+        throw unusable(error, url);
       }
       if (isFirst) console.log(`Waiting for Postgres at ${placeOf(url)}.`);
       await sleep(RETRY_MS);
@@ -136,6 +141,13 @@ export function givenServices(config: Config, command: string): ServiceUrls {
 /** A migration or a proof of the books reads whole tables; a person waits for it and can stop it. */
 const COMMAND_STATEMENT_MS = 3_600_000;
 
+/** What an operator can mend, in one sentence; undefined for anything else. */
+function databaseFault(error: unknown, url: string): OperatorFault | undefined {
+  if (error instanceof DatabaseError) return PERMANENT.has(error.code ?? '') ? unusable(error, url) : undefined;
+  if (!isDependencyDown(error)) return undefined;
+  return new OperatorFault(`Postgres at ${placeOf(url)} does not answer. Check DATABASE_URL.`, { cause: error });
+}
+
 /**
  * Runs `work` on the database of the settings; without DATABASE_URL on the private one: of the daihuo that runs at the moment, else started
  * for this command.
@@ -155,12 +167,7 @@ export async function withDatabase<T>(config: Config, env: Environment, work: (d
   try {
     return await work(db);
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ECONNREFUSED') {
-      throw new OperatorFault(`Postgres at ${placeOf(url ?? '')} does not answer. Check DATABASE_URL.`, {
-        cause: error,
-      });
-    }
-    throw error;
+    throw (url === undefined ? undefined : databaseFault(error, url)) ?? error;
   } finally {
     await db.end();
     await own?.stop();

@@ -58,7 +58,7 @@ export function formatVerifyReport(report: VerifyReport): string {
   const lines = report.checks.flatMap(({ name, ok, figures, problems }) => {
     const counted = Object.entries(figures).map(([figure, value]) => `${figure} ${value}`);
     return [
-      `${ok ? 'ok  ' : 'FAIL'}  ${name} (${counted.join(', ')})`,
+      `${ok ? 'ok  ' : 'FAIL'}  ${name}${counted.length === 0 ? '' : ` (${counted.join(', ')})`}`,
       ...problems.map((problem) => `      ${problem}`),
     ];
   });

@@ -66,7 +66,6 @@ export function foldOrder(stored: readonly StoredEvent[]): FoldedOrder | undefin
     'one fold is one order',
   );
 
-  const [created] = ofType(facts, 'created');
   const [paid] = ofType(facts, 'paid');
   const [closed] = ofType(facts, 'closed');
   const lines = foldLines(facts);
@@ -75,7 +74,7 @@ export function foldOrder(stored: readonly StoredEvent[]): FoldedOrder | undefin
   return {
     externalOrderId,
     status,
-    createdAt: created?.createdAt ?? created?.occurredAt ?? paid?.createdAt ?? paidAtOf(paid) ?? earliest(facts),
+    createdAt: createdAtOf(facts),
     paidAt: paidAtOf(paid),
     receivedAt: status === 'received' ? latest(surviving.map((line) => line.receivedAt)) : undefined,
     closedAt: status === 'closed' ? closed?.occurredAt : undefined,
@@ -180,6 +179,19 @@ function statusOf(order: { paid: boolean; closed: boolean; surviving: readonly F
   if (!order.paid) return 'created';
   const received = order.surviving.length > 0 && order.surviving.every((line) => line.receivedAt !== undefined);
   return received ? 'received' : 'paid';
+}
+
+/**
+ * What a message says in so many words goes before what is inferred from when one happened: a creation that was sent again after a change
+ * happened later than the order.
+ */
+function createdAtOf(facts: readonly StoredEvent[]): Date {
+  const [created] = ofType(facts, 'created');
+  const [paid] = ofType(facts, 'paid');
+  const said = facts
+    .flatMap(({ event }) => event.createdAt ?? [])
+    .toSorted((left, right) => left.getTime() - right.getTime());
+  return created?.createdAt ?? paid?.createdAt ?? said[0] ?? created?.occurredAt ?? paidAtOf(paid) ?? earliest(facts);
 }
 
 function paidAtOf(paid: OrderEvent | undefined): Date | undefined {

@@ -1,6 +1,7 @@
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import { createJsonSchemaTransform } from 'fastify-type-provider-zod';
+import { z } from 'zod';
 
 import type { Server } from './server.ts';
 
@@ -35,6 +36,20 @@ const SECTIONS = [
   ['Access', 'API keys'],
 ] as const;
 
+/** Every POST with an API key takes it (`guardApi`), so it is described once, here. */
+const IDEMPOTENCY_HEADER = {
+  type: 'object',
+  properties: {
+    'Idempotency-Key': {
+      type: 'string',
+      minLength: 1,
+      maxLength: 255,
+      description:
+        'For 7 days, the same body with the same key answers what the first answered and does nothing again.',
+    },
+  },
+};
+
 /** The JSON side of values that JSON has not: amounts and counts (bigint) are integers, moments (Date) are texts. */
 const toJson = createJsonSchemaTransform({
   zodToJsonConfig: {
@@ -46,6 +61,9 @@ const toJson = createJsonSchemaTransform({
         jsonSchema.format = 'date-time';
       }
       if (type === 'undefined') jsonSchema.type = 'null';
+      // zod drops the examples of whatever holds a codec, since they could be of either side; ours are of the JSON side.
+      const examples = z.globalRegistry.get(zodSchema)?.['examples'];
+      if (Array.isArray(examples)) jsonSchema.examples = examples;
     },
   },
 });
@@ -75,7 +93,8 @@ export async function docsRoutes(app: Server, deps: { version: string }): Promis
       if (roles === undefined) return { schema: { ...schema, security: [] }, url };
       const callers = `Callers: ${roles.join(', ')}.`;
       const description = schema.description === undefined ? callers : `${schema.description}\n\n${callers}`;
-      return { schema: { ...schema, description, security: [{ apiKey: [] }] }, url };
+      const headers = [route.route.method].flat().includes('POST') ? { headers: IDEMPOTENCY_HEADER } : {};
+      return { schema: { ...schema, ...headers, description, security: [{ apiKey: [] }] }, url };
     },
   });
   app.route({

@@ -20,7 +20,8 @@ export function listOf<Item extends z.ZodType>(item: Item) {
 /** The 200 of a route that also answers CSV, for `response`: JSON by this schema, or text/csv. */
 export function jsonOrCsv<Body extends z.ZodType>(body: Body) {
   return {
-    description: 'JSON, or CSV with `Accept: text/csv`',
+    description:
+      'JSON, or CSV with `Accept: text/csv`; where a list goes on, its CSV has the cursor in the header `Next-Cursor`',
     content: { 'application/json': { schema: body }, 'text/csv': { schema: z.string() } },
   };
 }
@@ -66,10 +67,10 @@ export const cursorBigint = z.codec(
 );
 
 /**
- * A timestamptz inside a cursor, as text that keeps the microseconds. Select it as
+ * A timestamptz inside a cursor, as text that keeps the microseconds; Postgres knows no year 0, which ISO 8601 does. Select it as
  * `to_char(t.at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')` and pass it back as `$1::timestamptz`.
  */
-export const cursorTime = z.iso.datetime();
+export const cursorTime = z.iso.datetime().refine((time) => time >= '1970');
 
 /** Whether the caller asked for CSV rather than JSON. */
 export function wantsCsv(request: Pick<FastifyRequest, 'headers'>): boolean {

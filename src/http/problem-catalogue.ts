@@ -66,8 +66,9 @@ export const problemCatalogue = {
   },
   store_not_eligible: {
     status: 422,
-    title: 'The store is not eligible yet',
-    meaning: 'The score of the store is too low, or it has not been open long enough. "errors" lists the reasons.',
+    title: 'No new link for now',
+    meaning:
+      'The score of the store is too low or it has not been open long enough, the store is closed, or the product or the influencer is paused. "errors" lists the reasons. Links that exist go on.',
   },
   alias_reserved: {
     status: 422,

@@ -93,7 +93,7 @@ export const problems = {
   storeNotEligible: (reasons: readonly { code: string; detail: string }[]) =>
     new Problem({
       code: 'store_not_eligible',
-      detail: 'The products of this store cannot get new links yet; errors lists the reasons.',
+      detail: 'The product cannot get a new link now; errors lists the reasons.',
       errors: reasons.map((reason) => ({ path: reason.code, message: reason.detail })),
     }),
   aliasReserved: (alias: string) =>

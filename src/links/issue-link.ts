@@ -8,7 +8,7 @@ import { newId } from '../http/new-id.ts';
 import { problems } from '../http/problem.ts';
 import { inTransaction } from '../infra/db.ts';
 import type { Db, Tx } from '../infra/db.ts';
-import { findLink, findLinkOfPair, findPair, insertLink, insertLinkCode } from './queries.ts';
+import { findLink, findLinkOfPair, insertLink, insertLinkCode, lockPair } from './queries.ts';
 import type { LinkKey, LinkRow, PairRow } from './queries.ts';
 
 export interface IssueDeps {
@@ -35,10 +35,8 @@ export interface LinkRequest {
 export async function issueLink(deps: IssueDeps, request: LinkRequest): Promise<{ isNew: boolean; link: LinkRow }> {
   if (request.alias !== undefined) refuseBadAlias(request.alias);
   return await inTransaction(deps.db, async (tx) => {
-    const pair = await findPair(tx, request);
-    if (pair === undefined) throw problems.notFound();
     const kept = await findLinkOfPair(tx, request);
-    const inserted = kept === undefined ? await insertNewLink(tx, deps, { ...request, pair }) : undefined;
+    const inserted = kept === undefined ? await insertNewLink(tx, deps, request) : undefined;
     // Absent from both: a concurrent request for the pair has just committed its link.
     const key = kept ?? inserted ?? (await findLinkOfPair(tx, request));
     assert(key !== undefined, 'links are never deleted');
@@ -72,8 +70,10 @@ export function reasonsAgainst(
 async function insertNewLink(
   tx: Tx,
   deps: IssueDeps,
-  { pair, productId, influencerId }: LinkRequest & { pair: PairRow },
+  { productId, influencerId }: LinkRequest,
 ): Promise<LinkKey | undefined> {
+  const pair = await lockPair(tx, { productId, influencerId });
+  if (pair === undefined) throw problems.notFound();
   const reasons = reasonsAgainst(pair, { rule: deps.eligibilityRule, today: shanghaiDay(deps.now()) });
   if (reasons.length > 0) throw problems.storeNotEligible(reasons);
   const link = { id: newId('lnk'), brandId: pair.brandId };

@@ -36,8 +36,9 @@ export type PairRow = Pick<
   'brandId' | 'productStatus' | 'storeStatus' | 'score' | 'scale' | 'openedOn' | 'influencerStatus'
 >;
 
-// One row if both exist. Served by products_pkey, influencers_pkey and store_assessments_newest_idx.
-const FIND_PAIR = `
+// One row if both exist. Served by products_pkey, influencers_pkey and store_assessments_newest_idx. FOR SHARE: whoever pauses one of the
+// three at this moment goes first, and is seen here, or waits, and then raises the version of the new link too (touch_links_of_…).
+const LOCK_PAIR = `
 select p.brand_id as "brandId", p.status as "productStatus", s.status as "storeStatus", i.status as "influencerStatus",
   trim_scale(r.score) as score, trim_scale(r.scale) as scale, o.opened_on as "openedOn"
 from products p
@@ -51,14 +52,15 @@ left join lateral (
   select a.opened_on from store_assessments a
   where a.store_id = s.id and a.kind = 'opened_on' order by a.id desc limit 1
 ) o on true
-where p.id = $1`;
+where p.id = $1
+for share of p, s, i`;
 
-/** The state of a product, its store and an influencer; undefined when the product or the influencer does not exist. */
-export async function findPair(
-  db: Queryable,
+/** The state of a product, its store and an influencer, which holds until COMMIT; undefined when the product or the influencer does not exist. */
+export async function lockPair(
+  tx: Tx,
   { productId, influencerId }: { productId: string; influencerId: string },
 ): Promise<PairRow | undefined> {
-  const { rows } = await db.query<PairRow>({ name: 'find_pair', text: FIND_PAIR, values: [productId, influencerId] });
+  const { rows } = await tx.query<PairRow>({ name: 'lock_pair', text: LOCK_PAIR, values: [productId, influencerId] });
   return rows[0];
 }
 

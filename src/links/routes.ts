@@ -84,7 +84,7 @@ function issuingRoutes(app: Server, deps: LinkDeps): void {
         summary: 'Pause or resume a link',
         tags,
         params,
-        body: z.strictObject({ status: linkStatus }),
+        body: z.strictObject({ status: linkStatus }).meta({ examples: [{ status: 'paused' }] }),
         response: { 200: linkAnswer, ...problemResponses },
       },
     },

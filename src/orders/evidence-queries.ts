@@ -13,28 +13,49 @@ export async function findDrainedTo(db: Queryable): Promise<Date | undefined> {
   return rows[0]?.drainedTo ?? undefined;
 }
 
-// At most one decision stands per line, by line_decisions_standing_key, which also serves the search.
-const FIND_STANDING_DECISIONS = `
-select d.line_id as "lineId", d.kind, d.link_id as "linkId", d.overruled_link_id as "overruledLinkId"
-from line_decisions d
-where d.line_id = any ($1::text[]) and d.undone_at is null`;
+/** What people and the first booking have settled of a line. */
+export interface SettledLine {
+  /** The standing decision. */
+  decision?: DecisionFact;
+  /** The window of the terms the line is booked with, and what they were chosen by. */
+  frozen?: { influencerId: string; productId: string; orderCreatedAt: Date; windowDays: number };
+}
 
-/** The standing decision of each line that has one. */
-export async function findStandingDecisions(
-  db: Queryable,
-  lineIds: readonly string[],
-): Promise<Map<string, DecisionFact>> {
-  const { rows } = await db.query<{
-    lineId: string;
-    kind: 'assign' | 'reject';
-    linkId: string | null;
-    overruledLinkId: string | null;
-  }>({ name: 'find_standing_decisions', text: FIND_STANDING_DECISIONS, values: [lineIds] });
+// At most one decision stands per line (line_decisions_standing_key, which also serves the search), and one copy of terms
+// (commission_lines_pkey).
+const LIST_SETTLED_LINES = `
+select asked.line_id as "lineId", d.kind, d.link_id as "linkId", d.overruled_link_id as "overruledLinkId",
+  c.influencer_id as "influencerId", c.product_id as "productId", c.order_created_at as "orderCreatedAt", c.window_days as "windowDays"
+from unnest($1::text[]) as asked (line_id)
+left join line_decisions d on d.line_id = asked.line_id and d.undone_at is null
+left join commission_lines c on c.line_id = asked.line_id
+where d.line_id is not null or c.line_id is not null`;
+
+type SettledRow =
+  | { kind: null; linkId: null; overruledLinkId: null }
+  | { kind: 'assign' | 'reject'; linkId: string | null; overruledLinkId: string | null };
+type FrozenRow =
+  | { influencerId: null; productId: null; orderCreatedAt: null; windowDays: null }
+  | { influencerId: string; productId: string; orderCreatedAt: Date; windowDays: number };
+
+/** Of each line that has one, the standing decision and the frozen window. */
+export async function findSettledLines(db: Queryable, lineIds: readonly string[]): Promise<Map<string, SettledLine>> {
+  const { rows } = await db.query<{ lineId: string } & SettledRow & FrozenRow>({
+    name: 'list_settled_lines',
+    text: LIST_SETTLED_LINES,
+    values: [lineIds],
+  });
   return new Map(
-    rows.map(({ lineId, kind, linkId, overruledLinkId }) => [
-      lineId,
-      { kind, ...(linkId !== null && { linkId }), ...(overruledLinkId !== null && { overruledLinkId }) },
-    ]),
+    rows.map((row): [string, SettledLine] => {
+      const { lineId, kind, linkId, overruledLinkId } = row;
+      const settled: SettledLine = {};
+      if (kind !== null) settled.decision = { kind, ...present({ linkId, overruledLinkId }) };
+      if (row.influencerId !== null) {
+        const { influencerId, productId, orderCreatedAt, windowDays } = row;
+        settled.frozen = { influencerId, productId, orderCreatedAt, windowDays };
+      }
+      return [lineId, settled];
+    }),
   );
 }
 

@@ -10,13 +10,13 @@ import { findClickRows, listClicksNear, listLatestClicks } from './click-evidenc
 import {
   findDrainedTo,
   findLinksOfCodes,
-  findStandingDecisions,
+  findSettledLines,
   listCouponLeases,
   listLinks,
   listSlotLeases,
   listStatusChanges,
 } from './evidence-queries.ts';
-import type { SlotName } from './evidence-queries.ts';
+import type { SettledLine, SlotName } from './evidence-queries.ts';
 
 /** One order line as the ladder needs it. */
 export interface LineToAttribute {
@@ -38,7 +38,7 @@ export interface EvidenceDeps {
 
 /** What was read for all lines together, before it is dealt out to them. */
 interface Found {
-  decisions: Awaited<ReturnType<typeof findStandingDecisions>>;
+  settled: ReadonlyMap<string, SettledLine>;
   slots: Awaited<ReturnType<typeof listSlotLeases>>;
   coupons: Awaited<ReturnType<typeof listCouponLeases>>;
   linkOfCode: Map<string, string>;
@@ -67,7 +67,7 @@ export async function loadAttributionFacts(
   const found = await findNamed(db, lines, readings);
   const facts = new Map(lines.map((line) => [line.lineId, factsOf(line, { found, readings, deps })]));
   await addStatusChanges(db, facts);
-  await addClicks(db, lines, facts);
+  await addClicks(db, { lines, facts, settled: found.settled });
   return facts;
 }
 
@@ -83,7 +83,7 @@ async function findNamed(
   const authentic = [...readings].flatMap(([clickId, reading]) => (reading.ok ? [{ clickId, ...reading }] : []));
 
   const drainedTo = await findDrainedTo(db);
-  const decisions = await findStandingDecisions(
+  const settled = await findSettledLines(
     db,
     lines.map(({ lineId }) => lineId),
   );
@@ -93,12 +93,12 @@ async function findNamed(
   const clickRows = authentic.length === 0 ? new Map() : await findClickRows(db, authentic);
 
   const numbers = [...new Set(authentic.map(({ linkNumber }) => linkNumber))];
-  const assigned = [...decisions.values()].flatMap(({ linkId }) => linkId ?? []);
+  const assigned = [...settled.values()].flatMap(({ decision }) => decision?.linkId ?? []);
   const linkIds = [...new Set([...assigned, ...linkOfCode.values()])];
   const pairs = pairsOf(lines, { slots, coupons });
   const isNamed = numbers.length + linkIds.length + pairs.length > 0;
   const links = isNamed ? await listLinks(db, { numbers, linkIds, pairs }) : [];
-  return { drainedTo, decisions, slots, coupons, linkOfCode, clickRows, links };
+  return { drainedTo, settled, slots, coupons, linkOfCode, clickRows, links };
 }
 
 /** Whom slots and coupons of a line's store name, with the line's product. */
@@ -128,7 +128,7 @@ function factsOf(
   });
   const reading = evidence.clickId === undefined ? undefined : readings.get(evidence.clickId);
   const clickRow = evidence.clickId === undefined ? undefined : found.clickRows.get(evidence.clickId);
-  const decision = found.decisions.get(line.lineId);
+  const { decision, frozen } = found.settled.get(line.lineId) ?? {};
 
   const linkIds = new Set([...noteLinks.map(({ linkId }) => linkId), decision?.linkId]);
   const owners = new Set([...slots, ...coupons].map(({ influencerId }) => influencerId));
@@ -154,19 +154,31 @@ function factsOf(
     noteLinks,
     clicks: [],
     statusChanges: [],
-    windows: windowsOf(line, links),
+    windows: windowsOf(line, links, frozen),
     ...(found.drainedTo !== undefined && { drainedTo: found.drainedTo }),
     inferenceDelaySeconds: deps.inferenceDelaySeconds,
   };
 }
 
-/** The windows by the terms of the product sold; of the link's where the sold one is not registered. */
-function windowsOf(line: LineToAttribute, links: readonly LinkFact[]): AttributionFacts['windows'] {
+/**
+ * The windows by the terms of the product sold; of the link's where the sold one is not registered. A line that is booked keeps the window
+ * of its frozen terms as it keeps their rate, whatever versions are added later.
+ */
+function windowsOf(
+  line: LineToAttribute,
+  links: readonly LinkFact[],
+  frozen: SettledLine['frozen'],
+): AttributionFacts['windows'] {
+  const isFrozen = (sale: { influencerId: string; productId: string }): boolean =>
+    frozen?.influencerId === sale.influencerId &&
+    frozen.productId === sale.productId &&
+    frozen.orderCreatedAt.getTime() === line.orderCreatedAt.getTime();
   const sales = uniqueBy(
     links.map((link) => ({ influencerId: link.influencerId, productId: line.productId ?? link.productId })),
     ({ influencerId, productId }) => `${influencerId} ${productId}`,
   );
   return sales.flatMap((sale) => {
+    if (frozen !== undefined && isFrozen(sale)) return [{ ...sale, windowDays: frozen.windowDays }];
     const terms = line.terms.termsFor({ createdAt: line.orderCreatedAt, storeId: line.storeId, ...sale });
     return terms === undefined ? [] : [{ ...sale, windowDays: terms.windowDays }];
   });
@@ -194,8 +206,15 @@ async function addStatusChanges(db: Queryable, facts: ReadonlyMap<string, Attrib
 
 async function addClicks(
   db: Queryable,
-  lines: readonly LineToAttribute[],
-  facts: ReadonlyMap<string, AttributionFacts>,
+  {
+    lines,
+    facts,
+    settled,
+  }: {
+    lines: readonly LineToAttribute[];
+    facts: ReadonlyMap<string, AttributionFacts>;
+    settled: ReadonlyMap<string, SettledLine>;
+  },
 ): Promise<void> {
   const open = lines.flatMap((line) => {
     const of = facts.get(line.lineId);
@@ -222,7 +241,7 @@ async function addClicks(
     const clicks = uniqueBy(clicksOf.get(line.lineId) ?? [], ({ clickId }) => clickId);
     of.clicks = clicks;
     of.links = uniqueBy([...of.links, ...clicks.map(({ link }) => link)], ({ linkId }) => linkId);
-    of.windows = windowsOf(line, of.links);
+    of.windows = windowsOf(line, of.links, settled.get(line.lineId)?.frozen);
   }
 }
 

@@ -163,6 +163,10 @@ describe('the list', () => {
       'select k.id from api_keys k order by k.created_at desc, k.id desc',
     );
     expect(seen).toEqual(rows.map((row) => row.id));
+    const csv = await server.app.inject({ url: '/v1/keys?limit=2', headers: { ...asAdmin, accept: 'text/csv' } });
+    expect(csv.headers).toMatchObject({ 'content-type': 'text/csv; charset=utf-8' });
+    expect(csv.headers).toHaveProperty('next-cursor');
+    expect(csv.body.split('\r\n').map((line) => line.split(',')[0])).toEqual(['\ufeffid', ...seen.slice(0, 2), '']);
   });
 
   it.each(['limit=0', 'limit=201', 'limit=x', 'limit=1&limit=2', 'cursor=', 'cursor=abc', 'unknown=1'])(

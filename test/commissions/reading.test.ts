@@ -196,6 +196,8 @@ describe('GET /v1/commissions', () => {
       nextCursor: null,
     });
     expect((await get('/v1/commissions?cursor=AAAA', as.brand)).statusCode).toBe(400);
+    const csv = await get('/v1/commissions?limit=1', { ...as.brand, accept: 'text/csv' });
+    expect(csv.headers).toMatchObject({ 'next-cursor': first.nextCursor });
   });
 
   it('an influencer sees its own lines and its own leg; a line taken from it shows no other’s attribution', async () => {
@@ -257,6 +259,9 @@ describe('GET /v1/journal', () => {
     expect(await read('/v1/journal?to=2026-11-10', as.finance)).toMatchObject({ data: [] });
     const csv = await get('/v1/journal?account=debt', { ...as.finance, accept: 'text/csv' });
     expect(csv.body.split('\r\n').length).toBe(3);
+    expect(csv.headers).not.toHaveProperty('next-cursor');
+    const cut = await get('/v1/journal?limit=3', { ...as.finance, accept: 'text/csv' });
+    expect(cut.headers).toHaveProperty('next-cursor');
   });
 });
 

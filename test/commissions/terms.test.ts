@@ -71,6 +71,17 @@ describe('POST /v1/terms', () => {
       headers: asBrand,
     });
     expect(next.json()).toMatchObject({ data: [{ rateBp: 1500, validTo: NOW.toISOString() }], nextCursor: null });
+    const csv = await app.inject({
+      url: `/v1/terms?storeId=${own.storeId}&limit=1`,
+      headers: { ...asBrand, accept: 'text/csv' },
+    });
+    expect(csv.headers).toMatchObject({ 'next-cursor': page.nextCursor });
+  });
+
+  it('may begin and end with days, which are those of Shanghai', async () => {
+    const scope = { storeId: own.storeId, influencerId: own.lin };
+    const answer = await postTerms({ scope, rateBp: 2500, validFrom: '2030-01-01', validTo: '2030-02-01' });
+    expect(answer.json()).toMatchObject({ validFrom: '2029-12-31T16:00:00.000Z', validTo: '2030-01-31T16:00:00.000Z' });
   });
 
   it('refuses a version that overlaps another of its scope, and changes nothing', async () => {

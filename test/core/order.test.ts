@@ -95,7 +95,13 @@ describe('times', () => {
   it.each([
     ['the creation says so', [fact({ type: 'created', occurredAt: minute(2), ...at }), paid], 1],
     ['else when the creation happened', [fact({ type: 'created', occurredAt: minute(2) }), paid], 2],
-    ['else what the payment says', [fact({ type: 'paid', occurredAt: minute(5), ...at })], 1],
+    ['else the payment says so', [fact({ type: 'paid', occurredAt: minute(5), ...at })], 1],
+    [
+      'said by the payment outranks when the creation reached us',
+      [fact({ type: 'created', occurredAt: minute(2) }), fact({ type: 'paid', occurredAt: minute(5), ...at })],
+      1,
+    ],
+    ['else any message says so', [paid, fact({ type: 'received', occurredAt: minute(8), ...at })], 1],
     ['else the payment itself', [fact({ type: 'paid', occurredAt: minute(5), paidAt: minute(4) })], 4],
     ['else the first thing known', [fact({ type: 'received', occurredAt: minute(8) }), fact({ type: 'closed' })], 0],
   ])('createdAt: %s', (_, events, expected) => {

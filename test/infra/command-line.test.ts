@@ -3,7 +3,7 @@ import { createServer } from 'node:net';
 import type { AddressInfo, Server } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, inject, test, vi } from 'vitest';
 import { readKeyArguments } from '../../src/cli/key.ts';
 import { removeHome } from '../../src/infra/local/local-services.ts';
 import { CHECKOUT, processesWith, runProgram } from '../support/child-program.ts';
@@ -56,6 +56,22 @@ describe('the command line', () => {
     expect(unknown.stderr).toMatch(/^There is no command 'strat'\.\n\ndaihuo: .*\n\nUsage:/);
   });
 
+  test('help may be asked of any command, and a word it does not know starts nothing', async () => {
+    const help = await outcome(daihuo(['start', '--help']));
+    expect(help).toMatchObject({ code: 0, stderr: '' });
+    expect(help.stdout).toContain('Usage: daihuo <command>');
+    const mistaken = await outcome(daihuo(['start', '--port', '8080']));
+    expect(mistaken).toMatchObject({ code: 2, stdout: '' });
+    expect(mistaken.stderr).toMatch(/^'daihuo start' takes no arguments; settings are environment variables\.\n\n/);
+  });
+
+  test('help names every setting', async () => {
+    const settings = [...(await readFile(path.join(CHECKOUT, '.env.example'), 'utf8')).matchAll(/^#? ?([A-Z_]+)=/gm)];
+    expect(settings.length).toBeGreaterThan(12);
+    const { stdout } = await outcome(daihuo(['help']));
+    expect(settings.filter(([, name]) => !new RegExp(`\\b${name}\\b`).test(stdout))).toEqual([]);
+  });
+
   test('faulty settings are all said, one sentence each, with exit code 1', async () => {
     const result = await outcome(daihuo(['start'], { PORT: 'x', LOG_LEVEL: 'loud' }));
     expect(result).toMatchObject({ code: 1, stdout: '' });
@@ -75,15 +91,28 @@ describe('the command line', () => {
     }
   });
 
-  test('migrate on a database that is not there is one sentence, without the password', async () => {
-    const result = await outcome(
-      daihuo(['migrate'], { DATABASE_URL: 'postgres://u:hunter2@127.0.0.1:1/x', DAIHUO_SECRET: 's'.repeat(32) }),
+  test.each(['127.0.0.1:1/x', 'no-such-host.invalid/x'])(
+    'migrate on a database that is not there (%s) is one sentence, without the password',
+    async (place) => {
+      const result = await outcome(
+        daihuo(['migrate'], { DATABASE_URL: `postgres://u:hunter2@${place}`, DAIHUO_SECRET: 's'.repeat(32) }),
+      );
+      expect(result).toEqual({
+        code: 1,
+        stdout: '',
+        stderr: `Postgres at ${place} does not answer. Check DATABASE_URL.\n`,
+      });
+    },
+  );
+
+  test('a database that refuses is one sentence with its reason', async () => {
+    const url = new URL(inject('adminDatabaseUrl'));
+    url.pathname = '/no_such_database';
+    const result = await outcome(daihuo(['verify'], { DATABASE_URL: url.href, DAIHUO_SECRET: 's'.repeat(32) }));
+    expect(result).toMatchObject({ code: 1, stdout: '' });
+    expect(result.stderr).toMatch(
+      /^Postgres at \S+ cannot be used: database "no_such_database" does not exist\. Check DATABASE_URL\.\n$/,
     );
-    expect(result).toEqual({
-      code: 1,
-      stdout: '',
-      stderr: 'Postgres at 127.0.0.1:1/x does not answer. Check DATABASE_URL.\n',
-    });
   });
 
   test.each([

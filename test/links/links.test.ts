@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { isGeneratedCode } from '../../src/core/link-code.ts';
 import {
@@ -202,6 +203,27 @@ describe('eligibility', () => {
       [422, ['influencer_paused']],
     ]);
   });
+
+  it.each(['products', 'stores', 'influencers'])(
+    'a pause of %s that is just being committed is waited for, so no link slips past it',
+    async (table) => {
+      const offer = await makeOffer(server);
+      const { id, caller } = await makeInfluencer(server);
+      const subject = { products: offer.productId, stores: offer.storeId, influencers: id }[table];
+      const pause = await server.db.connect();
+      await pause.query('begin');
+      await pause.query(`update ${table} set status = $2 where id = $1`, [
+        subject,
+        table === 'stores' ? 'closed' : 'paused',
+      ]);
+      const asked = issue({ productId: offer.productId }, caller);
+      const first = await Promise.race([asked.then(() => 'answered'), sleep(300).then(() => 'waits')]);
+      await pause.query('commit');
+      pause.release();
+      expect(first).toBe('waits');
+      expect((await asked).statusCode).toBe(422);
+    },
+  );
 });
 
 describe('an influencer’s own links', () => {

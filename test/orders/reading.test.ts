@@ -121,6 +121,14 @@ describe('GET /v1/orders', () => {
     expect(rows).toHaveLength(4);
   });
 
+  it('a CSV that was cut says where it goes on, as every list does', async () => {
+    const { body } = await myBrand.get<ListBody>('/v1/orders?limit=2');
+    const cut = await myBrand.get('/v1/orders?limit=2', { accept: 'text/csv' });
+    expect(cut.headers).toMatchObject({ 'next-cursor': body.nextCursor });
+    const whole = await myBrand.get('/v1/orders', { accept: 'text/csv' });
+    expect(whole.headers).not.toHaveProperty('next-cursor');
+  });
+
   it('is closed to influencers', async () => {
     expect((await myInfluencer.get('/v1/orders')).statusCode).toBe(403);
   });

@@ -27,7 +27,7 @@ const brandFields = z.strictObject({
 const createBody = brandFields.meta({
   examples: [{ name: '山野茶具', matching: { inferred: 'review', scope: 'product' }, platformFeeBp: 500 }],
 });
-const changeBody = brandFields.partial();
+const changeBody = brandFields.partial().meta({ examples: [{ matching: { inferred: 'pay' } }] });
 
 const brandAnswer = z.object({
   id: prefixedId('brd'),

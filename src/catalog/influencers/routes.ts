@@ -27,13 +27,15 @@ const createBody = z
     agency: agency.exactOptional(),
   })
   .meta({ examples: [{ name: '小美', douyinId: 'xiaomei88' }] });
-const changeBody = z.strictObject({
-  name: text(200).exactOptional(),
-  douyinId: text(100).nullable().exactOptional(),
-  tier: text(50).nullable().exactOptional(),
-  agency: agency.nullable().exactOptional(),
-  status: status.exactOptional(),
-});
+const changeBody = z
+  .strictObject({
+    name: text(200).exactOptional(),
+    douyinId: text(100).nullable().exactOptional(),
+    tier: text(50).nullable().exactOptional(),
+    agency: agency.nullable().exactOptional(),
+    status: status.exactOptional(),
+  })
+  .meta({ examples: [{ agency: { payeeId: 'pye_k2m8x7q4w9z3p6n5', shareBp: 3000 } }] });
 
 const influencerAnswer = z.object({
   id: prefixedId('inf'),

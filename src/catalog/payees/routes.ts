@@ -31,7 +31,7 @@ export async function payeeRoutes(app: Server, { db }: { db: Db }): Promise<void
       schema: {
         summary: 'Register an agency as a payee',
         tags,
-        body: z.strictObject({ name: text(200) }),
+        body: z.strictObject({ name: text(200) }).meta({ examples: [{ name: '星光传媒' }] }),
         response: { 201: payeeAnswer, ...problemResponses },
       },
     },

@@ -59,18 +59,20 @@ export const productBody = z
   });
 export type ProductInput = z.output<typeof productBody>;
 
-export const productChangeBody = z.strictObject({
-  title: text(200).exactOptional(),
-  url: url.exactOptional(),
-  priceFen: fen.exactOptional(),
-  commission: commission.exactOptional(),
-  externalItemId: itemId.nullable().exactOptional(),
-  affiliateItemId: itemId.nullable().exactOptional(),
-  windowDays: windowDays.exactOptional(),
-  holdDays: holdDays.exactOptional(),
-  imageUrl: imageUrl.nullable().exactOptional(),
-  status: status.exactOptional(),
-});
+export const productChangeBody = z
+  .strictObject({
+    title: text(200).exactOptional(),
+    url: url.exactOptional(),
+    priceFen: fen.exactOptional(),
+    commission: commission.exactOptional(),
+    externalItemId: itemId.nullable().exactOptional(),
+    affiliateItemId: itemId.nullable().exactOptional(),
+    windowDays: windowDays.exactOptional(),
+    holdDays: holdDays.exactOptional(),
+    imageUrl: imageUrl.nullable().exactOptional(),
+    status: status.exactOptional(),
+  })
+  .meta({ examples: [{ priceFen: 17900, commission: { rateBp: 2000 } }] });
 export type ProductChangeInput = z.output<typeof productChangeBody>;
 
 export const productAnswer = z.object({

@@ -63,11 +63,11 @@ const columns: CsvColumn<ProductAnswer>[] = [
 const cursorOfNewest = z.tuple([z.null(), exactTime(), z.string().max(64)]);
 const cursorOfSorted = z.tuple([z.string().regex(/^-?\d{1,20}$/), exactTime(), z.string().max(64)]);
 
-/** A timestamptz as Postgres writes it in UTC or any zone; a forged one must not reach a cast. */
+/** A timestamptz as Postgres writes it in UTC or any zone (none is 16 hours off); a forged one must not reach a cast. */
 function exactTime() {
   return z
     .string()
-    .regex(/^[12]\d{3}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}(\.\d{1,6})?[+-]\d{2}(:\d{2})?$/)
+    .regex(/^[12]\d{3}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}(\.\d{1,6})?[+-](0\d|1[0-5])(:\d{2})?$/)
     .refine(isRealTime);
 }
 

@@ -68,13 +68,15 @@ export const storeBody = z
   });
 export type StoreInput = z.output<typeof storeBody>;
 
-export const storeChangeBody = z.strictObject({
-  name: text(200).exactOptional(),
-  rating: rating.exactOptional(),
-  openedOn: openedOn.exactOptional(),
-  youzan: youzan.exactOptional(),
-  status: status.exactOptional(),
-});
+export const storeChangeBody = z
+  .strictObject({
+    name: text(200).exactOptional(),
+    rating: rating.exactOptional(),
+    openedOn: openedOn.exactOptional(),
+    youzan: youzan.exactOptional(),
+    status: status.exactOptional(),
+  })
+  .meta({ examples: [{ rating: { score: 4.9, scale: 5 } }] });
 export type StoreChangeInput = z.output<typeof storeChangeBody>;
 
 const remark = z.object({ code: z.string(), detail: z.string() });

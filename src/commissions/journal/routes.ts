@@ -6,13 +6,13 @@ import {
   type CsvColumn,
   cursorBigint,
   decodeCursor,
-  encodeCursor,
   jsonOrCsv,
   listOf,
   pageQuery,
   sendCsv,
   wantsCsv,
 } from '../../http/list.ts';
+import { pageOf, sendPage } from '../../http/list-page.ts';
 import { problems } from '../../http/problem.ts';
 import type { Server } from '../../http/server.ts';
 import type { Db } from '../../infra/db.ts';
@@ -98,12 +98,12 @@ export async function journalRoutes(app: Server, deps: { db: Db }): Promise<void
         after: after === undefined ? null : { number: after[0], position: after[1] },
         limit: query.limit + 1,
       });
-      const page = rows.slice(0, query.limit);
-      const last = page.at(-1);
-      const hasMore = rows.length > page.length && last !== undefined;
-      const data = page.map(answerEntry);
-      if (wantsCsv(request)) return sendCsv(reply, data, entryColumns);
-      return { data, nextCursor: hasMore ? encodeCursor([last.number, last.position]) : null };
+      const page = pageOf(rows, {
+        limit: query.limit,
+        keyOf: (row) => [row.number, row.position],
+        answerOf: answerEntry,
+      });
+      return sendPage(request, reply, { page, columns: entryColumns });
     },
   );
 

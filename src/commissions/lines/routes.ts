@@ -1,17 +1,8 @@
 import { z } from 'zod';
 import { stageOf } from '../../core/accounts.ts';
 import { count, fen, instant, problemResponses, rateBp } from '../../http/fields.ts';
-import {
-  type CsvColumn,
-  cursorBigint,
-  decodeCursor,
-  encodeCursor,
-  jsonOrCsv,
-  listOf,
-  pageQuery,
-  sendCsv,
-  wantsCsv,
-} from '../../http/list.ts';
+import { type CsvColumn, cursorBigint, decodeCursor, jsonOrCsv, listOf, pageQuery } from '../../http/list.ts';
+import { pageOf, sendPage } from '../../http/list-page.ts';
 import type { Server } from '../../http/server.ts';
 import type { Db } from '../../infra/db.ts';
 import { commissionFilter, commissionFilterQuery } from '../commission-filter.ts';
@@ -78,12 +69,12 @@ export async function commissionLineRoutes(app: Server, deps: { db: Db }): Promi
         after: after === undefined ? null : { paidAtMicros: after[0], lineId: after[1] },
         limit: query.limit + 1,
       });
-      const page = rows.slice(0, query.limit);
-      const last = page.at(-1);
-      const hasMore = rows.length > page.length && last !== undefined;
-      const data = page.map(answerRow);
-      if (wantsCsv(request)) return sendCsv(reply, data, csvColumns);
-      return { data, nextCursor: hasMore ? encodeCursor([last.paidAtMicros, last.lineId]) : null };
+      const page = pageOf(rows, {
+        limit: query.limit,
+        keyOf: (row) => [row.paidAtMicros, row.lineId],
+        answerOf: answerRow,
+      });
+      return sendPage(request, reply, { page, columns: csvColumns });
     },
   );
 }

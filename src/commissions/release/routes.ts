@@ -18,7 +18,7 @@ export async function holdRoutes(app: Server, deps: { db: Db }): Promise<void> {
         summary: 'Hold a line back: it is not released, and what was payable of it is pending again',
         tags: ['Commissions'],
         params,
-        body: z.strictObject({ note: text(500) }),
+        body: z.strictObject({ note: text(500) }).meta({ examples: [{ note: '买家投诉，核实中' }] }),
         response: { 200: held, ...problemResponses },
       },
     },

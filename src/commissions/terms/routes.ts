@@ -1,17 +1,8 @@
 import { z } from 'zod';
 import { actorOf, brandScope, type Principal } from '../../access/principal.ts';
-import { fen, instant, prefixedId, problemResponses, rateBp } from '../../http/fields.ts';
-import {
-  type CsvColumn,
-  cursorBigint,
-  decodeCursor,
-  encodeCursor,
-  jsonOrCsv,
-  listOf,
-  pageQuery,
-  sendCsv,
-  wantsCsv,
-} from '../../http/list.ts';
+import { dayOrInstant, fen, instant, prefixedId, problemResponses, rateBp } from '../../http/fields.ts';
+import { type CsvColumn, cursorBigint, decodeCursor, jsonOrCsv, listOf, pageQuery } from '../../http/list.ts';
+import { pageOf, sendPage } from '../../http/list-page.ts';
 import { problems } from '../../http/problem.ts';
 import type { Server } from '../../http/server.ts';
 import { writeAudit } from '../../infra/audit.ts';
@@ -40,13 +31,14 @@ const termsBody = z
     basis: z.enum(['order_amount', 'platform_commission']).default('order_amount'),
     windowDays: z.int().min(1).max(90).optional(),
     holdDays: z.int().min(0).max(180).optional(),
-    validFrom: instant.optional(),
-    validTo: instant.optional(),
+    validFrom: dayOrInstant.optional(),
+    validTo: dayOrInstant.optional(),
   })
   .refine((body) => (body.rateBp === undefined) !== (body.flatFen === undefined), {
     error: 'give rateBp or flatFen, one of them',
     path: ['rateBp'],
-  });
+  })
+  .meta({ examples: [{ scope: { productId: 'prd_k2m8x7q4w9z3p6n5' }, rateBp: 2000, validFrom: '2027-01-01' }] });
 type TermsBody = z.output<typeof termsBody>;
 
 const terms = z.object({
@@ -124,12 +116,12 @@ export async function termsRoutes(app: Server, deps: { db: Db; now: () => Date }
         after: after === undefined ? undefined : { validFromMicros: after[0], termsId: after[1] },
         limit: query.limit + 1,
       });
-      const page = rows.slice(0, query.limit);
-      const last = page.at(-1);
-      const hasMore = rows.length > page.length && last !== undefined;
-      const data = page.map(answerTerms);
-      if (wantsCsv(request)) return sendCsv(reply, data, csvColumns);
-      return { data, nextCursor: hasMore ? encodeCursor([last.validFromMicros, last.termsId]) : null };
+      const page = pageOf(rows, {
+        limit: query.limit,
+        keyOf: (row) => [row.validFromMicros, row.termsId],
+        answerOf: answerTerms,
+      });
+      return sendPage(request, reply, { page, columns: csvColumns });
     },
   );
 }

@@ -101,7 +101,7 @@ export async function couponRoutes(app: Server, { db, now }: CouponDeps): Promis
         summary: 'End a coupon, or move its end; never into the past',
         tags,
         params: z.object({ id: prefixedId('cpn') }),
-        body: z.strictObject({ validTo: dayOrInstant }),
+        body: z.strictObject({ validTo: dayOrInstant }).meta({ examples: [{ validTo: '2027-01-01' }] }),
         response: { 200: couponAnswer, ...problemResponses },
       },
     },

@@ -120,7 +120,7 @@ export async function trackingSlotRoutes(app: Server, { db, now }: TrackingSlotD
         summary: 'End a lease, or move its end; never into the past',
         tags,
         params: z.object({ id: prefixedId('slt') }),
-        body: z.strictObject({ validTo: dayOrInstant }),
+        body: z.strictObject({ validTo: dayOrInstant }).meta({ examples: [{ validTo: '2027-01-01' }] }),
         response: { 200: slotAnswer, ...problemResponses },
       },
     },

@@ -12,8 +12,10 @@ const roles = ['brand', 'finance', 'admin'] as const;
 const tags = ['Orders'];
 const params = z.object({ id: prefixedId('lin') });
 const note = text(MAX_NOTE_CHARACTERS).meta({ description: 'why; kept with the decision and in the audit log' });
-const assignment = z.strictObject({ linkCode: text(MAX_CODE_CHARACTERS), note });
-const rejection = z.strictObject({ note });
+const assignment = z
+  .strictObject({ linkCode: text(MAX_CODE_CHARACTERS), note })
+  .meta({ examples: [{ linkCode: 'k7q2m8x', note: '达人提供了聊天记录' }] });
+const rejection = z.strictObject({ note }).meta({ examples: [{ note: '店员自己下的单' }] });
 const decidedLine = z.object({
   lineId: z.string(),
   orderId: z.string(),

@@ -15,13 +15,25 @@ export const youzanHook = {
   description:
     'Verified by `Event-Sign` over the raw bytes, with `Client-Id` and `Event-Type` as Youzan sends them. A repeat changes nothing. Unknown message types are acknowledged and quarantined.',
   tags,
-  body: z.looseObject({
-    type: z.string(),
-    kdt_id: z.int(),
-    msg_id: z.string(),
-    msg: z.union([z.string(), z.looseObject({})]),
-    version: z.int(),
-  }),
+  body: z
+    .looseObject({
+      type: z.string(),
+      kdt_id: z.int(),
+      msg_id: z.string(),
+      msg: z.union([z.string(), z.looseObject({})]),
+      version: z.int(),
+    })
+    .meta({
+      examples: [
+        {
+          type: 'trade_TradePaid',
+          kdt_id: 10_000_001,
+          msg_id: 'dc3d6d4b-7c0f-4b0b',
+          msg: '%7B%22full_order_info%22%3A…%7D',
+          version: 1,
+        },
+      ],
+    }),
   response: { 200: z.object({ code: z.literal(0), msg: z.literal('success') }), ...problemResponses },
 };
 
@@ -36,6 +48,25 @@ export const shopHook = {
     'webhook-timestamp': z.string(),
     'webhook-signature': z.string(),
   }),
-  body: shopMessageSchema,
+  body: shopMessageSchema.meta({
+    examples: [
+      {
+        type: 'order.paid',
+        orderId: 'A-1001',
+        version: 1,
+        occurredAt: '2026-11-22T03:04:05Z',
+        createdAt: '2026-11-22T03:02:00Z',
+        lines: [
+          {
+            lineId: '1',
+            itemId: '600000000001',
+            quantity: 1,
+            paidFen: 19_900,
+            clickId: 'dwAAAAAHAaID1rikui__H0HuOpudBNE2iNtzEQ',
+          },
+        ],
+      },
+    ],
+  }),
   response: { 200: z.object({ received: z.literal(true) }), ...problemResponses },
 };

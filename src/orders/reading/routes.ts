@@ -55,6 +55,7 @@ export async function orderRoutes(app: Server, deps: { db: Db }): Promise<void> 
         rows.length > page.length && last !== undefined ? encodeCursor([last.sortedAt, last.id]) : null;
       const data = await withLines(deps.db, page, principal);
       if (wantsCsv(request)) {
+        if (nextCursor !== null) reply.header('next-cursor', nextCursor);
         return sendCsv(
           reply,
           data.flatMap((each) => each.lines.map((line) => ({ order: each, line }))),
