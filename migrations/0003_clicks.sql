@@ -25,6 +25,9 @@ create function refuse_change() returns trigger language plpgsql as $$
 begin
   raise exception '% is append-only: % refused', tg_table_name, lower(tg_op) using errcode = 'restrict_violation';
 end $$;
+-- A code or alias that was in a video once is never given to another link.
+create trigger link_codes_append_only before update or delete on link_codes for each row execute function refuse_change();
+create trigger link_codes_no_truncate before truncate on link_codes for each statement execute function refuse_change();
 create trigger clicks_append_only before update or delete on clicks for each row execute function refuse_change();
 create trigger clicks_no_truncate before truncate on clicks for each statement execute function refuse_change();
 

@@ -81,7 +81,7 @@ export async function buildApp(deps: AppDeps): Promise<Server> {
   await orderRoutes(app, { db });
   await explanationRoutes(app, { db, ...recompute });
   await decisionRoutes(app, { db, ...recompute });
-  // /v1/terms, /v1/commissions, /v1/commissions/totals, /v1/journal, /v1/payees/:id/balance, /v1/order-lines/:id/hold
+  // /v1/terms, /v1/commissions, /v1/commissions/totals, /v1/journal, /v1/payees/:id/balance, /v1/order-lines/:id/{hold,reprice}
   await commissionsRoutes(app, { db, now });
   // /healthz, /readyz, /metrics, /problems/:slug
   await healthRoutes(app, {

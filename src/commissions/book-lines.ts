@@ -28,11 +28,13 @@ interface EarningLine extends BookableLine {
  *
  * @param lines  each line once; the caller holds the locks of their orders
  * @param books  brand id → its terms; used only for lines whose terms are chosen now
+ * @param options.reprice  a person says that the copies were wrong: terms are chosen anew for every line, also a released one
  */
 export async function bookLines(
   tx: Tx,
   lines: readonly BookableLine[],
   books: ReadonlyMap<string, TermsBook>,
+  { reprice = false }: { reprice?: boolean } = {},
 ): Promise<void> {
   const frozen = await findFrozen(
     tx,
@@ -43,7 +45,7 @@ export async function bookLines(
   if (concerned.length === 0) return;
 
   const earning = await listEarning(tx, concerned);
-  const terms = await freezeTerms(tx, { earning, frozen, books });
+  const terms = await freezeTerms(tx, { earning, frozen, books, reprice });
   const states = new Map<string, FrozenLine>();
   for (const line of concerned) {
     const state = stateOf(line, {
@@ -55,7 +57,7 @@ export async function bookLines(
   }
   await upsertFrozen(
     tx,
-    [...states.values()].filter((state) => !isSameState(state, frozen.get(state.lineId))),
+    [...states.values()].filter((state) => reprice || !isSameState(state, frozen.get(state.lineId))),
   );
   await postDifferences(tx, { lines: concerned, states, kind: 'booking' });
 }
@@ -88,13 +90,14 @@ async function freezeTerms(
     earning: ReadonlyMap<string, EarningLine>;
     frozen: ReadonlyMap<string, FrozenLine>;
     books: ReadonlyMap<string, TermsBook>;
+    reprice: boolean;
   },
 ): Promise<Map<string, FrozenLine>> {
   const terms = new Map<string, FrozenLine>();
   const unpriced: EarningLine[] = [];
   for (const line of input.earning.values()) {
     const before = input.frozen.get(line.lineId);
-    if (before !== undefined && keepsTerms(line, before)) terms.set(line.lineId, before);
+    if (before !== undefined && !input.reprice && keepsTerms(line, before)) terms.set(line.lineId, before);
     else unpriced.push(line);
   }
   if (unpriced.length === 0) return terms;

@@ -3,6 +3,7 @@ import type { Db } from '../infra/db.ts';
 import { journalRoutes } from './journal/routes.ts';
 import { commissionLineRoutes } from './lines/routes.ts';
 import { holdRoutes } from './release/routes.ts';
+import { repriceRoutes } from './reprice/routes.ts';
 import { termsRoutes } from './terms/routes.ts';
 import { totalsRoutes } from './totals/routes.ts';
 
@@ -18,4 +19,5 @@ export async function commissionsRoutes(app: Server, deps: CommissionsDeps): Pro
   await totalsRoutes(app, deps);
   await journalRoutes(app, deps);
   await holdRoutes(app, deps);
+  await repriceRoutes(app, deps);
 }

@@ -65,6 +65,15 @@ export const dayOrInstant = z
   .transform((value) => (isDay(value) ? dayToInstant(value) : new Date(value)))
   .pipe(z.date().min(EARLIEST).max(LATEST));
 
+/**
+ * For the query of whatever takes `from` and `to`: a range that ends before it begins is a slip of the pen, and an empty answer (or a total of
+ * nothing) would hide it. An empty range is allowed.
+ */
+export function endsAfterItBegins({ from, to }: { from?: Date | undefined; to?: Date | undefined }): boolean {
+  return from === undefined || to === undefined || from <= to;
+}
+export const RANGE_FAULT = { path: ['to'], error: 'must not be before from' };
+
 /** An id with its prefix, `brd_…`; the rest is opaque. In a path, an id that does not fit answers 404 as an unknown one does. */
 export function prefixedId(prefix: IdPrefix) {
   return z

@@ -75,6 +75,12 @@ const orders: Example[] = [
     status: 200,
     make: ({ ids }) => ({ path: `/v1/order-lines/${ids.line}/hold` }),
   },
+  {
+    route: 'POST /v1/order-lines/:id/reprice',
+    callers: FINANCE,
+    status: 200,
+    make: ({ ids }) => ({ path: `/v1/order-lines/${ids.line}/reprice`, body: { note: '佣金率登记有误' } }),
+  },
 ];
 
 const terms: Example[] = [

@@ -106,6 +106,7 @@ describe('GET /v1/orders', () => {
     'from=yesterday',
     'unknown=1',
     'storeId=brd_1',
+    'from=2026-11-22&to=2026-11-21',
   ])('refuses ?%s with validation_failed', async (query) => {
     const answer = await myBrand.get(`/v1/orders?${query}`);
     expect(answer.statusCode).toBe(400);

@@ -1,7 +1,15 @@
 import { z } from 'zod';
 import { brandScope, influencerScope } from '../../access/principal.ts';
 import { ACCOUNT_KINDS } from '../../core/accounts.ts';
-import { dayOrInstant, fen, instant, prefixedId, problemResponses } from '../../http/fields.ts';
+import {
+  dayOrInstant,
+  endsAfterItBegins,
+  fen,
+  instant,
+  prefixedId,
+  problemResponses,
+  RANGE_FAULT,
+} from '../../http/fields.ts';
 import {
   type CsvColumn,
   cursorBigint,
@@ -43,15 +51,17 @@ const entry = z.object({
 });
 type JournalEntry = z.output<typeof entry>;
 
-const journalQuery = z.strictObject({
-  ...pageQuery,
-  lineId: prefixedId('lin').optional(),
-  brandId: prefixedId('brd').optional(),
-  payeeId: prefixedId('pye').optional(),
-  account: z.enum(ACCOUNT_KINDS).optional(),
-  from: dayOrInstant.optional(),
-  to: dayOrInstant.optional(),
-});
+const journalQuery = z
+  .strictObject({
+    ...pageQuery,
+    lineId: prefixedId('lin').optional(),
+    brandId: prefixedId('brd').optional(),
+    payeeId: prefixedId('pye').optional(),
+    account: z.enum(ACCOUNT_KINDS).optional(),
+    from: dayOrInstant.optional(),
+    to: dayOrInstant.optional(),
+  })
+  .refine(endsAfterItBegins, RANGE_FAULT);
 const cursorShape = z.tuple([cursorBigint, z.int().min(0).max(2_147_483_647)]);
 
 const balance = z.object({ brandId: z.string(), ...balanceFields });

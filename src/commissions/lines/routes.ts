@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { stageOf } from '../../core/accounts.ts';
-import { count, fen, instant, problemResponses, rateBp } from '../../http/fields.ts';
+import { count, endsAfterItBegins, fen, instant, problemResponses, RANGE_FAULT, rateBp } from '../../http/fields.ts';
 import { type CsvColumn, cursorBigint, decodeCursor, jsonOrCsv, listOf, pageQuery } from '../../http/list.ts';
 import { pageOf, sendPage } from '../../http/list-page.ts';
 import type { Server } from '../../http/server.ts';
@@ -42,7 +42,9 @@ const commission = z.object({
 });
 type Commission = z.output<typeof commission>;
 
-const commissionsQuery = z.strictObject({ ...pageQuery, ...commissionFilterQuery });
+const commissionsQuery = z
+  .strictObject({ ...pageQuery, ...commissionFilterQuery })
+  .refine(endsAfterItBegins, RANGE_FAULT);
 const cursorShape = z.tuple([cursorBigint, z.string().max(64)]);
 
 /** Every line that earns, with why and how much. */

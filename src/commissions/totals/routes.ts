@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { dayOrInstant, problemResponses } from '../../http/fields.ts';
+import { dayOrInstant, endsAfterItBegins, problemResponses, RANGE_FAULT } from '../../http/fields.ts';
 import { type CsvColumn, jsonOrCsv, sendCsv, wantsCsv } from '../../http/list.ts';
 import { problems } from '../../http/problem.ts';
 import type { Server } from '../../http/server.ts';
@@ -54,12 +54,14 @@ const groupBy = z
   .pipe(z.array(z.enum(GROUPINGS)))
   .meta({ description: `Comma-separated, any of ${GROUPINGS.join(', ')}`, example: 'influencer,month' });
 
-const totalsQuery = z.strictObject({
-  ...commissionFilterQuery,
-  groupBy: groupBy.optional(),
-  timeBasis: z.enum(['paid', 'posted']).default('paid'),
-  asOf: dayOrInstant.optional(),
-});
+const totalsQuery = z
+  .strictObject({
+    ...commissionFilterQuery,
+    groupBy: groupBy.optional(),
+    timeBasis: z.enum(['paid', 'posted']).default('paid'),
+    asOf: dayOrInstant.optional(),
+  })
+  .refine(endsAfterItBegins, RANGE_FAULT);
 
 /** The sums finance signs. */
 export async function totalsRoutes(app: Server, deps: { db: Db }): Promise<void> {

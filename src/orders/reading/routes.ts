@@ -1,6 +1,13 @@
 import { z } from 'zod';
 import { brandScope, influencerScope, type Principal } from '../../access/principal.ts';
-import { dayOrInstant, instant, prefixedId, problemResponses } from '../../http/fields.ts';
+import {
+  dayOrInstant,
+  endsAfterItBegins,
+  instant,
+  prefixedId,
+  problemResponses,
+  RANGE_FAULT,
+} from '../../http/fields.ts';
 import { decodeCursor, encodeCursor, jsonOrCsv, listOf, pageQuery, sendCsv, wantsCsv } from '../../http/list.ts';
 import { problems } from '../../http/problem.ts';
 import type { Server } from '../../http/server.ts';
@@ -9,15 +16,17 @@ import { findOrder, findPayeeOfInfluencer, listLinesOfOrders, listOrders, type O
 import { orderColumns } from './csv-columns.ts';
 import { lineAnswer, order, type OrderAnswer } from './order-answer.ts';
 
-const orderQuery = z.strictObject({
-  ...pageQuery,
-  status: z.enum(['created', 'paid', 'received', 'closed']).optional(),
-  attribution: z.enum(['matched', 'unmatched', 'review']).optional(),
-  disputed: z.literal('true').optional(),
-  storeId: prefixedId('str').optional(),
-  from: dayOrInstant.optional(),
-  to: dayOrInstant.optional(),
-});
+const orderQuery = z
+  .strictObject({
+    ...pageQuery,
+    status: z.enum(['created', 'paid', 'received', 'closed']).optional(),
+    attribution: z.enum(['matched', 'unmatched', 'review']).optional(),
+    disputed: z.literal('true').optional(),
+    storeId: prefixedId('str').optional(),
+    from: dayOrInstant.optional(),
+    to: dayOrInstant.optional(),
+  })
+  .refine(endsAfterItBegins, RANGE_FAULT);
 const cursorShape = z.tuple([instant, z.string()]);
 
 /** Orders with their lines: what was sold, who is credited and why, what it earned. */

@@ -1,0 +1,51 @@
+import { problems } from '../../http/problem.ts';
+import { writeAudit } from '../../infra/audit.ts';
+import type { Tx } from '../../infra/db.ts';
+import { bookLines } from '../book-lines.ts';
+import { findFrozen } from '../booking/queries.ts';
+import { findOrderOfLine, lockOrders } from '../release/queries.ts';
+import { readBookableLines } from '../stored-lines.ts';
+import { loadTermsBook } from '../terms.ts';
+
+export interface RepriceRequest {
+  lineId: string;
+  brandScope: string | undefined;
+  actor: string;
+  note: string;
+}
+
+export interface Repriced {
+  previousTermsId: string;
+  termsId: string;
+}
+
+/**
+ * Mends a mistake: copies onto a line the terms that now cover its sale (rate, hold, window, fee, agency's share), and books the difference.
+ *
+ * Terms are frozen so that nobody changes a sale's price afterwards; this is the one way a person may, and it leaves an audit entry. What
+ * was paid out stays paid: less commission becomes debt, more becomes payable.
+ *
+ * @throws Problem `not_found`; `conflict` where the line has no terms to replace (it never earned a commission, or no longer does)
+ */
+export async function repriceLine(tx: Tx, { lineId, brandScope, actor, note }: RepriceRequest): Promise<Repriced> {
+  const found = await findOrderOfLine(tx, { lineId, brandScope });
+  if (found === undefined) throw problems.notFound();
+  await lockOrders(tx, [found.orderId]);
+  const before = (await findFrozen(tx, [lineId])).get(lineId);
+  const lines = await readBookableLines(tx, [lineId]);
+  if (before === undefined || lines.every((line) => line.attribution === undefined)) {
+    throw problems.conflict('this line earns no commission, so there is nothing to price anew');
+  }
+  const books = new Map([[found.brandId, await loadTermsBook(tx, { brandId: found.brandId })]]);
+  await bookLines(tx, lines, books, { reprice: true });
+  const after = (await findFrozen(tx, [lineId])).get(lineId) ?? before;
+  const repriced = { previousTermsId: before.termsId, termsId: after.termsId };
+  await writeAudit(tx, {
+    actor,
+    action: 'line.reprice',
+    brandId: found.brandId,
+    subject: lineId,
+    detail: { note, ...repriced },
+  });
+  return repriced;
+}
