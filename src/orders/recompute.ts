@@ -3,12 +3,11 @@ import { bookLines, type BookableLine } from '../commissions/book-lines.ts';
 import { loadTermsBook, type TermsBook } from '../commissions/terms.ts';
 import { attribute, reconcile } from '../core/attribution.ts';
 import type { ClickIdReading } from '../core/click-id.ts';
-import { withLentEvidence } from '../core/lent-evidence.ts';
-import { foldOrder, type FoldedLine, type FoldedOrder } from '../core/order.ts';
+import type { FoldedLine, FoldedOrder } from '../core/order.ts';
 import { newId } from '../http/new-id.ts';
 import type { Tx } from '../infra/db.ts';
-import { decodeOrderEvent } from './event-record.ts';
 import { loadAttributionFacts } from './evidence.ts';
+import { foldStoredOrder } from './fold-stored-order.ts';
 import {
   type AttributionToWrite,
   findProductsByItemKeys,
@@ -63,19 +62,8 @@ async function foldOrders(tx: Tx, locked: LockedOrder[]): Promise<Recomputed[]> 
   );
   const eventsOf = Map.groupBy(rows, (row) => row.orderId);
   const folded = locked.flatMap((order) => {
-    const stored = (eventsOf.get(order.id) ?? []).map((row) => ({
-      fingerprint: row.fingerprint.toString('hex'),
-      makesFacts: row.makesFacts,
-      event: decodeOrderEvent(row.event),
-    }));
-    const result = foldOrder(stored.filter((event) => event.makesFacts));
-    if (result === undefined) return [];
-    const lent = stored.filter((event) => !event.makesFacts);
-    const lines = result.lines.map((line) => ({
-      ...line,
-      evidence: withLentEvidence(line.evidence, line.externalLineId, lent),
-    }));
-    return [{ order, folded: { ...result, lines } }];
+    const result = foldStoredOrder(eventsOf.get(order.id) ?? []);
+    return result === undefined ? [] : [{ order, folded: result }];
   });
   const products = await findProductsByItemKeys(
     tx,

@@ -19,3 +19,15 @@ export async function listOrdersToRetry(db: Queryable, limit: number): Promise<s
   });
   return rows.map((row) => row.orderId);
 }
+
+// An order that cannot be recomputed must not stay the one that has waited longest, or enough of them would hold up all others.
+const POSTPONE_RETRY = `
+update attributions
+set retry_at = now() + interval '1 hour'
+from order_lines l
+where l.id = attributions.line_id and l.order_id = $1 and attributions.retry_at is not null`;
+
+/** Lets the sweep come back to an order in an hour. */
+export async function postponeRetry(db: Queryable, orderId: string): Promise<void> {
+  await db.query({ name: 'postpone_retry', text: POSTPONE_RETRY, values: [orderId] });
+}

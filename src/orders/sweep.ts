@@ -1,6 +1,6 @@
 import { type Db, inTransaction } from '../infra/db.ts';
 import { recomputeOrders, type RecomputeDeps } from './recompute.ts';
-import { listOrdersToRetry } from './sweep-queries.ts';
+import { listOrdersToRetry, postponeRetry } from './sweep-queries.ts';
 
 export interface SweepDeps extends RecomputeDeps {
   db: Db;
@@ -10,7 +10,7 @@ export interface SweepDeps extends RecomputeDeps {
 
 /**
  * Looks again at lines whose evidence may have changed without a message: clicks that were still on their way, links, slots or coupons
- * registered later. Each order in a transaction of its own, so one that fails holds up none of the others.
+ * registered later. Each order in a transaction of its own, and one that fails is put off for an hour, so it holds up none of the others.
  *
  * @returns how many orders were recomputed, and the errors of those that could not be
  */
@@ -22,6 +22,7 @@ export async function sweepUnmatched(deps: SweepDeps): Promise<{ recomputed: num
       await inTransaction(deps.db, (tx) => recomputeOrders(tx, [orderId], deps));
     } catch (error) {
       errors.push(error);
+      await postponeRetry(deps.db, orderId);
     }
   }
   return { recomputed: orderIds.length - errors.length, errors };

@@ -231,3 +231,27 @@ describe('raw messages', () => {
     expect(facts.rows[0]?.n).toBe(BigInt(rows.length));
   });
 });
+
+describe('an order that cannot be recomputed', () => {
+  it('is reported and put off, so that it never stands in the way of the others', async () => {
+    const orderOf =
+      "(select l.order_id from order_lines l join orders o on o.id = l.order_id where o.external_order_id = 'M-forged')";
+    await server.db.query(
+      `insert into order_events (brand_id, order_id, message_id, position, type, version, occurred_at, fingerprint, makes_facts, event)
+       select e.brand_id, e.order_id, e.message_id, 99, e.type, e.version, e.occurred_at, e.fingerprint, true, '{"of":"another version"}'
+       from order_events e where e.order_id = ${orderOf} limit 1`,
+    );
+    await server.db.query('update attributions set retry_at = null');
+    await server.db.query(
+      `update attributions a set retry_at = now() from order_lines l where l.id = a.line_id and l.order_id = ${orderOf}`,
+    );
+    const first = await sweepUnmatched({ ...server.deps, limit: 100 });
+    expect(first.recomputed).toBe(0);
+    expect(first.errors).toHaveLength(1);
+    expect(await sweepUnmatched({ ...server.deps, limit: 100 })).toEqual({ recomputed: 0, errors: [] });
+    const { rows } = await server.db.query<{ isPutOff: boolean }>(
+      'select bool_and(retry_at > now()) as "isPutOff" from attributions where retry_at is not null',
+    );
+    expect(rows[0]?.isPutOff).toBe(true);
+  });
+});

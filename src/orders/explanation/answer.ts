@@ -135,7 +135,4 @@ export type OrderExplanation = z.output<typeof orderExplanation>;
 export type ExplainedLine = z.output<typeof explainedLine>;
 export type LadderStep = z.output<typeof ladderStep>;
 export type ArithmeticStep = z.output<typeof step>;
-export type SeenEvent = z.output<typeof seenEvent>;
-export type FrozenTerms = z.output<typeof frozenTerms>;
-export type ConsideredClick = z.output<typeof consideredClick>;
 export type JournalEntry = z.output<typeof journalEntry>;

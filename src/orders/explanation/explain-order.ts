@@ -5,16 +5,13 @@ import { attribute } from '../../core/attribution.ts';
 import type { AttributionFacts } from '../../core/attribution-facts.ts';
 import { CLOCK_SKEW_MS } from '../../core/attribution-levels.ts';
 import { addDays } from '../../core/calendar.ts';
-import { withLentEvidence } from '../../core/lent-evidence.ts';
-import { foldOrder } from '../../core/order.ts';
-import type { LineEvidence } from '../../core/order-event.ts';
 import { problems } from '../../http/problem.ts';
 import { inTransaction } from '../../infra/db.ts';
 import type { Db, Tx } from '../../infra/db.ts';
 import { listAttributions, listDecisions } from '../decisions/queries.ts';
-import { decodeOrderEvent } from '../event-record.ts';
 import { loadAttributionFacts } from '../evidence.ts';
 import type { EvidenceDeps } from '../evidence.ts';
+import { foldStoredOrder } from '../fold-stored-order.ts';
 import { findOrder, findPayeeOfInfluencer, listLinesOfOrders } from '../reading/queries.ts';
 import type { OrderLineRow, OrderRow } from '../reading/queries.ts';
 import type { OrderExplanation } from './answer.ts';
@@ -103,7 +100,8 @@ async function factsOfLines(
   deps: ExplanationDeps,
   { order, lines, events }: { order: OrderRow; lines: readonly OrderLineRow[]; events: readonly SeenEventRow[] },
 ): Promise<Map<string, AttributionFacts>> {
-  const evidence = evidenceByLine(events);
+  const folded = foldStoredOrder(events)?.lines ?? [];
+  const evidence = new Map(folded.map((line) => [line.externalLineId, line.evidence]));
   const orderSource = await getOrderSource(tx, order.storeId);
   const terms = await loadTermsBook(tx, { brandId: order.brandId });
   const questions = lines.map(({ id, externalLineId, productId }) => ({
@@ -117,20 +115,6 @@ async function factsOfLines(
     ...(productId !== null && { productId }),
   }));
   return loadAttributionFacts(tx, questions, deps);
-}
-
-function evidenceByLine(events: readonly SeenEventRow[]): Map<string, LineEvidence> {
-  const stored = events.map(({ fingerprint, makesFacts, event }) => ({
-    fingerprint: fingerprint.toString('hex'),
-    makesFacts,
-    event: decodeOrderEvent(event),
-  }));
-  const folded = foldOrder(stored.filter(({ makesFacts }) => makesFacts));
-  const lent = stored.filter(({ makesFacts }) => !makesFacts);
-  const lines = folded?.lines ?? [];
-  return new Map(
-    lines.map(({ externalLineId, evidence }) => [externalLineId, withLentEvidence(evidence, externalLineId, lent)]),
-  );
 }
 
 async function readStories(

@@ -1,4 +1,4 @@
-import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyRequest } from 'fastify';
 import { rawBody } from '../../http/body-parsers.ts';
 import { problems } from '../../http/problem.ts';
 import type { Server } from '../../http/server.ts';
@@ -20,6 +20,7 @@ export interface HookDeps extends RecordDeps {
  * A 2xx is only ever sent after COMMIT. Both read the body as bytes, because the signature is over bytes.
  */
 export async function hookRoutes(app: Server, deps: HookDeps): Promise<void> {
+  const refuse = createRefuse(deps.metrics);
   await app.register(async (scope) => {
     rawBody(scope);
 
@@ -32,7 +33,7 @@ export async function hookRoutes(app: Server, deps: HookDeps): Promise<void> {
           eventType: header(request, 'event-type'),
         },
       });
-      if (!taken.accepted) return refuse(request, deps, { source: 'youzan', reason: taken.reason });
+      if (!taken.accepted) return refuse(request, { source: 'youzan', reason: taken.reason });
       note(request, deps, { source: 'youzan', outcome: taken.outcome });
       return reply.send(youzanAck(true));
     });
@@ -55,7 +56,7 @@ export async function hookRoutes(app: Server, deps: HookDeps): Promise<void> {
           note(request, deps, { source: 'shop', outcome: taken.outcome });
           return reply.send({ received: true as const });
         }
-        if (taken.kind === 'unauthorized') return refuse(request, deps, { source: 'shop', reason: taken.reason });
+        if (taken.kind === 'unauthorized') return refuse(request, { source: 'shop', reason: taken.reason });
         deps.metrics.refused('shop', taken.kind);
         throw taken.kind === 'invalid' ? problems.validationFailed(taken.errors) : problems.eventIdReused();
       },
@@ -65,22 +66,22 @@ export async function hookRoutes(app: Server, deps: HookDeps): Promise<void> {
 
 /** A forger decides how many messages we refuse, so of each kind one a second reaches the log; the counter has them all. */
 const REFUSAL_LOG_EVERY_MS = 1_000;
-const refusalLoggedAtMs = new Map<string, number>();
 
-/** Why a message was refused stays in the counter and the log: the answer tells a forger nothing. */
-function refuse(
-  request: FastifyRequest,
-  deps: HookDeps,
-  { source, reason }: { source: string; reason: string },
-): FastifyReply {
-  deps.metrics.refused(source, reason);
-  const kind = `${source} ${reason}`;
-  const nowMs = performance.now();
-  if (nowMs - (refusalLoggedAtMs.get(kind) ?? Number.NEGATIVE_INFINITY) >= REFUSAL_LOG_EVERY_MS) {
-    refusalLoggedAtMs.set(kind, nowMs);
-    request.log.warn({ source, reason }, 'order messages refused; counted in order_messages_refused_total');
-  }
-  throw problems.unauthorized('The message does not carry a valid signature.');
+type Refuse = (request: FastifyRequest, refusal: { source: string; reason: string }) => never;
+
+/** Returns what ends a request that does not verify. Why stays in the counter and the log: the answer tells a forger nothing. */
+function createRefuse(metrics: HookMetrics): Refuse {
+  const loggedAtMs = new Map<string, number>();
+  return (request, { source, reason }) => {
+    metrics.refused(source, reason);
+    const kind = `${source} ${reason}`;
+    const nowMs = performance.now();
+    if (nowMs - (loggedAtMs.get(kind) ?? Number.NEGATIVE_INFINITY) >= REFUSAL_LOG_EVERY_MS) {
+      loggedAtMs.set(kind, nowMs);
+      request.log.warn({ source, reason }, 'order messages refused; counted in order_messages_refused_total');
+    }
+    throw problems.unauthorized('The message does not carry a valid signature.');
+  };
 }
 
 function note(request: FastifyRequest, deps: HookDeps, { source, outcome }: { source: string; outcome: string }): void {

@@ -1,0 +1,33 @@
+import { withLentEvidence } from '../core/lent-evidence.ts';
+import { foldOrder, type FoldedOrder } from '../core/order.ts';
+import { decodeOrderEvent } from './event-record.ts';
+
+/** An event as `order_events` keeps it. */
+export interface EventRow {
+  fingerprint: Buffer;
+  /** false: from a source that may only lend evidence. */
+  makesFacts: boolean;
+  event: unknown;
+}
+
+/**
+ * The order that its stored events describe: folded from those that make facts, each line's evidence completed by those that lend some.
+ *
+ * @param rows  every stored event of one order, in any order
+ * @returns undefined while no event makes facts
+ */
+export function foldStoredOrder(rows: readonly EventRow[]): FoldedOrder | undefined {
+  const stored = rows.map(({ fingerprint, makesFacts, event }) => ({
+    fingerprint: fingerprint.toString('hex'),
+    makesFacts,
+    event: decodeOrderEvent(event),
+  }));
+  const folded = foldOrder(stored.filter(({ makesFacts }) => makesFacts));
+  if (folded === undefined) return undefined;
+  const lent = stored.filter(({ makesFacts }) => !makesFacts);
+  const lines = folded.lines.map((line) => ({
+    ...line,
+    evidence: withLentEvidence(line.evidence, line.externalLineId, lent),
+  }));
+  return { ...folded, lines };
+}
