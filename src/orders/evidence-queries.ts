@@ -2,10 +2,13 @@
 import type { CouponLease, DecisionFact, LinkFact, SlotLease, StatusChange } from '../core/attribution-facts.ts';
 import type { Queryable } from '../infra/db.ts';
 
-// Every click made before this instant is in `clicks`: the slowest shard decides. Null while no shard has reported. A handful of rows.
+// Every click made before this instant is in `clicks`: the slowest shard decides, or the oldest click in a spool. A spool whose clicks are all
+// in the streams counts until every shard is drained past the moment they got there. Null while no shard has reported. A handful of rows each.
 const FIND_DRAINED_TO = `
-select min(w.drained_to) as "drainedTo"
-from click_watermarks w`;
+select case when w.drained_to is not null then least(w.drained_to, (
+    select min(s.oldest_at) from click_spools s where s.sent_at is null or s.sent_at > w.drained_to
+  )) end as "drainedTo"
+from (select min(drained_to) as drained_to from click_watermarks) w`;
 
 /** Up to when the clicks are complete; undefined: unknown. */
 export async function findDrainedTo(db: Queryable): Promise<Date | undefined> {
@@ -40,6 +43,7 @@ type FrozenRow =
 
 /** Of each line that has one, the standing decision and the frozen window. */
 export async function findSettledLines(db: Queryable, lineIds: readonly string[]): Promise<Map<string, SettledLine>> {
+  if (lineIds.length === 0) return new Map();
   const { rows } = await db.query<{ lineId: string } & SettledRow & FrozenRow>({
     name: 'list_settled_lines',
     text: LIST_SETTLED_LINES,
@@ -79,6 +83,7 @@ export async function listSlotLeases(
   db: Queryable,
   slots: readonly SlotName[],
 ): Promise<(SlotLease & { storeId: string })[]> {
+  if (slots.length === 0) return [];
   const { rows } = await db.query<{
     storeId: string;
     kind: SlotLease['kind'];
@@ -106,6 +111,7 @@ export async function listCouponLeases(
   db: Queryable,
   coupons: readonly { storeId: string; code: string }[],
 ): Promise<(CouponLease & { storeId: string })[]> {
+  if (coupons.length === 0) return [];
   const { rows } = await db.query<{
     storeId: string;
     code: string;
@@ -128,6 +134,7 @@ where c.code = any ($1::text[])`;
 
 /** The link of each code or alias that exists, of any brand. */
 export async function findLinksOfCodes(db: Queryable, codes: readonly string[]): Promise<Map<string, string>> {
+  if (codes.length === 0) return new Map();
   const { rows } = await db.query<{ code: string; linkId: string }>({
     name: 'find_links_of_codes',
     text: FIND_LINKS_OF_CODES,
@@ -164,6 +171,7 @@ export interface LinkNames {
 
 /** The links that exist under these names. */
 export async function listLinks(db: Queryable, { numbers, linkIds, pairs }: LinkNames): Promise<LinkFact[]> {
+  if (numbers.length + linkIds.length + pairs.length === 0) return [];
   const { rows } = await db.query<LinkRow>({
     name: 'list_links_of_evidence',
     text: LIST_LINKS,

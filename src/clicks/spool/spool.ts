@@ -1,0 +1,229 @@
+import { existsSync } from 'node:fs';
+import { unlink } from 'node:fs/promises';
+import { close } from 'node:fs';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Logger } from 'pino';
+
+import { repeat } from '../../infra/repeat.ts';
+import { isDoneWith } from './announce.ts';
+import { adoptFolders, claimFolder, codeOf, listSegments, segmentBeganAtMs, syncFolder } from './folder.ts';
+import type { AdoptedFolder, OwnFolder } from './folder.ts';
+import { Holdings } from './holdings.ts';
+import type { Segment } from './holdings.ts';
+import type { SpoolBacklog, SpoolMetrics } from './metrics.ts';
+import { surveySegment } from './segment-reader.ts';
+import { SpoolWriter } from './writer.ts';
+import type { SpoolLimits } from './writer.ts';
+
+export interface Spool {
+  /**
+   * Keeps one encoded click line of a shard; calls back exactly once: true when it is on disk (fdatasync returned), false when it could not
+   * be kept (full, failing, stopped, or not within 60 ms), perhaps before this returns. Never throws. After false the click may still be kept.
+   */
+  append(shard: number, line: string, done: (isKept: boolean) => void): void;
+  /** What is kept and not drained yet. */
+  backlog(): SpoolBacklog;
+  /** Finishes writes under way, seals the segment; resolves within 2 s. What is left another process takes over. Stop the drain before. */
+  stop(): Promise<void>;
+}
+
+/** What the drain needs besides. */
+export interface DrainableSpool extends Spool {
+  readonly holdings: Holdings;
+  /** Where bytes go that are no clicks. */
+  readonly damagedDir: string;
+  /** The oldest segment that can be read; the one being written only where no other is left and it is at least `sealAfterMs` old. */
+  next(options: { sealAfterMs: number }): Segment | undefined;
+  /** Deletes a segment whose clicks are all in the streams since `sentAtMs`. */
+  finish(segment: Segment, sentAtMs: number): Promise<void>;
+}
+
+export interface SpoolDeps {
+  /** Absolute; on a local disk that outlives the process. Made where it is missing. */
+  dir: string;
+  maxBytes: number;
+  log: Logger;
+  metrics: SpoolMetrics;
+  now: () => Date;
+  limits?: Partial<Omit<SpoolLimits, 'maxBytes'>>;
+  /** How often folders of dead owners are looked for. */
+  adoptEveryMs?: number;
+}
+
+const LIMITS = {
+  withinMs: 60,
+  maxSegmentBytes: 8 * 1024 * 1024,
+  maxSegmentAgeMs: 10_000,
+  restMs: 1_000,
+} satisfies Partial<SpoolLimits>;
+const UPKEEP_EVERY_MS = 1_000;
+const ADOPT_EVERY_MS = 5_000;
+const STOP_WITHIN_MS = 1_900;
+
+/** The folder of this process: made when it is needed, made anew when somebody took or removed it. */
+class OwnPlace {
+  readonly #deps: SpoolDeps;
+  readonly #holdings: Holdings;
+  #own: OwnFolder | undefined;
+  #claiming: Promise<OwnFolder> | undefined;
+
+  constructor(deps: SpoolDeps, holdings: Holdings) {
+    this.#deps = deps;
+    this.#holdings = holdings;
+  }
+
+  get current(): OwnFolder | undefined {
+    return this.#own;
+  }
+
+  readonly get = async (): Promise<OwnFolder> => {
+    if (this.#own !== undefined) return this.#own;
+    this.#claiming ??= this.#claim();
+    try {
+      return await this.#claiming;
+    } finally {
+      this.#claiming = undefined;
+    }
+  };
+
+  async #claim(): Promise<OwnFolder> {
+    const own = await claimFolder(this.#deps.dir, this.#deps.now());
+    this.#holdings.addFolder({ id: own.id, path: own.path, isAdopted: false });
+    this.#own = own;
+    return own;
+  }
+
+  /** Where the folder is gone, so are the segments in it: what another process took, that one drains. */
+  readonly checkGone = async (): Promise<void> => {
+    const own = this.#own;
+    if (own === undefined || existsSync(own.path)) return;
+    this.#own = undefined;
+    const { log, metrics, now } = this.#deps;
+    const lost = this.#holdings.folders().filter(({ path: at }) => at === own.path || path.dirname(at) === own.path);
+    for (const folder of lost) {
+      const gone = [...folder.segments].filter(({ fd }) => fd === undefined);
+      for (const segment of gone) this.#holdings.removeSegment(segment);
+      for (const { clicks } of gone) if (clicks > 0) metrics.damaged('vanished');
+      folder.isAdopted = true;
+      const nowMs = now().getTime();
+      folder.sent.push({ oldestMs: nowMs, sentAtMs: nowMs });
+    }
+    log.error({ folder: own.path }, 'the folder of the spool is gone; another one is made');
+    await own.release({ isEmpty: false });
+  };
+}
+
+/** Puts the segments of an adopted folder among the holdings, each once it was looked through. */
+async function takeIn(adopted: AdoptedFolder, { holdings, deps }: { holdings: Holdings; deps: SpoolDeps }) {
+  const folder = holdings.addFolder({ ...adopted, isAdopted: true });
+  // The dead owner may have handed clicks to the streams until this moment.
+  const nowMs = deps.now().getTime();
+  folder.sent.push({ oldestMs: nowMs, sentAtMs: nowMs });
+  let clicks = 0;
+  for (const { path: file, bytes } of await listSegments(adopted.path)) {
+    const beganAtMs = segmentBeganAtMs(file) ?? nowMs;
+    const segment: Segment = {
+      path: file,
+      spoolId: adopted.id,
+      beganAtMs,
+      bytes,
+      clicks: 0,
+      oldestMs: Infinity,
+      isSealed: true,
+    };
+    try {
+      Object.assign(segment, await surveySegment(segment));
+    } catch (error) {
+      deps.log.error({ err: error, file }, 'a spool file of a dead process cannot be read yet');
+      segment.oldestMs = beganAtMs;
+    }
+    clicks += segment.clicks;
+    holdings.addSegment(segment);
+  }
+  folder.isKnown = true;
+  deps.log.info({ spoolId: adopted.id, clicks }, 'took over the spool of a process that is gone');
+}
+
+function createUpkeep(parts: { deps: SpoolDeps; holdings: Holdings; place: OwnPlace; writer: SpoolWriter }) {
+  const { deps, holdings, place, writer } = parts;
+  let adoptAtMs = -Infinity;
+  let isFailing = false;
+  return async (): Promise<void> => {
+    await place.checkGone();
+    await writer.prepare();
+    const own = place.current;
+    if (own === undefined || performance.now() < adoptAtMs) return;
+    adoptAtMs = performance.now() + (deps.adoptEveryMs ?? ADOPT_EVERY_MS);
+    try {
+      for (const adopted of await adoptFolders(deps.dir, own, deps.now())) await takeIn(adopted, { holdings, deps });
+      isFailing = false;
+    } catch (error) {
+      if (!isFailing) deps.log.error({ err: error }, 'spools of dead processes cannot be looked for; trying again');
+      isFailing = true;
+    }
+  };
+}
+
+/** Deletes the file of a segment that is drained. One that is gone already has been deleted by somebody else. */
+async function deleteSegment(segment: Segment): Promise<void> {
+  if (segment.fd !== undefined) {
+    close(segment.fd);
+    return;
+  }
+  try {
+    await unlink(segment.path);
+    // Otherwise a power cut would bring it back: harmless, but work done twice.
+    await syncFolder(path.dirname(segment.path));
+  } catch (error) {
+    if (codeOf(error) !== 'ENOENT') throw error;
+  }
+}
+
+/**
+ * Opens the spool: clicks that Redis does not take in time, kept on the local disk until it does.
+ *
+ * Resolves also where the directory cannot be used; that is logged, measured (`click_spool_usable` 0) and tried again each second, and until
+ * then clicks are refused.
+ */
+export async function openSpool(deps: SpoolDeps): Promise<DrainableSpool> {
+  const { dir, maxBytes, metrics } = deps;
+  const holdings = new Holdings();
+  const place = new OwnPlace(deps, holdings);
+  const limits: SpoolLimits = { ...LIMITS, ...deps.limits, maxBytes };
+  const writer = new SpoolWriter({ ...deps, holdings, folder: place.get, onGone: place.checkGone, limits });
+  metrics.watch(() => holdings.backlog(), deps.now);
+  await writer.prepare();
+  const stopUpkeep = repeat(
+    {
+      name: 'spool upkeep',
+      everyMs: Math.min(UPKEEP_EVERY_MS, deps.adoptEveryMs ?? UPKEEP_EVERY_MS),
+      run: createUpkeep({ deps, holdings, place, writer }),
+    },
+    deps.log,
+  );
+  const finishAll = async (): Promise<void> => {
+    await Promise.all([stopUpkeep(), writer.stop()]);
+    const isEmpty = holdings.folders().every(isDoneWith);
+    await place.current?.release({ isEmpty });
+  };
+  return {
+    holdings,
+    damagedDir: path.join(dir, 'damaged'),
+    append: (shard, line, done) => writer.append(shard, line, done),
+    backlog: () => holdings.backlog(),
+    next: ({ sealAfterMs }) => {
+      const sealed = holdings.oldestSealed();
+      if (sealed !== undefined || writer.activeAgeMs() < sealAfterMs) return sealed;
+      writer.seal();
+      return holdings.oldestSealed();
+    },
+    finish: async (segment, sentAtMs) => {
+      await deleteSegment(segment);
+      holdings.markSent(segment, sentAtMs);
+    },
+    stop: async () => {
+      await Promise.race([finishAll(), sleep(STOP_WITHIN_MS)]);
+    },
+  };
+}

@@ -1,0 +1,294 @@
+import { unlink } from 'node:fs/promises';
+import type { Logger } from 'pino';
+
+import { MAX_SPOOL_LINE_BYTES, SPOOL_HEADER_BYTES, encodeSpoolFrames } from '../../core/spool-frame.ts';
+import { codeOf } from './folder.ts';
+import type { OwnFolder } from './folder.ts';
+import type { Holdings } from './holdings.ts';
+import type { SpoolMetrics, SpoolRefusal } from './metrics.ts';
+import { SegmentGoneError, appendDurably, openSegment, sealSegment, tryDisk } from './segment-file.ts';
+import type { SegmentFile } from './segment-file.ts';
+
+export interface SpoolLimits {
+  /** Of everything this process holds; beyond it clicks are refused. */
+  maxBytes: number;
+  /** A click that is not on disk within this is called back for as not kept. */
+  withinMs: number;
+  maxSegmentBytes: number;
+  maxSegmentAgeMs: number;
+  /** Tries nothing for so long after two failures in a row: a full disk costs nobody time. */
+  restMs: number;
+}
+
+export interface SpoolWriterDeps {
+  holdings: Holdings;
+  /** The folder of this process, made where there is none. */
+  folder: () => Promise<OwnFolder>;
+  /** Told when the folder, or a file in it, is no longer where it was. */
+  onGone: () => Promise<void>;
+  metrics: SpoolMetrics;
+  log: Logger;
+  now: () => Date;
+  limits: SpoolLimits;
+}
+
+interface PendingLine {
+  shard: number;
+  line: string;
+  bytes: number;
+  deadlineMs: number;
+  /** Taken away when it was called. */
+  done: ((isKept: boolean) => void) | undefined;
+}
+
+/** Lines that may wait: what a few lanes give up at once when Redis goes away. */
+const MAX_WAITING = 50_000;
+/** Half a megabyte a write: a millisecond of the disk, a fraction of one here. */
+const MAX_LINES_PER_WRITE = 4_000;
+/**
+ * A write that takes so long is not about to end: nobody waits for it any more. Shorter stalls are common on a shared disk, and who comes at
+ * the end of one is kept in time.
+ */
+const HANGING_AFTER_MS = 1_000;
+const LOG_EVERY_MS = 5_000;
+/** The time and size of an outage of the disk are of interest, not each of its thousands of clicks. */
+const LOUD: ReadonlySet<SpoolRefusal> = new Set(['full', 'failing', 'late', 'busy']);
+
+/**
+ * Writes clicks by group commit: while one write and fdatasync are under way, the lines that come gather and leave together with the next.
+ * After a failure the segment is given up, whatever a second fdatasync would say (the kernel may have dropped the pages), and the lines are
+ * tried once more in a new one.
+ */
+export class SpoolWriter {
+  readonly #deps: SpoolWriterDeps;
+  #file: SegmentFile | undefined;
+  /** In the order of their deadlines, like the two lists themselves. */
+  #writing: readonly PendingLine[] = [];
+  #waiting: PendingLine[] = [];
+  #waitingBytes = 0;
+  #isFlushPlanned = false;
+  /** Since when the write under way lasts; undefined: none is. */
+  #busySinceMs: number | undefined;
+  #isSealDue = false;
+  #failures = 0;
+  #restUntilMs = -Infinity;
+  #timer: NodeJS.Timeout | undefined;
+  #isStopped = false;
+  #whenIdle: (() => void)[] = [];
+  #unlinking: Promise<void> | undefined;
+  #loggedAtMs = -Infinity;
+  #refused = 0;
+
+  constructor(deps: SpoolWriterDeps) {
+    this.#deps = deps;
+  }
+
+  append(shard: number, line: string, done: (isKept: boolean) => void): void {
+    const nowMs = performance.now();
+    const bytes = Buffer.byteLength(line) + SPOOL_HEADER_BYTES;
+    const refusal = this.#refusal(nowMs, bytes);
+    if (refusal !== undefined) {
+      this.#refuse(refusal);
+      this.#call(done, false);
+      return;
+    }
+    const { withinMs } = this.#deps.limits;
+    this.#waiting.push({ shard, line, bytes, deadlineMs: nowMs + withinMs, done });
+    this.#waitingBytes += bytes;
+    this.#timer ??= setTimeout(this.#onTimer, withinMs);
+    this.#planFlush();
+  }
+
+  /** Opens a segment where none is open, so that the first click of an outage need not wait for it; after failures, tries whether it works. */
+  async prepare(): Promise<void> {
+    if (this.#isStopped || this.#busySinceMs !== undefined || this.#isFlushPlanned) return;
+    if (performance.now() < this.#restUntilMs) return;
+    if (this.#file !== undefined && this.#failures === 0) return;
+    await this.#busy(async () => {
+      if (this.#failures > 0) await tryDisk(await this.#deps.folder());
+      await this.#fileForWriting();
+    });
+  }
+
+  /** The segment under way can be read as soon as its write is done. An empty one stays open. */
+  seal(): void {
+    if (this.#busySinceMs !== undefined) this.#isSealDue = true;
+    else if ((this.#file?.segment.clicks ?? 0) > 0) this.#giveUpFile();
+  }
+
+  /** Since when the segment being written holds clicks, in ms; 0 where it holds none. */
+  activeAgeMs(): number {
+    const since = this.#file?.segment.clicks === 0 ? undefined : this.#file?.firstWriteAtMs;
+    return since === undefined ? 0 : performance.now() - since;
+  }
+
+  /** Refuses from now on; resolves when every line was called back for and the segment is closed. */
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    while (this.#busySinceMs !== undefined || this.#isFlushPlanned || this.#waiting.length > 0) {
+      await new Promise<void>((resolve) => {
+        this.#whenIdle.push(resolve);
+      });
+    }
+    clearTimeout(this.#timer);
+    this.#giveUpFile();
+    await this.#unlinking;
+  }
+
+  #refusal(nowMs: number, bytes: number): SpoolRefusal | undefined {
+    const { holdings, limits } = this.#deps;
+    if (this.#isStopped) return 'stopped';
+    if (nowMs < this.#restUntilMs || bytes >= MAX_SPOOL_LINE_BYTES) return 'failing';
+    if (this.#busySinceMs !== undefined && nowMs - this.#busySinceMs > HANGING_AFTER_MS) return 'late';
+    if (this.#waiting.length >= MAX_WAITING) return 'busy';
+    return holdings.bytes + this.#waitingBytes + bytes > limits.maxBytes ? 'full' : undefined;
+  }
+
+  #planFlush(): void {
+    if (this.#isFlushPlanned || this.#busySinceMs !== undefined) return;
+    this.#isFlushPlanned = true;
+    setImmediate(this.#flush);
+  }
+
+  readonly #flush = (): void => {
+    this.#isFlushPlanned = false;
+    if (this.#waiting.length === 0) this.#becomeIdle();
+    else void this.#busy(async () => this.#writeNext());
+  };
+
+  /** Runs one piece of work on the disk; what fails is counted against it. Never rejects. */
+  async #busy(work: () => Promise<void>): Promise<void> {
+    this.#busySinceMs = performance.now();
+    try {
+      await work();
+      this.#failures = 0;
+      this.#deps.metrics.usable(true);
+    } catch (error) {
+      await this.#fail(error);
+    }
+    this.#writing = [];
+    this.#busySinceMs = undefined;
+    if (this.#isSealDue) {
+      this.#isSealDue = false;
+      this.seal();
+    }
+    if (this.#waiting.length > 0) this.#planFlush();
+    else this.#becomeIdle();
+  }
+
+  async #writeNext(): Promise<void> {
+    const { holdings, metrics, now } = this.#deps;
+    const file = await this.#fileForWriting();
+    const lines = this.#waiting;
+    this.#setWaiting(lines.length > MAX_LINES_PER_WRITE ? lines.splice(MAX_LINES_PER_WRITE) : []);
+    this.#writing = lines;
+    // All were given up while the segment was opened.
+    if (lines.length === 0) return;
+    const { bytes, oldestMs } = encodeSpoolFrames(lines, now().getTime());
+    await appendDurably(file, bytes);
+    holdings.grow(file.segment, { clicks: lines.length, bytes: bytes.length, oldestMs });
+    metrics.spooled(lines.length);
+    for (const pending of lines) this.#settle(pending, true);
+  }
+
+  async #fileForWriting(): Promise<SegmentFile> {
+    const { holdings, limits, now } = this.#deps;
+    const current = this.#file;
+    if (current !== undefined) {
+      const isOld = this.activeAgeMs() > limits.maxSegmentAgeMs;
+      if (!isOld && current.segment.bytes < limits.maxSegmentBytes) return current;
+      this.#giveUpFile();
+    }
+    const file = await openSegment(await this.#deps.folder(), now());
+    holdings.addSegment(file.segment);
+    this.#file = file;
+    return file;
+  }
+
+  /** Ends the segment, for good: it is read as far as its frames prove themselves. */
+  #giveUpFile(): void {
+    const file = this.#file;
+    if (file === undefined) return;
+    this.#file = undefined;
+    const { holdings } = this.#deps;
+    const { segment } = file;
+    const fate = sealSegment(file);
+    if (fate === 'taken' || segment.clicks === 0) holdings.removeSegment(segment);
+    // Nobody was told of what it may hold: a disk that fails all night leaves no trail of files.
+    if (fate === 'in_place' && segment.clicks === 0) this.#unlinking = unlink(segment.path).catch(() => undefined);
+  }
+
+  #setWaiting(waiting: PendingLine[]): void {
+    this.#waiting = waiting;
+    this.#waitingBytes = waiting.reduce((sum, { bytes }) => sum + bytes, 0);
+  }
+
+  async #fail(error: unknown): Promise<void> {
+    const { log, limits, metrics, onGone } = this.#deps;
+    this.#failures += 1;
+    this.#giveUpFile();
+    const isGone = error instanceof SegmentGoneError || codeOf(error) === 'ENOENT';
+    if (isGone) await onGone();
+    log[isGone ? 'warn' : 'error']({ err: error, failures: this.#failures }, 'the spool could not write');
+    const unsettled = this.#writing.filter(({ done }) => done !== undefined);
+    this.#setWaiting([...unsettled, ...this.#waiting]);
+    if (this.#failures === 1) return;
+    metrics.usable(false);
+    this.#restUntilMs = performance.now() + limits.restMs;
+    const waiting = this.#waiting;
+    this.#setWaiting([]);
+    for (const pending of waiting) this.#settle(pending, false, 'failing');
+  }
+
+  #settle(pending: PendingLine, isKept: boolean, reason: SpoolRefusal = 'late'): void {
+    const { done } = pending;
+    if (done === undefined) return;
+    pending.done = undefined;
+    if (!isKept) this.#refuse(reason);
+    this.#call(done, isKept);
+  }
+
+  #call(done: (isKept: boolean) => void, isKept: boolean): void {
+    try {
+      done(isKept);
+    } catch (error) {
+      // The other clicks of the write have visitors of their own who wait.
+      this.#deps.log.error({ err: error }, 'a spooled click could not be called back for');
+    }
+  }
+
+  #refuse(reason: SpoolRefusal): void {
+    this.#deps.metrics.refused(reason);
+    if (!LOUD.has(reason)) return;
+    this.#refused += 1;
+    const nowMs = performance.now();
+    if (nowMs - this.#loggedAtMs < LOG_EVERY_MS) return;
+    this.#deps.log.error({ reason, clicks: this.#refused }, 'the spool cannot keep clicks');
+    this.#loggedAtMs = nowMs;
+    this.#refused = 0;
+  }
+
+  #becomeIdle(): void {
+    for (const resolve of this.#whenIdle.splice(0)) resolve();
+  }
+
+  /** After a moment in which this process itself was stuck, the end of a write may lie unread: it is read before anybody is given up. */
+  readonly #onTimer = (): void => {
+    setImmediate(this.#expire);
+  };
+
+  /** Calls back for the lines whose time is over. Those that are being written may come to disk yet, and are then drained like any other. */
+  readonly #expire = (): void => {
+    this.#timer = undefined;
+    const nowMs = performance.now();
+    for (const list of [this.#writing, this.#waiting]) {
+      for (const pending of list) {
+        if (pending.deadlineMs > nowMs) break;
+        this.#settle(pending, false);
+      }
+    }
+    this.#setWaiting(this.#waiting.filter(({ done }) => done !== undefined));
+    const next = this.#writing.find(({ done }) => done !== undefined) ?? this.#waiting[0];
+    if (next !== undefined) this.#timer = setTimeout(this.#onTimer, Math.max(1, next.deadlineMs - nowMs));
+  };
+}
