@@ -7,7 +7,7 @@ export interface StreamEntry {
   /** The clicks as encoded; undefined where the entry has no such field. */
   text: string | undefined;
   /** All fields, for an entry that cannot be read. */
-  raw: string;
+  raw: () => string;
 }
 
 export interface StreamState {
@@ -18,14 +18,22 @@ export interface StreamState {
   entries: number;
 }
 
+export interface ClaimedEntries {
+  entries: StreamEntry[];
+  /** Of these, deleted meanwhile. */
+  vanished: number;
+  /** All have been looked at; the next call begins anew. */
+  isEnd: boolean;
+}
+
 /** One consumer's view of one stream. Every function rejects where Redis does not answer. */
 export interface StreamReader {
   /** Makes the group where it is missing; it starts at the first entry there is, so nothing is skipped. */
   join(): Promise<void>;
   /** New entries, at most `count`; waits for one up to `blockMs`. */
   read(limits: { count: number; blockMs: number }): Promise<StreamEntry[]>;
-  /** Entries that some consumer has had for `minIdleMs` without acknowledging them. `vanished`: of these, deleted meanwhile. */
-  claim(limits: { count: number; minIdleMs: number }): Promise<{ entries: StreamEntry[]; vanished: number }>;
+  /** Entries that some consumer has had for `minIdleMs` without acknowledging them, from where the last call ended. */
+  claim(limits: { count: number; minIdleMs: number }): Promise<ClaimedEntries>;
   /** How often Redis has delivered an entry. */
   countDeliveries(entryId: string): Promise<number>;
   /** Acknowledges and deletes, both or neither. */
@@ -58,7 +66,7 @@ type RawEntry = [id: string, fields: string[] | null];
 function entryOf([id, fields]: RawEntry): StreamEntry {
   const pairs = fields ?? [];
   const at = pairs.findIndex((field, position) => position % 2 === 0 && field === CLICK_FIELD);
-  return { id, text: at === -1 ? undefined : pairs[at + 1], raw: JSON.stringify(pairs) };
+  return { id, text: at === -1 ? undefined : pairs[at + 1], raw: () => JSON.stringify(pairs) };
 }
 
 /** "1763789000123-0" → its milliseconds. */
@@ -133,7 +141,7 @@ export function createStreamReader(options: {
       const reply = await redis.xautoclaim(key, CLICK_GROUP, consumer, minIdleMs, cursor, 'COUNT', count);
       const [next, raw, deleted] = reply as [string, RawEntry[], string[] | undefined];
       cursor = next;
-      return { entries: raw.map(entryOf), vanished: deleted?.length ?? 0 };
+      return { entries: raw.map(entryOf), vanished: deleted?.length ?? 0, isEnd: next === '0-0' };
     },
     countDeliveries: async (entryId) => {
       const reply = (await redis.xpending(key, CLICK_GROUP, entryId, entryId, 1)) as [string, string, number, number][];

@@ -1,0 +1,101 @@
+/** From decided clicks to what Postgres is told: pure arithmetic, so that Postgres has none to do. */
+import type { Click } from '../../core/click.ts';
+import type { KnownLink } from './link-directory.ts';
+import type { ClickWrite, RollupRise, Visit } from './store-queries.ts';
+import type { Trail } from './trails.ts';
+import { dayOf } from './visit-key.ts';
+
+/** A new click with its final verdict. */
+export interface DecidedClick {
+  click: Click;
+  /** Of a counted click. */
+  trail: Trail | undefined;
+}
+
+/** Shanghai is whole hours ahead of UTC, so its hours are UTC's. */
+const HOUR_MS = 3_600_000;
+
+function lineOf(click: Click, link: KnownLink): string {
+  const { clickId, clickedAt, tag = '', verdict, visitor, app, os, province = '' } = click;
+  return `${clickId}\t${clickedAt.getTime()}\t${link.lineText}\t${tag}\t${verdict}\t${visitor}\t${app}\t${os}\t${province}`;
+}
+
+function compareTexts(a: string, b: string): number {
+  if (a === b) return 0;
+  return a < b ? -1 : 1;
+}
+
+function byHourVerdictTag(a: RollupRise, b: RollupRise): number {
+  return a.hourMs - b.hourMs || compareTexts(a.verdict, b.verdict) || compareTexts(a.tag, b.tag);
+}
+
+/** The rollups of clicks that come link by link. */
+class Rollups {
+  readonly #done: RollupRise[] = [];
+  #ofLink = new Map<string, RollupRise>();
+  #linkNumber: number | undefined;
+
+  add({ linkNumber, verdict, tag = '', clickedAt }: Click, { brandId }: KnownLink, isUnique: boolean): void {
+    if (linkNumber !== this.#linkNumber) this.#finishLink();
+    this.#linkNumber = linkNumber;
+    const hour = Math.floor(clickedAt.getTime() / HOUR_MS);
+    const key = `${hour}${verdict} ${tag}`;
+    let rise = this.#ofLink.get(key);
+    if (rise === undefined) {
+      rise = { linkNumber, hourMs: hour * HOUR_MS, verdict, tag, brandId, clicks: 0, uniques: 0 };
+      this.#ofLink.set(key, rise);
+    }
+    rise.clicks += 1;
+    if (isUnique) rise.uniques += 1;
+  }
+
+  all(): RollupRise[] {
+    this.#finishLink();
+    return this.#done;
+  }
+
+  #finishLink(): void {
+    if (this.#ofLink.size === 0) return;
+    this.#done.push(...[...this.#ofLink.values()].toSorted(byHourVerdictTag));
+    this.#ofLink = new Map();
+  }
+}
+
+/**
+ * @param decided        clicks none of which is stored, those of a trail by time; every one has its link
+ * @param isVisitBefore  whether the trail (by its key) has a counted click on the day from the batch before
+ * @returns the rows, those of a link together: neighbours in the indexes are written one after the other
+ */
+export function buildClickWrite(
+  decided: readonly DecidedClick[],
+  links: ReadonlyMap<number, KnownLink>,
+  isVisitBefore: (trailKey: string, day: string) => boolean,
+): ClickWrite {
+  const firstVisits: Visit[] = [];
+  const furtherVisits: Visit[] = [];
+  const rollups = new Rollups();
+  const lines: string[] = [];
+  /** Returns whether it is the visitor's first of the day. */
+  const addVisit = ({ clickedAt }: Click, trail: Trail): boolean => {
+    const lastCountedMs = clickedAt.getTime();
+    const day = trail.days.find((each) => each.day === dayOf(lastCountedMs));
+    if (day === undefined) throw new RangeError('a trail has the days of its clicks');
+    if (day.visit !== undefined) {
+      // By time, so this one is later.
+      day.visit.lastCountedMs = lastCountedMs;
+      return false;
+    }
+    day.visit = { day: day.day, visit: trail.visit, lastCountedMs };
+    const isFirst = day.storedMs === undefined && !isVisitBefore(trail.key, day.day);
+    (isFirst ? firstVisits : furtherVisits).push(day.visit);
+    return isFirst;
+  };
+  for (const { click, trail } of decided.toSorted((a, b) => a.click.linkNumber - b.click.linkNumber)) {
+    const link = links.get(click.linkNumber);
+    if (link === undefined) throw new RangeError('a decided click has its link');
+    lines.push(lineOf(click, link));
+    const isUnique = trail !== undefined && addVisit(click, trail);
+    rollups.add(click, link, isUnique);
+  }
+  return { lines: lines.join('\n'), firstVisits, furtherVisits, rollups: rollups.all() };
+}

@@ -1,0 +1,54 @@
+import { decodeClicks } from '../../core/click-batch.ts';
+import type { Click } from '../../core/click.ts';
+import type { DeadLetter } from '../queries.ts';
+import type { StreamEntry } from '../stream-reader.ts';
+
+/** A click and where in the stream it stands. */
+export interface StreamClick {
+  entryId: string;
+  /** From 1. */
+  lineNumber: number;
+  click: Click;
+}
+
+/** Entries as read from the stream, taken apart. */
+export interface DecodedEntries {
+  entryIds: string[];
+  clicks: StreamClick[];
+  /** What will never be readable: set aside at once. */
+  letters: DeadLetter[];
+  /** What another program version, or a later try, may be able to store: set aside after several deliveries. */
+  doubtful: DeadLetter[];
+}
+
+function decodeEntry(stream: string, entry: StreamEntry, decoded: DecodedEntries): void {
+  const letter = (reason: string, payload: string, lineNumber = 0): DeadLetter => {
+    return { stream, entryId: entry.id, lineNumber, payload, reason };
+  };
+  if (entry.text === undefined) {
+    decoded.letters.push(letter('no_clicks_field', entry.raw()));
+    return;
+  }
+  const reading = decodeClicks(entry.text);
+  if (!reading.ok) {
+    // During a rolling upgrade a newer process may have written it, and a newer worker will read it.
+    const list = reading.reason === 'unknown_version' ? decoded.doubtful : decoded.letters;
+    list.push(letter(reading.reason, entry.text));
+    return;
+  }
+  const badNumbers = new Set(reading.badLines.map(({ lineNumber }) => lineNumber));
+  let lineNumber = 0;
+  for (const click of reading.clicks) {
+    do lineNumber += 1;
+    while (badNumbers.has(lineNumber));
+    decoded.clicks.push({ entryId: entry.id, lineNumber, click });
+  }
+  for (const bad of reading.badLines) decoded.letters.push(letter(bad.reason, bad.line, bad.lineNumber));
+}
+
+/** Takes entries of one stream apart; what cannot be read is named. */
+export function decodeEntries(stream: string, entries: readonly StreamEntry[]): DecodedEntries {
+  const decoded: DecodedEntries = { entryIds: entries.map(({ id }) => id), clicks: [], letters: [], doubtful: [] };
+  for (const entry of entries) decodeEntry(stream, entry, decoded);
+  return decoded;
+}

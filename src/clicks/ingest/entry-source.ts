@@ -1,0 +1,85 @@
+import type { Logger } from 'pino';
+
+import type { ClickMetrics } from '../metrics.ts';
+import type { StreamEntry, StreamReader } from '../stream-reader.ts';
+import type { IngestStep } from './store-batch.ts';
+
+export interface EntrySourceDeps {
+  shard: number;
+  reader: StreamReader;
+  metrics: ClickMetrics;
+  log: Logger;
+  limits: EntrySourceLimits;
+  onStep: (step: IngestStep) => Promise<void> | void;
+}
+
+export interface EntrySourceLimits {
+  /** Most entries read at once; each holds 1 to 1,000 clicks, some 30 under load. */
+  entriesPerRead: number;
+  blockMs: number;
+  /** An entry of this worker that is not finished after so long is tried once more. More than a batch ever takes. */
+  minIdleMs: number;
+  claimEveryMs: number;
+}
+
+/** A transaction takes whole entries until it has about so many clicks: well below a second of work, and bounded memory. */
+const CLICKS_PER_BATCH = 10_000;
+/** The number of clicks in an entry is a guess until it is read: rather a somewhat larger batch than a small one after it. */
+const MOST_CLICKS_PER_BATCH = 1.2 * CLICKS_PER_BATCH;
+/** A click is a line of some 90 characters. */
+const CHARACTERS_PER_CLICK = 90;
+
+function clicksIn({ text }: StreamEntry): number {
+  return Math.max(1, Math.round((text?.length ?? 0) / CHARACTERS_PER_CLICK));
+}
+
+/** How many of the first entries make a batch, at least one. */
+function countForBatch(entries: readonly StreamEntry[]): number {
+  let clicks = 0;
+  const end = entries.findIndex((entry) => (clicks += clicksIn(entry)) > MOST_CLICKS_PER_BATCH);
+  return end === -1 ? entries.length : Math.max(1, end);
+}
+
+/**
+ * Returns the function that brings the entries of the next batch; none where nothing came for a while.
+ *
+ * Whoever gets a shard first takes over what its former consumers left unfinished, whatever became of them; later, from time to time, its
+ * own entries that could not be finished; else new ones.
+ */
+export function createEntrySource(deps: EntrySourceDeps): () => Promise<StreamEntry[]> {
+  const { reader, limits } = deps;
+  let waiting: StreamEntry[] = [];
+  let isTakingOver = true;
+  let claimAtMs = -Infinity;
+  /** Of late; guessed before anything was read. */
+  let clicksPerEntry = 30;
+
+  const claim = async (): Promise<StreamEntry[]> => {
+    const minIdleMs = isTakingOver ? 0 : limits.minIdleMs;
+    const { entries, vanished, isEnd } = await reader.claim({ count: limits.entriesPerRead, minIdleMs });
+    await deps.onStep('claimed');
+    if (vanished > 0) {
+      deps.metrics.vanished(vanished);
+      deps.log.error({ shard: deps.shard, vanished }, 'stream entries were deleted before they were stored');
+    }
+    if (isEnd) isTakingOver = false;
+    // As long as there are some, the next ones follow at once.
+    if (isEnd && entries.length === 0) claimAtMs = performance.now() + limits.claimEveryMs;
+    return entries;
+  };
+
+  const read = async (): Promise<StreamEntry[]> => {
+    const count = Math.min(limits.entriesPerRead, Math.max(1, Math.round(CLICKS_PER_BATCH / clicksPerEntry)));
+    const entries = await reader.read({ count, blockMs: limits.blockMs });
+    await deps.onStep('read');
+    const clicks = entries.reduce((sum, entry) => sum + clicksIn(entry), 0);
+    if (entries.length > 0) clicksPerEntry = clicksPerEntry / 2 + clicks / entries.length / 2;
+    return entries;
+  };
+
+  return async () => {
+    if (waiting.length === 0 && performance.now() >= claimAtMs) waiting = await claim();
+    if (waiting.length === 0) waiting = await read();
+    return waiting.splice(0, countForBatch(waiting));
+  };
+}

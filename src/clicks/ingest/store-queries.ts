@@ -1,0 +1,172 @@
+/** The two statements that store clicks: one for what is certainly new, one for what may be there already. */
+import type { Click, Verdict } from '../../core/click.ts';
+import type { Tx } from '../../infra/db.ts';
+import { arrayText, keyArrays } from './plan-queries.ts';
+import type { ClickLink, VisitKey } from './plan-queries.ts';
+import { visitOf } from './visit-key.ts';
+
+/** A visitor's latest counted click on a link and day. */
+export interface Visit extends VisitKey {
+  lastCountedMs: number;
+}
+
+export interface RollupRise {
+  linkNumber: number;
+  /** Begin of the hour, ms. */
+  hourMs: number;
+  verdict: Verdict;
+  /** '' where there is none. */
+  tag: string;
+  brandId: string;
+  clicks: number;
+  uniques: number;
+}
+
+/** What a batch of new clicks changes, computed beforehand. */
+export interface ClickWrite {
+  /**
+   * A click a line: `click_id, clicked_at in ms, link_number, brand_id, link_id, product_id, influencer_id, tag, verdict, visitor, app, os,
+   * province`, separated by tabs.
+   */
+  lines: string;
+  /** Visitors that had no counted click on the link and day. */
+  firstVisits: readonly Visit[];
+  /** Those that had one, where this batch has a later one. */
+  furtherVisits: readonly Visit[];
+  /** By link, hour, verdict and tag: rows are locked in this order, so that two shards cannot wait for each other. */
+  rollups: readonly RollupRise[];
+}
+
+// Adds clicks, visits and the rollups' share of both, all or nothing: a click or visit that is there already fails the statement by
+// clicks_pkey or click_visitors_pkey. The lines as one parameter that Postgres splits cost it less than any form of arrays, and the worker
+// next to nothing. Rollups by click_rollups_pkey. Every statement of it sees what was there before.
+const INSERT_NEW_CLICKS = `
+with writer as materialized (
+  select w.shard from click_writers w where w.shard = $15 and w.worker = $16 for update
+), first_visits as (
+  insert into click_visits (day, visit, last_counted_at)
+  select input.day, input.visit, to_timestamp(input.last_ms / 1000)
+  from unnest($2::date[], $3::bigint[], $4::float8[]) as input (day, visit, last_ms)
+  where exists (select from writer)
+  order by input.day, input.visit
+), further_visits as (
+  update click_visits as v set last_counted_at = to_timestamp(input.last_ms / 1000)
+  from unnest($5::date[], $6::bigint[], $7::float8[]) as input (day, visit, last_ms)
+  where v.day = input.day and v.visit = input.visit and v.last_counted_at < to_timestamp(input.last_ms / 1000)
+    and exists (select from writer)
+), raised as (
+  insert into click_rollups as r (link_number, hour, verdict, tag, brand_id, clicks, uniques)
+  select input.link_number, to_timestamp(input.hour_ms / 1000), input.verdict, input.tag, input.brand_id, input.clicks, input.uniques
+  from unnest($8::bigint[], $9::float8[], $10::text[], $11::text[], $12::text[], $13::bigint[], $14::bigint[])
+    as input (link_number, hour_ms, verdict, tag, brand_id, clicks, uniques)
+  where exists (select from writer)
+  on conflict on constraint click_rollups_pkey do update
+    set clicks = r.clicks + excluded.clicks, uniques = r.uniques + excluded.uniques
+)
+insert into clicks (click_id, clicked_at, link_number, brand_id, link_id, product_id, influencer_id, tag, verdict, visitor, app, os, province)
+select input.line[1], to_timestamp(input.line[2]::float8 / 1000), input.line[3]::bigint, input.line[4], input.line[5], input.line[6],
+  input.line[7], nullif(input.line[8], ''), input.line[9], decode(input.line[10], 'hex'), input.line[11], input.line[12],
+  nullif(input.line[13], '')
+from (select string_to_array(line, E'\\t') from string_to_table($1, E'\\n') as line offset 0) as input (line)
+where exists (select from writer)`;
+
+/**
+ * Adds clicks none of which is there.
+ *
+ * @returns how many: all; none where another worker stored the shard's latest batch
+ * @throws unique_violation where one of them, or a first visit, is there
+ */
+export async function insertNewClicks(
+  tx: Tx,
+  { shard, worker }: { shard: number; worker: string },
+  write: ClickWrite,
+): Promise<number> {
+  const { lines, firstVisits, furtherVisits, rollups } = write;
+  const values = [
+    lines,
+    ...keyArrays(firstVisits),
+    arrayText(firstVisits.map(({ lastCountedMs }) => lastCountedMs)),
+    ...keyArrays(furtherVisits),
+    arrayText(furtherVisits.map(({ lastCountedMs }) => lastCountedMs)),
+    arrayText(rollups.map(({ linkNumber }) => linkNumber)),
+    arrayText(rollups.map(({ hourMs }) => hourMs)),
+    arrayText(rollups.map(({ verdict }) => verdict)),
+    rollups.map(({ tag }) => tag),
+    rollups.map(({ brandId }) => brandId),
+    arrayText(rollups.map(({ clicks }) => clicks)),
+    arrayText(rollups.map(({ uniques }) => uniques)),
+    shard,
+    worker,
+  ];
+  const { rowCount } = await tx.query({ name: 'insert_new_clicks', text: INSERT_NEW_CLICKS, values });
+  return rowCount ?? 0;
+}
+
+// Adds clicks, and raises the rollups by exactly the rows added: a click that is there already changes nothing. A visitor's first counted
+// click on a link and Shanghai day is its unique one; xmax is 0 in a row that was inserted, and not in one that was updated. Rows are written
+// in key order, texts by their bytes as the other statement has them, so that two shards cannot wait for each other.
+const INSERT_CLICKS = `
+with stored as (
+  insert into clicks (click_id, clicked_at, link_number, brand_id, link_id, product_id, influencer_id, tag, verdict, visitor, app, os,
+    province)
+  select input.click_id, input.clicked_at, input.link_number, input.brand_id, input.link_id, input.product_id, input.influencer_id,
+    input.tag, input.verdict, decode(input.visitor, 'hex'), input.app, input.os, input.province
+  from unnest($1::text[], $2::timestamptz[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[],
+      $10::text[], $11::text[], $12::text[], $13::text[])
+    as input (click_id, clicked_at, link_number, brand_id, link_id, product_id, influencer_id, tag, verdict, visitor, app, os, province)
+  on conflict (click_id, clicked_at) do nothing
+  returning click_id, clicked_at, link_number, brand_id, tag, verdict
+), counted as (
+  select s.click_id, s.clicked_at, (s.clicked_at at time zone 'Asia/Shanghai')::date as day, input.visit
+  from stored s
+  join unnest($1::text[], $14::bigint[]) as input (click_id, visit) on input.click_id = s.click_id
+  where s.verdict = 'counted'
+), visits as (
+  insert into click_visits as v (day, visit, last_counted_at)
+  select c.day, c.visit, max(c.clicked_at) from counted c group by c.day, c.visit order by c.day, c.visit
+  on conflict on constraint click_visits_pkey do update set last_counted_at = excluded.last_counted_at
+    where v.last_counted_at < excluded.last_counted_at
+  returning day, visit, xmax = 0 as is_first
+), first_clicks as (
+  select distinct on (c.day, c.visit) c.click_id
+  from visits v
+  join counted c on c.day = v.day and c.visit = v.visit
+  where v.is_first
+  order by c.day, c.visit, c.clicked_at, c.click_id
+), raised as (
+  insert into click_rollups as r (link_number, hour, verdict, tag, brand_id, clicks, uniques)
+  select s.link_number, date_trunc('hour', s.clicked_at, 'Asia/Shanghai'), s.verdict, coalesce(s.tag, ''), s.brand_id, count(*),
+    count(f.click_id)
+  from stored s
+  left join first_clicks f on f.click_id = s.click_id
+  group by 1, 2, 3, 4, 5
+  order by s.link_number, date_trunc('hour', s.clicked_at, 'Asia/Shanghai'), s.verdict collate "C", coalesce(s.tag, '') collate "C"
+  on conflict on constraint click_rollups_pkey do update
+    set clicks = r.clicks + excluded.clicks, uniques = r.uniques + excluded.uniques
+)
+select count(*) as stored from stored`;
+
+export type ClickRow = Click & Omit<ClickLink, 'number'>;
+
+/** Adds those of the clicks that are not there, with their final verdicts, and raises the rollups. @returns how many were added */
+export async function insertClicks(tx: Tx, clicks: readonly ClickRow[]): Promise<number> {
+  const column = <Key extends keyof ClickRow>(key: Key): ClickRow[Key][] => clicks.map((click) => click[key]);
+  const values = [
+    column('clickId'),
+    column('clickedAt'),
+    column('linkNumber'),
+    column('brandId'),
+    column('linkId'),
+    column('productId'),
+    column('influencerId'),
+    column('tag'),
+    column('verdict'),
+    column('visitor'),
+    column('app'),
+    column('os'),
+    column('province'),
+    clicks.map(({ visitor, linkNumber }) => visitOf(visitor, linkNumber)),
+  ];
+  const { rows } = await tx.query<{ stored: bigint }>({ name: 'insert_clicks', text: INSERT_CLICKS, values });
+  return Number(rows[0]?.stored ?? 0n);
+}
