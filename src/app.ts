@@ -1,22 +1,27 @@
 import type { Logger } from 'pino';
 import { accessRoutes } from './access/routes.ts';
 import { catalogRoutes } from './catalog/routes.ts';
+import { createHotPath } from './clicks/hot-path.ts';
+import { createClickMaker } from './clicks/make-click.ts';
 import { type ClickMetrics } from './clicks/metrics.ts';
 import { visitorPages } from './clicks/pages.ts';
-import { redirectRoutes, type RedirectDeps } from './clicks/redirect.ts';
+import { redirectHeaders, redirectRoutes, type RedirectDeps } from './clicks/redirect.ts';
 import { linkStatsRoutes } from './clicks/stats/routes.ts';
+import type { VisitorKeys } from './clicks/visitor-keys.ts';
 import { commissionsRoutes } from './commissions/routes.ts';
 import { createClickIdReader } from './core/click-id.ts';
 import type { EligibilityRule } from './core/eligibility.ts';
+import { createClientAddress } from './http/client-address.ts';
 import { docsRoutes } from './http/docs.ts';
-import { healthRoutes, migrationsCheck, postgresCheck, redisCheck } from './http/health.ts';
-import { metricsRoutes, type MetricsRegistry } from './http/metrics.ts';
+import { type Check, healthRoutes, migrationsCheck, postgresCheck, redisCheck } from './http/health.ts';
+import { metricsRoutes, type MetricsRegistry, type MetricsText } from './http/metrics.ts';
 import { problemPages } from './http/problem-pages.ts';
 import { createServer, type Server } from './http/server.ts';
 import type { Db } from './infra/db.ts';
 import { pendingMigrations } from './infra/migrate.ts';
 import type { RedisClient } from './infra/redis.ts';
 import type { DerivedKeys } from './infra/secrets.ts';
+import { linkPageRoutes } from './links/pages/routes.ts';
 import { linkRoutes } from './links/routes.ts';
 import { decisionRoutes } from './orders/decisions/routes.ts';
 import { explanationRoutes } from './orders/explanation/routes.ts';
@@ -24,47 +29,44 @@ import { createHookMetrics } from './orders/hooks/metrics.ts';
 import { hookRoutes } from './orders/hooks/routes.ts';
 import { orderRoutes } from './orders/reading/routes.ts';
 
-export interface AppDeps {
+/** What visitors need, and nothing more. */
+export interface VisitorAppDeps {
   db: Db;
   redis: RedisClient;
   log: Logger;
   now: () => Date;
   keys: DerivedKeys;
   registry: MetricsRegistry;
+  /** What `/metrics` shows; the registry unless several processes are shown as one. */
+  shownMetrics?: MetricsText;
   clickMetrics: ClickMetrics;
-  redirect: Pick<RedirectDeps, 'resolver' | 'clickStream' | 'visitorKeys'>;
+  redirect: Pick<RedirectDeps, 'resolver' | 'clickStream'> & { visitorKeys: VisitorKeys };
   /** The origin of short links, without a trailing slash. */
   publicUrl: () => string;
   /** True once the process is stopping. */
   isDraining: () => boolean;
-  eligibilityRule: EligibilityRule;
-  inferenceDelaySeconds: number;
   adminKey?: string;
   trustProxy?: readonly string[];
+}
+
+export interface AppDeps extends VisitorAppDeps {
+  eligibilityRule: EligibilityRule;
+  inferenceDelaySeconds: number;
   version: string;
 }
 
 /** The HTTP application, not yet listening: every route there is, on one screen. */
 export async function buildApp(deps: AppDeps): Promise<Server> {
   const { db, now, keys, publicUrl, eligibilityRule, registry } = deps;
-  const app = await createServer({
-    db,
-    log: deps.log,
-    publicUrl,
-    visitorPages,
-    metrics: registry,
-    ...(deps.adminKey === undefined ? {} : { adminKey: deps.adminKey }),
-    ...(deps.trustProxy === undefined ? {} : { trustProxy: deps.trustProxy }),
-  });
+  const visits = visitDeps(deps);
+  const app = await openServer(deps, visits);
   const recompute = {
     readClickId: createClickIdReader(keys.clickIdKeys),
     inferenceDelaySeconds: deps.inferenceDelaySeconds,
   };
-  const [clickIdKey] = keys.clickIdKeys;
-  if (clickIdKey === undefined) throw new Error('there is no key to make click ids with');
 
-  // visitors: /:code, /:code/:tag
-  await redirectRoutes(app, { ...deps.redirect, clickIdKey, metrics: deps.clickMetrics, now });
+  // visitors: /, /:code, /:code/:tag
+  await redirectRoutes(app, visits);
   // the interface describes what is registered after it
   await docsRoutes(app, { version: deps.version });
   // /v1/keys
@@ -86,13 +88,67 @@ export async function buildApp(deps: AppDeps): Promise<Server> {
   // /healthz, /readyz, /metrics, /problems/:slug
   await healthRoutes(app, {
     isDraining: deps.isDraining,
-    checks: {
-      postgres: postgresCheck(db),
-      redis: redisCheck(deps.redis),
-      migrations: migrationsCheck(() => pendingMigrations(db)),
-    },
+    needed: { postgres: postgresCheck(db), migrations: migrationsCheck(() => pendingMigrations(db)) },
+    // Clicks wait in the spool meanwhile, so a Redis that is away takes no process out of the balancer.
+    spare: { redis: redisCheck(deps.redis) },
   });
-  await metricsRoutes(app, { registry });
+  await metricsRoutes(app, { metrics: deps.shownMetrics ?? registry });
   await problemPages(app);
   return app;
+}
+
+/**
+ * What `daihuo redirect` serves: visitors, and whoever watches over the process. Every other address is unknown to it.
+ *
+ * @param deps.schemaCheck  well from the moment the schema was seen to be current: such a process serves without Postgres and Redis alike
+ */
+export async function buildVisitorApp(deps: VisitorAppDeps & { schemaCheck: Check }): Promise<Server> {
+  const { db, publicUrl } = deps;
+  const visits = visitDeps(deps);
+  const app = await openServer(deps, visits);
+
+  // /, /:code, /:code/:tag
+  await redirectRoutes(app, visits);
+  // /:code/qr.svg, /:code/qr.png, /:code/preview
+  await linkPageRoutes(app, { db, publicUrl });
+  // /healthz, /readyz, /metrics
+  await healthRoutes(app, {
+    isDraining: deps.isDraining,
+    needed: { migrations: deps.schemaCheck },
+    spare: { postgres: postgresCheck(db), redis: redisCheck(deps.redis) },
+  });
+  await metricsRoutes(app, { metrics: deps.shownMetrics ?? deps.registry });
+  return app;
+}
+
+/** The server, before any route is there: visitors whose link is known are answered in front of the router. */
+async function openServer(deps: VisitorAppDeps, visits: RedirectDeps): Promise<Server> {
+  const { db, log, publicUrl, registry, adminKey, trustProxy = [] } = deps;
+  return createServer({
+    db,
+    log,
+    publicUrl,
+    visitorPages,
+    metrics: registry,
+    early: createHotPath({
+      ...visits,
+      addressOf: createClientAddress(trustProxy),
+      headers: redirectHeaders(publicUrl()),
+      log,
+    }),
+    trustProxy,
+    ...(adminKey === undefined ? {} : { adminKey }),
+  });
+}
+
+function visitDeps({ redirect, keys, clickMetrics, now }: VisitorAppDeps): RedirectDeps {
+  const [clickIdKey] = keys.clickIdKeys;
+  if (clickIdKey === undefined) throw new Error('there is no key to make click ids with');
+  const { resolver, clickStream, visitorKeys } = redirect;
+  return {
+    resolver,
+    clickStream,
+    makeClick: createClickMaker({ clickIdKey, visitorKeys, now }),
+    metrics: clickMetrics,
+  };
 }

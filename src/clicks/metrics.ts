@@ -3,11 +3,13 @@ import { Counter, Gauge, Histogram } from 'prom-client';
 import type { MetricsRegistry } from '../http/metrics.ts';
 
 /** How a request through a link was answered. `untracked`: sent on, but the click could not be kept in time. */
-export const REDIRECT_OUTCOMES = ['tracked', 'untracked', 'unknown', 'paused', 'gone', 'unavailable'] as const;
-export type RedirectOutcome = (typeof REDIRECT_OUTCOMES)[number];
+export type RedirectOutcome = 'tracked' | 'untracked' | 'unknown' | 'paused' | 'gone' | 'unavailable';
 
-/** Why a click was not acknowledged: no connection, no answer in time, an error as answer, too many waiting. */
-export type UnackedReason = 'away' | 'late' | 'refused' | 'full';
+/**
+ * Why Redis did not acknowledge a click: no connection, no answer in time, an error as answer, too many waiting, or it was not asked because
+ * it had just been late or refused.
+ */
+export type UnackedReason = 'away' | 'late' | 'refused' | 'full' | 'resting';
 
 export interface IngestedClicks {
   stored: number;
@@ -27,23 +29,29 @@ export interface ClickMetrics {
   /** Entries that left the stream before a worker had them: loss, somebody must look. */
   vanished(entries: number): void;
   streamSeen(stream: { shard: number; entries: number; lagSeconds: number }): void;
+  /** Shards that this worker consumes. */
+  shardsHeld(shards: number): void;
 }
 
 function createRedirectMetrics(
   registers: MetricsRegistry[],
 ): Pick<ClickMetrics, 'redirected' | 'appended' | 'unacked' | 'waiting'> {
+  // Counted in plain numbers and handed over when somebody looks: a counter of the library costs more than the rest of a batch.
+  const outcomes = new Map<RedirectOutcome, number>();
   const redirects = new Counter({
     name: 'redirects_total',
     help: 'Requests through links by outcome',
     labelNames: ['outcome'],
     registers,
+    collect: () => {
+      for (const [outcome, count] of outcomes) redirects.inc({ outcome }, count);
+      outcomes.clear();
+    },
   });
-  // Looked up once: finding a counter by its labels for every click costs more than counting.
-  const outcomes = new Map(REDIRECT_OUTCOMES.map((outcome) => [outcome, redirects.labels(outcome)]));
   const appended = new Counter({ name: 'clicks_appended_total', help: 'Clicks acknowledged by Redis', registers });
   const unacked = new Counter({
     name: 'clicks_unacked_total',
-    help: 'Clicks that Redis did not acknowledge in time; their visitors were sent on without a click id',
+    help: 'Clicks that Redis did not acknowledge in time; the spool keeps them, or their visitors are sent on without a click id',
     labelNames: ['reason'],
     registers,
   });
@@ -55,7 +63,7 @@ function createRedirectMetrics(
   });
   const waiting = new Gauge({ name: 'clicks_waiting', help: 'Clicks that wait for their stream entry', registers });
   return {
-    redirected: (outcome) => outcomes.get(outcome)?.inc(),
+    redirected: (outcome) => void outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1),
     appended: ({ clicks, seconds }) => {
       appended.inc(clicks);
       appendSeconds.observe(seconds);
@@ -67,7 +75,7 @@ function createRedirectMetrics(
 
 function createIngestMetrics(
   registers: MetricsRegistry[],
-): Pick<ClickMetrics, 'ingested' | 'deadLettered' | 'vanished' | 'streamSeen'> {
+): Pick<ClickMetrics, 'ingested' | 'deadLettered' | 'vanished' | 'streamSeen' | 'shardsHeld'> {
   const ingested = new Counter({
     name: 'clicks_ingested_total',
     help: 'Clicks read from the streams: stored, or delivered once more',
@@ -97,6 +105,7 @@ function createIngestMetrics(
     labelNames: ['shard'],
     registers,
   });
+  const held = new Gauge({ name: 'click_shards_held', help: 'Shards that this worker consumes', registers });
   return {
     ingested: ({ stored, duplicate }) => {
       ingested.inc({ result: 'stored' }, stored);
@@ -108,6 +117,7 @@ function createIngestMetrics(
       entries.set({ shard: String(stream.shard) }, stream.entries);
       lag.set({ shard: String(stream.shard) }, stream.lagSeconds);
     },
+    shardsHeld: (shards) => held.set(shards),
   };
 }
 

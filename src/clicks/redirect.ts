@@ -1,30 +1,21 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 
-import { CLICK_ID_RANDOM_BYTES, createClickIdMint } from '../core/click-id.ts';
-import type { ClickIdKey, ClickIdMint } from '../core/click-id.ts';
-import type { Click } from '../core/click.ts';
 import { canonicalCode, canonicalTag } from '../core/link-code.ts';
 import { isProgramAddress } from '../http/error-handler.ts';
 import { problems } from '../http/problem.ts';
 import type { Server } from '../http/server.ts';
 import type { LinkResolver, LinkTarget, Resolution } from '../links/resolve.ts';
 import { locationOf } from '../platforms/destination.ts';
-import { classifyRequest } from '../platforms/request-kind.ts';
-import { recogniseApp } from '../platforms/webview.ts';
 import type { ClickStream } from './click-stream.ts';
+import type { ClickMaker } from './make-click.ts';
 import type { ClickMetrics } from './metrics.ts';
 import { sendGonePage, sendLandingPage, sendUnavailablePage } from './pages.ts';
-import { createRandomPool } from './random-pool.ts';
-import type { VisitorKeys } from './visitor-keys.ts';
 
 export interface RedirectDeps {
   resolver: LinkResolver;
   clickStream: ClickStream;
-  visitorKeys: VisitorKeys;
-  /** The current key; click ids are made with it. */
-  clickIdKey: ClickIdKey;
+  makeClick: ClickMaker;
   metrics: ClickMetrics;
-  now: () => Date;
 }
 
 /** What a visit is made of, in plain words; the query string is not among it and has no effect. */
@@ -34,41 +25,15 @@ interface Visit {
   rawTag: string | undefined;
 }
 
-/** Node gives a repeated header as one text, but the types allow a list. */
-function headerOf(request: FastifyRequest, name: string): string | undefined {
-  const value = request.headers[name];
-  return typeof value === 'string' ? value : undefined;
-}
-
-function createClickMaker(deps: RedirectDeps): (target: LinkTarget, visit: Visit) => Click {
-  const mint: ClickIdMint = createClickIdMint(deps.clickIdKey);
-  const nextRandom = createRandomPool(CLICK_ID_RANDOM_BYTES);
-  return ({ linkNumber }, { request, rawTag }) => {
-    const clickedAt = deps.now();
-    const userAgent = headerOf(request, 'user-agent');
-    const verdict = classifyRequest({
-      method: request.method,
-      userAgent,
-      headers: {
-        purpose: headerOf(request, 'purpose'),
-        xPurpose: headerOf(request, 'x-purpose'),
-        secPurpose: headerOf(request, 'sec-purpose'),
-        xMoz: headerOf(request, 'x-moz'),
-      },
-    });
-    // A tag that cannot be one is left out: the visitor must arrive, and the link is credited all the same.
-    const tag = rawTag === undefined ? undefined : canonicalTag(rawTag);
-    const hash = deps.visitorKeys.hashAt(clickedAt);
-    return {
-      clickId: mint({ linkNumber, clickedAtMs: clickedAt.getTime(), random: nextRandom() }),
-      clickedAt,
-      linkNumber,
-      ...(tag === undefined ? {} : { tag }),
-      verdict,
-      visitor: hash({ address: request.ip ?? '', userAgent: userAgent ?? '' }),
-      ...recogniseApp(userAgent),
-    };
-  };
+/**
+ * What every redirect carries besides its Location, as a flat list of names and values: it is never kept, and the shop learns nothing of where
+ * the visitor came from. There is no body, so nothing else of a page's headers has a meaning.
+ *
+ * @param publicUrl the origin of short links; over https the browser is told to stay there
+ */
+export function redirectHeaders(publicUrl: string): readonly string[] {
+  const headers = ['Cache-Control', 'no-store', 'Referrer-Policy', 'no-referrer', 'Content-Length', '0'];
+  return publicUrl.startsWith('https:') ? [...headers, 'Strict-Transport-Security', 'max-age=31536000'] : headers;
 }
 
 function sendRedirect(reply: FastifyReply, location: string): void {
@@ -78,14 +43,15 @@ function sendRedirect(reply: FastifyReply, location: string): void {
 /** Answers a visit whose link was looked up: the click is appended and acknowledged first, and the visitor sent on whatever became of it. */
 function createAnswer(deps: RedirectDeps): (resolution: Resolution, visit: Visit) => void {
   const { metrics } = deps;
-  const makeClick = createClickMaker(deps);
 
-  const sendOn = (target: LinkTarget, visit: Visit): void => {
-    const click = makeClick(target, visit);
-    deps.clickStream.append(click, (isAcked) => {
-      metrics.redirected(isAcked ? 'tracked' : 'untracked');
+  const sendOn = (target: LinkTarget, { request, reply, rawTag }: Visit): void => {
+    // A tag that cannot be one is left out: the visitor must arrive, and the link is credited all the same.
+    const tag = rawTag === undefined ? undefined : canonicalTag(rawTag);
+    const click = deps.makeClick(target, { request: request.raw, address: request.ip ?? '', tag });
+    deps.clickStream.append(click, (isKept) => {
+      metrics.redirected(isKept ? 'tracked' : 'untracked');
       // A click id is handed out only for a click that is kept.
-      sendRedirect(visit.reply, locationOf(target, isAcked ? click.clickId : undefined));
+      sendRedirect(reply, locationOf(target, isKept ? click.clickId : undefined));
     });
   };
 
@@ -135,9 +101,10 @@ function createVisitHandler(deps: RedirectDeps): (visit: Visit) => void {
 const visitorTags = ['Visitors'];
 
 /**
- * `GET /:code` and `/:code/:tag`: sends the visitor to the product, or shows a page; and the front door `/`. `HEAD` answers alike.
+ * `GET /:code` and `/:code/:tag`: sends the visitor to the product, or shows a page; and the front door `/`. `HEAD` answers alike. What is
+ * plain and known was answered before, in `hot-path.ts`, by the same rules.
  *
- * Handlers call back and are not async: a promise per click costs a tenth of the throughput. Routes with a fixed second segment
+ * Routes with a fixed second segment
  * (`/:code/qr.svg`) win over `:tag` in the router, whatever the order of registration.
  */
 export async function redirectRoutes(app: Server, deps: RedirectDeps): Promise<void> {

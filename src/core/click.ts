@@ -1,5 +1,5 @@
 /** Clicks: what is kept of a request through a link, whether it counts, and who the visitor was without naming anybody. */
-import { createSipHash, SIPHASH_BYTES } from './siphash.ts';
+import { createSipHash, SIPHASH_BYTES, SIPHASH_KEY_BYTES } from './siphash.ts';
 
 /**
  * What a click is worth. Known from the request: `head`, `prefetch`, `preview`, `bot`, `scanner`, else `counted`. `repeat` is decided
@@ -83,9 +83,30 @@ function byTimeThenId(a: Click, b: Click): number {
   return a.clickId < b.clickId ? -1 : 1;
 }
 
-/** Longer user agents are hashed by their beginning: what tells browsers apart stands there, and the work per click stays bounded. */
+/** Longer user agents are hashed by their beginning: what tells browsers apart stands there, and the work stays bounded. */
 const MAX_USER_AGENT_CHARACTERS = 512;
 const MAX_ADDRESS_CHARACTERS = 45;
+/** Of the digest, so that a caller may remember it: it hides nothing, and need not; what is stored is keyed. */
+const NO_KEY = new Uint8Array(SIPHASH_KEY_BYTES);
+/** UTF-8 takes up to three bytes for a UTF-16 code unit. */
+const MAX_UTF8_BYTES = 3;
+
+/**
+ * The short form of a user agent that visitor hashes are made of: 16 lower-case hex characters. User agents are long (Douyin's has 350
+ * characters) and few, so whoever sees many visits computes it once for each.
+ */
+export function digestAgent(userAgent: string): string {
+  const text = Buffer.from(userAgent.slice(0, MAX_USER_AGENT_CHARACTERS));
+  const result = Buffer.alloc(SIPHASH_BYTES);
+  createSipHash(NO_KEY)(text, 0, text.length, result, 0);
+  return result.toString('hex');
+}
+
+/** Who came: the address as the connection or a trusted proxy gives it, and the user agent's digest. */
+export interface VisitorTraits {
+  address: string;
+  agentDigest: string;
+}
 
 /**
  * Returns the function that makes a day's visitor hashes: the same visitor gives the same text all day, and nobody can compute or
@@ -94,11 +115,10 @@ const MAX_ADDRESS_CHARACTERS = 45;
  * @param dayKey 16 random bytes of one Shanghai day
  * @returns 16 lower-case hex characters
  */
-export function createVisitorHash(dayKey: Uint8Array): (visitor: { address: string; userAgent: string }) => string {
+export function createVisitorHash(dayKey: Uint8Array): (visitor: VisitorTraits) => string {
   const hash = createSipHash(dayKey);
   const result = Buffer.alloc(SIPHASH_BYTES);
-  // UTF-8 takes up to three bytes for a UTF-16 code unit.
-  const text = Buffer.alloc((MAX_ADDRESS_CHARACTERS + 1 + MAX_USER_AGENT_CHARACTERS) * 3);
+  const text = Buffer.alloc((MAX_ADDRESS_CHARACTERS + 1 + 2 * SIPHASH_BYTES) * MAX_UTF8_BYTES);
   return (visitor) => {
     hash(text, 0, text.write(visitorKeyText(visitor)), result, 0);
     return result.toString('hex');
@@ -112,13 +132,18 @@ export function createVisitorHash(dayKey: Uint8Array): (visitor: { address: stri
  * IPv4-mapped addresses (`::ffff:1.2.3.4`, as a dual-stack socket gives them) are their IPv4. What is no address at all (a socket
  * already closed has none) is kept as it is, bounded: a visitor is never turned away for it.
  */
-export function visitorKeyText({ address, userAgent }: { address: string; userAgent: string }): string {
-  return `${visitorNetwork(address)}\n${userAgent.slice(0, MAX_USER_AGENT_CHARACTERS)}`;
+export function visitorKeyText({ address, agentDigest }: VisitorTraits): string {
+  return `${visitorNetwork(address)}\n${agentDigest}`;
 }
+
+const MAPPED_IPV4 = /^::ffff:(\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3})$/;
 
 function visitorNetwork(address: string): string {
   const bounded = address.slice(0, MAX_ADDRESS_CHARACTERS).toLowerCase();
   if (!bounded.includes(':')) return bounded;
+  // How a dual-stack socket writes nearly every visitor of the IPv4 world: no need to take it apart.
+  const mapped = MAPPED_IPV4.exec(bounded)?.[1];
+  if (mapped !== undefined) return mapped;
   const groups = parseIpv6(bounded);
   if (groups === undefined) return bounded;
   const isMappedIpv4 = groups.slice(0, 5).every((group) => group === 0) && groups[5] === 0xffff;

@@ -75,6 +75,11 @@ export function canonicalTag(raw: string): string | undefined {
   return tag !== undefined && TAG.test(tag) && !RESERVED_TAGS.has(tag) ? tag : undefined;
 }
 
+/** Whether a path segment is a tag as it stands: `canonicalTag(text) === text`, at the price of one look. */
+export function isCanonicalTag(text: string): boolean {
+  return TAG.test(text) && !RESERVED_TAGS.has(text);
+}
+
 /**
  * The whole tokens of a buyer's note that could name a link: a bare generated code, or a code or alias after `#` or `＃`.
  *

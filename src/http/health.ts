@@ -3,12 +3,14 @@ import { loggableError } from './loggable-error.ts';
 import { pingPostgres } from './queries.ts';
 import type { Server } from './server.ts';
 
-/** One thing the service cannot work without. Resolves when it is well, throws when not. */
+/** One thing the service works with. Resolves when it is well, throws when not. */
 export type Check = () => Promise<void>;
 
 export interface HealthDeps {
-  /** By name, as shown in the answer: postgres, redis, migrations. */
-  checks: Readonly<Record<string, Check>>;
+  /** Without these the process must not be sent anybody. By name, as shown in the answer: postgres, migrations. */
+  needed: Readonly<Record<string, Check>>;
+  /** What it works without for a while, so that an outage all processes share does not take all of them out of a balancer. */
+  spare: Readonly<Record<string, Check>>;
   /** True once the process is stopping: a load balancer must send nobody new. */
   isDraining: () => boolean;
   /** A check that takes longer has failed; 2,000 ms by default. */
@@ -21,14 +23,26 @@ const REUSE_MS = 1000;
 
 type CheckResult = 'ok' | 'failed';
 
-/** `/healthz`: the process answers. `/readyz`: it can do its work, and is not stopping. */
+/**
+ * `/healthz`: the process answers. `/readyz`: it can do its work, and is not stopping: 200 `ready`, or `degraded` where something it can
+ * spare is away; 503 `unavailable`, or `draining` from the moment a signal came.
+ */
 export async function healthRoutes(app: Server, deps: HealthDeps): Promise<void> {
   const timeoutMs = deps.checkTimeoutMs ?? CHECK_TIMEOUT_MS;
+  const allChecks = { ...deps.needed, ...deps.spare };
   let latest: { atMs: number; results: Promise<Record<string, CheckResult>> } | undefined;
 
+  const running = new Map<string, Promise<void>>();
+
+  // One that still hangs is waited for once more instead of begun anew, or probes would take up every connection to a silent Postgres.
+  const begin = async (name: string, check: Check): Promise<void> => {
+    const begun = running.get(name) ?? check().finally(() => running.delete(name));
+    running.set(name, begun);
+    return begun;
+  };
   const runOne = async (name: string, check: Check): Promise<[string, CheckResult]> => {
     try {
-      await withinTime(check(), timeoutMs);
+      await withinTime(begin(name, check), timeoutMs);
       return [name, 'ok'];
     } catch (error) {
       app.log.warn({ error: loggableError(error), check: name }, 'a readiness check failed');
@@ -36,7 +50,7 @@ export async function healthRoutes(app: Server, deps: HealthDeps): Promise<void>
     }
   };
   const runAll = async (): Promise<Record<string, CheckResult>> =>
-    Object.fromEntries(await Promise.all(Object.entries(deps.checks).map(([name, check]) => runOne(name, check))));
+    Object.fromEntries(await Promise.all(Object.entries(allChecks).map(([name, check]) => runOne(name, check))));
   const results = (): Promise<Record<string, CheckResult>> => {
     const nowMs = performance.now();
     if (latest === undefined || nowMs - latest.atMs >= REUSE_MS) latest = { atMs: nowMs, results: runAll() };
@@ -54,15 +68,22 @@ export async function healthRoutes(app: Server, deps: HealthDeps): Promise<void>
     url: '/readyz',
     schema: { hide: true },
     handler: async (_request, reply) => {
+      void reply.header('cache-control', 'no-store');
+      // Said at once, whatever the checks would wait for.
+      if (deps.isDraining()) return reply.code(503).send({ status: 'draining', checks: {} });
       const checks = await results();
-      const isWell = Object.values(checks).every((result) => result === 'ok');
-      const status = deps.isDraining() ? 'draining' : isWell ? 'ready' : 'unavailable';
-      return reply
-        .code(status === 'ready' ? 200 : 503)
-        .header('cache-control', 'no-store')
-        .send({ status, checks });
+      const status = statusOf(checks, Object.keys(deps.needed));
+      return reply.code(status === 'unavailable' ? 503 : 200).send({ status, checks });
     },
   });
+}
+
+function statusOf(
+  checks: Record<string, CheckResult>,
+  needed: readonly string[],
+): 'ready' | 'degraded' | 'unavailable' {
+  if (needed.some((name) => checks[name] !== 'ok')) return 'unavailable';
+  return Object.values(checks).every((result) => result === 'ok') ? 'ready' : 'degraded';
 }
 
 async function withinTime(work: Promise<void>, timeoutMs: number): Promise<void> {

@@ -7,6 +7,9 @@ import type { Server } from './server.ts';
 
 export type MetricsRegistry = Registry<OpenMetricsContentType>;
 
+/** What a scraper is shown: a registry, or several processes as one. */
+export type MetricsText = Pick<MetricsRegistry, 'contentType' | 'metrics'>;
+
 /** A registry in the OpenMetrics format, with the figures of the process itself (memory, event loop, garbage collection). */
 export function createMetricsRegistry(): MetricsRegistry {
   const registry = new Registry<OpenMetricsContentType>();
@@ -47,18 +50,18 @@ export function measureRequests(app: Server, registry: MetricsRegistry): void {
 }
 
 /** `GET /metrics` for an admin key. */
-export async function metricsRoutes(app: Server, deps: { registry: MetricsRegistry }): Promise<void> {
+export async function metricsRoutes(app: Server, deps: { metrics: MetricsText }): Promise<void> {
   app.route({
     method: 'GET',
     url: '/metrics',
     config: { roles: ['admin'] },
     schema: { hide: true },
-    handler: async (_request, reply) => reply.type(deps.registry.contentType).send(await deps.registry.metrics()),
+    handler: async (_request, reply) => reply.type(deps.metrics.contentType).send(await deps.metrics.metrics()),
   });
 }
 
 /** A server for `METRICS_PORT` that answers /metrics to anybody who reaches it: for a port that only the monitoring can. */
-export function createMetricsServer(deps: { registry: MetricsRegistry; log: FastifyBaseLogger }): FastifyInstance {
+export function createMetricsServer(deps: { metrics: MetricsText; log: FastifyBaseLogger }): FastifyInstance {
   const server: FastifyInstance = fastify({
     loggerInstance: deps.log,
     logController: new LogController({ disableRequestLogging: true }),
@@ -66,7 +69,7 @@ export function createMetricsServer(deps: { registry: MetricsRegistry; log: Fast
   server.route({
     method: 'GET',
     url: '/metrics',
-    handler: async (_request, reply) => reply.type(deps.registry.contentType).send(await deps.registry.metrics()),
+    handler: async (_request, reply) => reply.type(deps.metrics.contentType).send(await deps.metrics.metrics()),
   });
   return server;
 }

@@ -10,15 +10,12 @@ export const REDIS_LINK_TTL_MS = 30_000;
 const REDIS_CODE_TTL_MS = 3_600_000;
 
 /** The number is the version of the value's shape: a program of another version sees nothing rather than something it cannot read. */
-const LINK_KEY = 'link:1:';
+const LINK_KEY = 'link:2:';
 const CODE_KEY = 'linkcode:1:';
 
 const FACTS = z.strictObject({
   linkNumber: z.int(),
   linkId: z.string(),
-  brandId: z.string(),
-  productId: z.string(),
-  influencerId: z.string(),
   status: z.enum(['active', 'paused', 'gone']),
   platform: z.enum(PLATFORMS),
   url: z.string(),

@@ -7,9 +7,6 @@ import type { Platform } from '../platforms/platform.ts';
 export interface LinkFacts {
   linkNumber: number;
   linkId: string;
-  brandId: string;
-  productId: string;
-  influencerId: string;
   status: 'active' | 'paused' | 'gone';
   platform: Platform;
   url: string;
@@ -29,8 +26,7 @@ interface LinkFactsRow extends Omit<LinkFacts, 'linkNumber' | 'version' | 'chang
 // At most one row, from one snapshot, so the version belongs to everything beside it. `gone` outranks `paused`. Of several salesmen leased
 // now, the one for the product wins over the one for the store, then the newest. Served by link_codes_pkey and tracking_slots_influencer_idx.
 const FIND_LINK_FACTS = `
-select l.number as "linkNumber", l.id as "linkId", l.brand_id as "brandId", l.product_id as "productId",
-  l.influencer_id as "influencerId", s.platform, p.url, l.version, slot.external_id as sls,
+select l.number as "linkNumber", l.id as "linkId", s.platform, p.url, l.version, slot.external_id as sls,
   ceil(extract(epoch from lease.changes_at) * 1000)::bigint as "changesAtMs",
   case
     when s.status <> 'active' or p.status = 'off_sale' then 'gone'

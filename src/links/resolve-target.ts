@@ -7,16 +7,13 @@ import type { LinkFacts } from './resolve-queries.ts';
 export interface LinkTarget extends SplitDestination {
   linkNumber: number;
   linkId: string;
-  brandId: string;
-  productId: string;
-  influencerId: string;
   /** `paused` may come back, `gone` will not (the product is off sale, or the store closed). */
   status: 'active' | 'paused' | 'gone';
   version: number;
 }
 
 /** Nobody is ever sent here: it only fills the shape of a target whose destination is not allowed. */
-const NO_DESTINATION: SplitDestination = { takesClickId: false, before: '', after: '', untracked: '' };
+const NO_DESTINATION: SplitDestination = { takesClickId: false, before: '', after: '' };
 
 /**
  * Checks the destination with the rules of this process and cuts it for the click id.
@@ -25,11 +22,11 @@ const NO_DESTINATION: SplitDestination = { takesClickId: false, before: '', afte
  * becomes a Location. Such a link is `gone`.
  */
 export function targetOf(facts: LinkFacts): LinkTarget {
-  const { linkNumber, linkId, brandId, productId, influencerId, version } = facts;
+  const { linkNumber, linkId, version } = facts;
   const checked = checkDestination({ platform: facts.platform, url: facts.url });
   const split = checked.ok
     ? splitDestination(checked.destination, facts.sls === null ? {} : { sls: facts.sls })
     : NO_DESTINATION;
   const status = checked.ok ? facts.status : 'gone';
-  return { linkNumber, linkId, brandId, productId, influencerId, version, status, ...split };
+  return { linkNumber, linkId, version, status, ...split };
 }

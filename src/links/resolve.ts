@@ -19,6 +19,8 @@ export type { LinkTarget } from './resolve-target.ts';
 export type Resolution = { found: true; target: LinkTarget } | { found: false; reason: 'unknown' | 'unavailable' };
 
 export interface LinkResolver {
+  /** The target of a code in canonical spelling that this process may use at once. For the path that nearly every visitor takes. */
+  knownTarget(code: string): LinkTarget | undefined;
   /** What this process knows and may use at once; undefined where somebody has to be asked. */
   known(code: string): Resolution | undefined;
   /** Process cache, Redis, Postgres, in this order. Never rejects, and answers within about a second whatever is broken. */
@@ -189,6 +191,7 @@ export function createLinkResolver(deps: LinkResolverDeps): LinkResolver {
   const stop = followLinkChanges({ databaseUrl: deps.databaseUrl, log: deps.log, changes });
 
   return {
+    knownTarget: (code) => cache.findFresh(code),
     known: (code) => {
       const hit = cache.find(code);
       return hit?.isFresh === true ? resolutionOf(hit) : undefined;

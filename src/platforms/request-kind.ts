@@ -7,16 +7,18 @@ import { isbot } from 'isbot';
 /** What can be known from the request alone; `repeat` is decided later, by the worker. */
 export type RequestKind = 'counted' | 'head' | 'prefetch' | 'preview' | 'bot' | 'scanner';
 
+/** A program that fetches, by its user agent. */
+export type Machine = 'scanner' | 'preview' | 'bot';
+
 export interface RequestFacts {
-  method: string;
-  userAgent: string | undefined;
-  headers: {
-    /** `Purpose` and `X-Purpose`, `Sec-Purpose`, `X-Moz` */
-    purpose?: string | undefined;
-    xPurpose?: string | undefined;
-    secPurpose?: string | undefined;
-    xMoz?: string | undefined;
-  };
+  method: string | undefined;
+  /** As `machineOf` reads the user agent. */
+  machine: Machine | undefined;
+  /** Headers by which browsers say that they fetch ahead. */
+  purpose?: string | undefined;
+  xPurpose?: string | undefined;
+  secPurpose?: string | undefined;
+  xMoz?: string | undefined;
 }
 
 const MAX_USER_AGENT_LENGTH = 1024;
@@ -49,18 +51,25 @@ const PEOPLE_WORDS =
 const SPIDER = /spider|crawler|(?<!cu)bot\b/i;
 
 /**
- * Classifies a request by its method, agent and headers.
- *
- * A HEAD is never a visit. Then machines (scanner, preview, bot) before `prefetch`: a prefetch is a person's browser and its click id
- * may still pay, a machine's goes to review. A missing user agent is a machine's.
+ * Which machine a user agent names, if any. A missing user agent is a machine's. The same text always gives the same answer, so a caller
+ * may remember it.
  */
-export function classifyRequest({ method, userAgent, headers }: RequestFacts): RequestKind {
-  if (method === 'HEAD') return 'head';
+export function machineOf(userAgent: string | undefined): Machine | undefined {
   const text = (userAgent ?? '').slice(0, MAX_USER_AGENT_LENGTH);
   if (SCANNERS.some((tokens) => tokens.every((token) => token.test(text)))) return 'scanner';
   if (PREVIEW.test(text)) return 'preview';
-  if (isMachine(text)) return 'bot';
-  return isPrefetch(headers) ? 'prefetch' : 'counted';
+  return isMachine(text) ? 'bot' : undefined;
+}
+
+/**
+ * Classifies a request by its method, agent and headers.
+ *
+ * A HEAD is never a visit. Then machines before `prefetch`: a prefetch is a person's browser and its click id may still pay, a machine's
+ * goes to review.
+ */
+export function classifyRequest({ method, machine, ...headers }: RequestFacts): RequestKind {
+  if (method === 'HEAD') return 'head';
+  return machine ?? (isPrefetch(headers) ? 'prefetch' : 'counted');
 }
 
 function isMachine(userAgent: string): boolean {
@@ -68,7 +77,9 @@ function isMachine(userAgent: string): boolean {
   return isbot(userAgent.replaceAll(PEOPLE_WORDS, ''));
 }
 
-function isPrefetch({ purpose, xPurpose, secPurpose, xMoz }: RequestFacts['headers']): boolean {
+function isPrefetch({ purpose, xPurpose, secPurpose, xMoz }: Omit<RequestFacts, 'method' | 'machine'>): boolean {
+  // Hardly any request has one of them.
+  if (purpose === undefined && xPurpose === undefined && secPurpose === undefined && xMoz === undefined) return false;
   return [purpose, xPurpose, secPurpose, xMoz].some((value) =>
     /\b(?:prefetch|prerender|preview|instant)\b/i.test(value ?? ''),
   );

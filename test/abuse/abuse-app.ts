@@ -13,6 +13,7 @@ import type { Server } from '../../src/http/server.ts';
 import type { Db } from '../../src/infra/db.ts';
 import { deriveKeys } from '../../src/infra/secrets.ts';
 import { createLinkResolver } from '../../src/links/resolve.ts';
+import { NO_SPOOL } from '../support/no-spool.ts';
 import { createTestDatabase } from '../support/database.ts';
 import { createTestRedis } from '../support/redis.ts';
 import { ADMIN_KEY, PUBLIC_URL } from '../http/test-server.ts';
@@ -73,7 +74,7 @@ export async function openAbuseApp(): Promise<AbuseApp> {
   const resolver = createLinkResolver({ db, databaseUrl: test.url, redis, log, now });
   const visitorKeys = createVisitorKeys({ db, now, log });
   await visitorKeys.refresh();
-  const clickStream = createClickStream({ redis, metrics: clickMetrics, log });
+  const clickStream = createClickStream({ redis, shardCount: 1, spool: NO_SPOOL, metrics: clickMetrics, log });
   const { app, routes } = await withRouteTable(() =>
     buildApp({
       db,

@@ -4,13 +4,17 @@ import { vi } from 'vitest';
 import { createClickIdReader } from '../../src/core/click-id.ts';
 import type { ClickIdReading } from '../../src/core/click-id.ts';
 import { createClickStream } from '../../src/clicks/click-stream.ts';
+import { createHotPath } from '../../src/clicks/hot-path.ts';
+import type { ClickSpool } from '../../src/clicks/lane.ts';
+import { createClickMaker } from '../../src/clicks/make-click.ts';
 import { createClickMetrics } from '../../src/clicks/metrics.ts';
 import { visitorPages } from '../../src/clicks/pages.ts';
-import { redirectRoutes } from '../../src/clicks/redirect.ts';
+import { redirectHeaders, redirectRoutes } from '../../src/clicks/redirect.ts';
 import { linkStatsRoutes } from '../../src/clicks/stats/routes.ts';
 import { createVisitorKeys } from '../../src/clicks/visitor-keys.ts';
 import { startClickWorker } from '../../src/clicks/worker.ts';
 import type { ClickWorkerLimits } from '../../src/clicks/worker.ts';
+import { createClientAddress } from '../../src/http/client-address.ts';
 import { createMetricsRegistry } from '../../src/http/metrics.ts';
 import type { MetricsRegistry } from '../../src/http/metrics.ts';
 import type { Server } from '../../src/http/server.ts';
@@ -23,6 +27,7 @@ import type { LinkResolver } from '../../src/links/resolve.ts';
 import { linkPageRoutes } from '../../src/links/pages/routes.ts';
 import { PUBLIC_URL, createTestServer } from '../http/test-server.ts';
 import type { TestDatabase } from '../support/database.ts';
+import { NO_SPOOL } from '../support/no-spool.ts';
 
 const { clickIdKeys } = deriveKeys(Buffer.alloc(32, 9));
 export const readClickId: (text: string) => ClickIdReading = createClickIdReader(clickIdKeys);
@@ -32,6 +37,8 @@ export const PHONE =
 
 export interface ClickServer {
   app: Server;
+  /** Where it listens. */
+  address: string;
   redis: RedisClient;
   resolver: LinkResolver;
   /** The value of a metric as /metrics would show it; 0 where it was never counted. */
@@ -44,6 +51,8 @@ export async function createClickServer(options: {
   test: TestDatabase;
   redisUrl: string;
   now?: () => Date;
+  /** Without one, clicks that Redis does not take are not kept. */
+  spool?: ClickSpool;
 }): Promise<ClickServer> {
   const { db, url: databaseUrl } = options.test;
   const now = options.now ?? (() => new Date());
@@ -53,25 +62,37 @@ export async function createClickServer(options: {
   const redis = createRedis({ urls: options.redisUrl, role: 'commands', log });
   await waitForRedis(redis, 5_000);
   const resolver = createLinkResolver({ db, databaseUrl, redis, log, now });
-  const clickStream = createClickStream({ redis, metrics, log });
+  const clickStream = createClickStream({ redis, shardCount: 1, spool: options.spool ?? NO_SPOOL, metrics, log });
   const visitorKeys = createVisitorKeys({ db, now, log });
   await visitorKeys.refresh();
   const [clickIdKey] = clickIdKeys;
   if (clickIdKey === undefined) throw new Error('a secret gives a key');
+  const visits = { resolver, clickStream, makeClick: createClickMaker({ clickIdKey, visitorKeys, now }), metrics };
+  const trustProxy = ['127.0.0.1'];
   const { app } = await createTestServer(
     db,
     async (server) => {
-      await redirectRoutes(server, { resolver, clickStream, visitorKeys, clickIdKey, metrics, now });
+      await redirectRoutes(server, visits);
       await linkPageRoutes(server, { db, publicUrl: () => PUBLIC_URL });
       await linkStatsRoutes(server, { db });
     },
-    { visitorPages, trustProxy: ['127.0.0.1'] },
+    {
+      visitorPages,
+      trustProxy,
+      early: createHotPath({
+        ...visits,
+        addressOf: createClientAddress(trustProxy),
+        headers: redirectHeaders(PUBLIC_URL),
+        log,
+      }),
+    },
   );
   await vi.waitFor(() => {
     if (!resolver.isTold()) throw new Error('changes of links are not heard yet');
   });
   return {
     app,
+    address: await app.listen({ host: '127.0.0.1', port: 0 }),
     redis,
     resolver,
     metric: async (name, labels) => {
@@ -101,15 +122,26 @@ export function startTestWorker(options: {
   redisUrl: string;
   limits?: Partial<ClickWorkerLimits>;
   now?: () => Date;
+  /** 1 unless said otherwise. */
+  shardCount?: number;
 }): TestWorker {
   const registry = createMetricsRegistry();
   const worker = startClickWorker({
     db: options.db,
     redisUrls: options.redisUrl,
+    shardCount: options.shardCount ?? 1,
     metrics: createClickMetrics(registry),
     log: pino({ level: 'silent' }),
     now: options.now ?? (() => new Date()),
-    limits: { blockMs: 50, minIdleMs: 100, claimEveryMs: 50, watermarkEveryMs: 50, ...options.limits },
+    limits: {
+      blockMs: 50,
+      leaseMs: 1_000,
+      renewEveryMs: 50,
+      minIdleMs: 100,
+      claimEveryMs: 50,
+      watermarkEveryMs: 50,
+      ...options.limits,
+    },
   });
   return { registry, stop: () => worker.stop() };
 }

@@ -11,8 +11,8 @@ import { PHONE, createClickServer, drained, startTestWorker } from './click-serv
 import type { ClickServer } from './click-server.ts';
 import { seedLink } from './seed-link.ts';
 import type { SeededLink } from './seed-link.ts';
-import { createTcpProxy } from './tcp-proxy.ts';
-import type { TcpProxy } from './tcp-proxy.ts';
+import { createTcpProxy } from '../support/tcp-proxy.ts';
+import type { TcpProxy } from '../support/tcp-proxy.ts';
 
 let test: TestDatabase;
 let streams: TestRedis;

@@ -10,7 +10,7 @@ import { createTestDatabase } from '../support/database.ts';
 import type { TestDatabase } from '../support/database.ts';
 
 const log = pino({ level: 'silent' });
-const visitor = { address: '203.0.113.7', userAgent: 'phone' };
+const visitor = { address: '203.0.113.7', agentDigest: 'phone' };
 /** 00:00 of 22 November 2026 in Shanghai. */
 const MIDNIGHT = new Date('2026-11-21T16:00:00Z');
 const JUST_BEFORE = new Date(MIDNIGHT.getTime() - 1);

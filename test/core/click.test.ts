@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { createVisitorHash, decideRepeats, VERDICTS, visitorKeyText } from '../../src/core/click.ts';
+import { createVisitorHash, decideRepeats, digestAgent, VERDICTS, visitorKeyText } from '../../src/core/click.ts';
 import type { Click, Verdict } from '../../src/core/click.ts';
 
 const NOON_MS = Date.UTC(2026, 10, 22, 4);
@@ -121,7 +121,7 @@ describe('visitorKeyText', () => {
     ['64:ff9b::203.0.113.9', '64:ff9b:0:0::/64'],
     ['1:2:3:4:5:6:7::', '1:2:3:4::/64'],
   ])('places %s in %s', (address, network) => {
-    expect(visitorKeyText({ address, userAgent: 'UA' })).toBe(`${network}\nUA`);
+    expect(visitorKeyText({ address, agentDigest: 'UA' })).toBe(`${network}\nUA`);
   });
 
   it.each([
@@ -136,7 +136,7 @@ describe('visitorKeyText', () => {
     '12345::1',
     '::999.1.1.1',
   ])('keeps %j, which is no address, as it is', (address) => {
-    expect(visitorKeyText({ address, userAgent: 'UA' })).toBe(`${address}\nUA`);
+    expect(visitorKeyText({ address, agentDigest: 'UA' })).toBe(`${address}\nUA`);
   });
 
   const anyCharacter = fc.nat(0x10ffff).map((codePoint) => String.fromCodePoint(codePoint));
@@ -148,11 +148,13 @@ describe('visitorKeyText', () => {
         fc.ipV6(),
         fc.ipV4(),
         (address, ipV6, ipV4) => {
-          expect(visitorKeyText({ address, userAgent: 'x'.repeat(9_999) }).length).toBeLessThanOrEqual(45 + 1 + 512);
-          expect(visitorKeyText({ address: ipV6, userAgent: '' })).toMatch(
+          expect(visitorKeyText({ address, agentDigest: digestAgent('x'.repeat(9_999)) }).length).toBeLessThanOrEqual(
+            45 + 1 + 16,
+          );
+          expect(visitorKeyText({ address: ipV6, agentDigest: '' })).toMatch(
             /^([0-9a-f]{1,4}(:[0-9a-f]{1,4}){3}::\/64|\d+(\.\d+){3})\n$/,
           );
-          expect(visitorKeyText({ address: `::ffff:${ipV4}`, userAgent: '' })).toBe(`${ipV4}\n`);
+          expect(visitorKeyText({ address: `::ffff:${ipV4}`, agentDigest: '' })).toBe(`${ipV4}\n`);
         },
       ),
     );
@@ -162,7 +164,7 @@ describe('visitorKeyText', () => {
         const head = [0x2001, ...a.slice(1, 4)];
         const [first, second] = [a, b].map((each) => [...head, ...each.slice(4)].map((n) => n.toString(16)).join(':'));
         const [firstText, secondText] = [first, second].map((address = '') =>
-          visitorKeyText({ address, userAgent: '' }),
+          visitorKeyText({ address, agentDigest: '' }),
         );
         expect(firstText).toBe(secondText);
       }),
@@ -174,31 +176,43 @@ describe('createVisitorHash', () => {
   const hash = createVisitorHash(Buffer.alloc(16, 1));
 
   it('gives one visitor the same 16 characters all day, whichever form the address has', () => {
-    expect(hash({ address: '203.0.113.9', userAgent: 'UA' })).toMatch(/^[0-9a-f]{16}$/);
-    expect(hash({ address: '::ffff:203.0.113.9', userAgent: 'UA' })).toBe(
-      hash({ address: '203.0.113.9', userAgent: 'UA' }),
+    expect(hash({ address: '203.0.113.9', agentDigest: 'UA' })).toMatch(/^[0-9a-f]{16}$/);
+    expect(hash({ address: '::ffff:203.0.113.9', agentDigest: 'UA' })).toBe(
+      hash({ address: '203.0.113.9', agentDigest: 'UA' }),
     );
-    expect(hash({ address: '2001:db8::1', userAgent: 'UA' })).toBe(hash({ address: '2001:db8::2', userAgent: 'UA' }));
+    expect(hash({ address: '2001:db8::1', agentDigest: 'UA' })).toBe(
+      hash({ address: '2001:db8::2', agentDigest: 'UA' }),
+    );
   });
 
   it('tells addresses, user agents and days apart', () => {
     const nextDay = createVisitorHash(Buffer.alloc(16, 2));
     const hashes = [
-      hash({ address: '203.0.113.9', userAgent: 'UA' }),
-      hash({ address: '203.0.113.8', userAgent: 'UA' }),
-      hash({ address: '203.0.113.9', userAgent: 'UB' }),
-      hash({ address: '203.0.113.9', userAgent: '' }),
-      hash({ address: '2001:db8:0:1::1', userAgent: 'UA' }),
-      hash({ address: '2001:db8:0:2::1', userAgent: 'UA' }),
-      nextDay({ address: '203.0.113.9', userAgent: 'UA' }),
+      hash({ address: '203.0.113.9', agentDigest: 'UA' }),
+      hash({ address: '203.0.113.8', agentDigest: 'UA' }),
+      hash({ address: '203.0.113.9', agentDigest: 'UB' }),
+      hash({ address: '203.0.113.9', agentDigest: '' }),
+      hash({ address: '2001:db8:0:1::1', agentDigest: 'UA' }),
+      hash({ address: '2001:db8:0:2::1', agentDigest: 'UA' }),
+      nextDay({ address: '203.0.113.9', agentDigest: 'UA' }),
     ];
     expect(new Set(hashes).size).toBe(hashes.length);
   });
 
   it('takes the longest and strangest input without failing', () => {
-    const longest = hash({ address: '漢'.repeat(500), userAgent: '漢'.repeat(50_000) });
+    const longest = hash({ address: '漢'.repeat(500), agentDigest: digestAgent('漢'.repeat(50_000)) });
     expect(longest).toMatch(/^[0-9a-f]{16}$/);
-    expect(hash({ address: '漢'.repeat(45), userAgent: '漢'.repeat(512) })).toBe(longest);
-    expect(hash({ address: '漢'.repeat(45), userAgent: '漢'.repeat(511) })).not.toBe(longest);
+    expect(hash({ address: '漢'.repeat(45), agentDigest: digestAgent('漢'.repeat(512)) })).toBe(longest);
+    expect(hash({ address: '漢'.repeat(45), agentDigest: digestAgent('漢'.repeat(511)) })).not.toBe(longest);
+  });
+});
+
+describe('digestAgent', () => {
+  it('is short, and tells user agents apart by their first 512 characters', () => {
+    const agents = ['', 'UA', 'UB', 'u', 'x'.repeat(511), 'x'.repeat(512)];
+    const digests = agents.map(digestAgent);
+    for (const digest of digests) expect(digest).toMatch(/^[0-9a-f]{16}$/);
+    expect(new Set(digests).size).toBe(agents.length);
+    expect(digestAgent('x'.repeat(9_999))).toBe(digestAgent('x'.repeat(512)));
   });
 });

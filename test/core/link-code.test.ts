@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import {
   canonicalCode,
   canonicalTag,
+  isCanonicalTag,
   checkAlias,
   CODE_ALPHABET,
   CODE_LENGTH,
@@ -147,6 +148,20 @@ describe('checkAlias', () => {
 });
 
 describe('canonicalTag', () => {
+  it('leaves alone exactly what isCanonicalTag accepts', () => {
+    const texts = fc.oneof(
+      fc.string({ maxLength: 40 }),
+      fc.stringMatching(/^[A-Za-z0-9_.-]{0,40}$/),
+      fc.constant('preview'),
+    );
+    fc.assert(
+      fc.property(texts, (text) => {
+        expect(isCanonicalTag(text)).toBe(canonicalTag(text) === text);
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+
   it.each([
     ['v12', 'v12'],
     ['V12。', 'v12'],

@@ -16,6 +16,7 @@ let database: TestDatabase;
 let server: TestServer;
 let isDraining = false;
 let redis: () => Promise<unknown> = async () => 'PONG';
+let migrations = async (): Promise<string[]> => pendingMigrations(database.db);
 const metrics = createMetricsRegistry();
 
 /** The page reads the document; a test reads this much of it. */
@@ -43,13 +44,13 @@ beforeAll(async () => {
       await healthRoutes(app, {
         isDraining: () => isDraining,
         checkTimeoutMs: 200,
-        checks: {
+        needed: {
           postgres: postgresCheck(database.db),
-          redis: redisCheck({ ping: async () => redis() }),
-          migrations: migrationsCheck(async () => pendingMigrations(database.db)),
+          migrations: migrationsCheck(async () => migrations()),
         },
+        spare: { redis: redisCheck({ ping: async () => redis() }) },
       });
-      await metricsRoutes(app, { registry: metrics });
+      await metricsRoutes(app, { metrics });
       await problemPages(app);
     },
     { metrics },
@@ -77,29 +78,56 @@ describe('health', () => {
     const ready = await server.app.inject({ url: '/readyz' });
     expect([ready.statusCode, ready.json()]).toEqual([
       200,
-      { status: 'ready', checks: { postgres: 'ok', redis: 'ok', migrations: 'ok' } },
+      { status: 'ready', checks: { postgres: 'ok', migrations: 'ok', redis: 'ok' } },
     ]);
     isDraining = true;
+    migrations = async () => Promise.reject(new Error('nobody asks'));
     const draining = await server.app.inject({ url: '/readyz' });
-    expect([draining.statusCode, draining.json<{ status: string }>().status]).toEqual([503, 'draining']);
+    expect([draining.statusCode, draining.json()]).toEqual([503, { status: 'draining', checks: {} }]);
+    migrations = async () => pendingMigrations(database.db);
     isDraining = false;
   });
 
-  it('not ready when a check fails or does not answer in time, and says nothing of why', async () => {
-    redis = async () => Promise.reject(new Error('redis://user:password@host refused'));
+  it('not ready when something needed fails or does not answer in time, and says nothing of why', async () => {
+    migrations = async () => Promise.reject(new Error('postgres://user:password@host refused'));
     const failed = await readyzAnew();
     expect([failed.statusCode, failed.json()]).toEqual([
       503,
-      { status: 'unavailable', checks: { postgres: 'ok', redis: 'failed', migrations: 'ok' } },
+      { status: 'unavailable', checks: { postgres: 'ok', migrations: 'failed', redis: 'ok' } },
     ]);
-    redis = async () => new Promise(() => {});
+    const hang = Promise.withResolvers<string[]>();
+    migrations = async () => hang.promise;
     expect((await readyzAnew()).statusCode).toBe(503);
+    hang.resolve([]);
+    migrations = async () => [];
+  });
+
+  it('ready though degraded when something it can spare fails: a shared outage must not empty the balancer', async () => {
+    redis = async () => Promise.reject(new Error('redis://user:password@host refused'));
+    const failed = await readyzAnew();
+    expect([failed.statusCode, failed.json()]).toEqual([
+      200,
+      { status: 'degraded', checks: { postgres: 'ok', migrations: 'ok', redis: 'failed' } },
+    ]);
     redis = async () => 'PONG';
   });
 
   it('not ready while migrations are missing', async () => {
     const missing = migrationsCheck(async () => ['0009_next.sql']);
     await expect(missing()).rejects.toThrow('0009_next.sql');
+  });
+
+  it('a check that hangs is not begun again by every probe', async () => {
+    let asked = 0;
+    const hang = Promise.withResolvers<string[]>();
+    migrations = async () => {
+      asked += 1;
+      return hang.promise;
+    };
+    for (let probe = 0; probe < 3; probe += 1) expect((await readyzAnew()).statusCode).toBe(503);
+    expect(asked).toBe(1);
+    hang.resolve([]);
+    expect((await readyzAnew()).statusCode).toBe(200);
   });
 
   it('a hundred probes at once ask Redis once', async () => {
@@ -134,7 +162,7 @@ describe('metrics', () => {
   });
 
   it('are open on a server of their own', async () => {
-    const own = createMetricsServer({ registry: metrics, log: server.app.log });
+    const own = createMetricsServer({ metrics, log: server.app.log });
     expect((await own.inject({ url: '/metrics' })).statusCode).toBe(200);
     expect((await own.inject({ url: '/v1/keys' })).statusCode).toBe(404);
     await own.close();

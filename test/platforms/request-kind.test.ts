@@ -1,11 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { classifyRequest } from '../../src/platforms/request-kind.ts';
+import { classifyRequest, machineOf } from '../../src/platforms/request-kind.ts';
 import { BOT_AGENTS, PEOPLE, PREVIEW_AGENTS, SCANNER_AGENTS } from './user-agents.ts';
 
 const person = PEOPLE[0][2];
 
-function kindOf(userAgent: string | undefined): string {
-  return classifyRequest({ method: 'GET', userAgent, headers: {} });
+type Headers = Parameters<typeof classifyRequest>[0];
+
+function kindOf(userAgent: string | undefined, rest: Partial<Headers> = {}): string {
+  return classifyRequest({ method: 'GET', machine: machineOf(userAgent), ...rest });
 }
 
 describe('classifyRequest', () => {
@@ -39,7 +41,7 @@ describe('classifyRequest', () => {
 
   it('never counts a HEAD', () => {
     for (const userAgent of [person, ...SCANNER_AGENTS, ...PREVIEW_AGENTS, ...BOT_AGENTS]) {
-      expect(classifyRequest({ method: 'HEAD', userAgent, headers: {} })).toBe('head');
+      expect(kindOf(userAgent, { method: 'HEAD' })).toBe('head');
     }
   });
 
@@ -53,15 +55,15 @@ describe('classifyRequest', () => {
     { secPurpose: 'prefetch;anonymous-client-ip' },
     { xMoz: 'prefetch' },
   ])('knows a browser’s prefetch: %j', (headers) => {
-    expect(classifyRequest({ method: 'GET', userAgent: person, headers })).toBe('prefetch');
-    expect(classifyRequest({ method: 'GET', userAgent: 'curl/8.5.0', headers })).toBe('bot');
-    expect(classifyRequest({ method: 'GET', userAgent: SCANNER_AGENTS[0], headers })).toBe('scanner');
+    expect(kindOf(person, headers)).toBe('prefetch');
+    expect(kindOf('curl/8.5.0', headers)).toBe('bot');
+    expect(kindOf(SCANNER_AGENTS[0], headers)).toBe('scanner');
   });
 
   it.each([{}, { purpose: '' }, { purpose: undefined }, { secPurpose: 'navigate' }, { xMoz: 'x' }])(
     'counts otherwise: %j',
     (headers) => {
-      expect(classifyRequest({ method: 'GET', userAgent: person, headers })).toBe('counted');
+      expect(kindOf(person, headers)).toBe('counted');
     },
   );
 

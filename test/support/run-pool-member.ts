@@ -1,0 +1,10 @@
+/** One process of a pool, for `test/infra/process-pool.test.ts`: does what MEMBER says. */
+import { READY_MESSAGE } from '../../src/cli/report-ready.ts';
+
+const what = process.env['MEMBER'] ?? '';
+if (what === 'ready') process.on('SIGTERM', () => process.exit(0));
+if (what === 'ready, stubborn') process.on('SIGTERM', () => process.exit(4));
+if (what.startsWith('ready')) process.send?.(READY_MESSAGE);
+// Long enough for the message to leave.
+if (what.endsWith('ends')) setTimeout(() => process.exit(3), 50);
+setInterval(() => undefined, 60_000);
