@@ -1,4 +1,4 @@
-# One image for migrate, api and worker. Node 26 runs the TypeScript as it is: there is no build step.
+# One image for migrate, api, redirect and worker. Node 26 runs the TypeScript as it is: there is no build step.
 FROM node:26-bookworm-slim
 ENV NODE_ENV=production HOST=0.0.0.0 PORT=3000
 WORKDIR /app
@@ -8,9 +8,12 @@ RUN npm ci --omit=dev --omit=optional && npm cache clean --force
 COPY daihuo LICENSE README.md ./
 COPY migrations migrations
 COPY src src
+# Clicks wait here while Redis is away: a volume belongs here, and it takes its owner from the image.
+RUN mkdir -p /var/lib/daihuo/spool && chown -R node:node /var/lib/daihuo
+ENV DAIHUO_SPOOL_DIR=/var/lib/daihuo/spool
 USER node
 EXPOSE 3000
-# Ready means: Postgres and Redis answer and the schema is current.
+# Ready means: it can do its work (docs/operations.md, "Health"), and is not stopping.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=20s --retries=3 \
   CMD ["node", "-e", "fetch('http://127.0.0.1:' + process.env.PORT + '/readyz').then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
 ENTRYPOINT ["./daihuo"]

@@ -5,12 +5,14 @@ import { runDemo } from './demo.ts';
 import { UsageFault, USAGE } from './help.ts';
 import { runKey } from './key.ts';
 import { runMigrate } from './migrate.ts';
+import { runRedirect } from './redirect.ts';
 import { runServe } from './serve.ts';
 import { runStart } from './start.ts';
 import { runVerify } from './verify.ts';
 import { runWorker } from './worker.ts';
 
 export interface Command {
+  name: string;
   config: Config;
   env: Environment;
   /** What stands behind the command's name. */
@@ -18,13 +20,14 @@ export interface Command {
 }
 
 /** Those that read options of their own. To the others a word too many is a mistake: `start --port 80` must not start on another port. */
-const TAKING_ARGUMENTS = new Set(['key', 'demo']);
+const TAKING_ARGUMENTS = new Set(['serve', 'redirect', 'key', 'demo']);
 const ASKING_HELP = new Set(['help', '--help', '-h']);
 
 /** Each runs to its end and returns the exit code. */
 const COMMANDS = new Map<string, (command: Command) => Promise<number>>([
   ['start', runStart],
   ['serve', runServe],
+  ['redirect', runRedirect],
   ['worker', runWorker],
   ['migrate', runMigrate],
   ['key', runKey],
@@ -70,7 +73,7 @@ export async function runCommandLine(argv: string[], env: Environment): Promise<
     }
     const result = readConfig(env);
     if (!result.ok) throw new OperatorFault(result.problems.join('\n'));
-    return await run({ config: result.config, env, args });
+    return await run({ name, config: result.config, env, args });
   } catch (error) {
     return report(error, env);
   }

@@ -3,7 +3,10 @@ export const USAGE = `daihuo: affiliate links for influencers (带货)
 Usage: daihuo <command>
 
   start     everything in one process; brings its own Postgres and Redis where no address is given
-  serve     the HTTP server only (needs DATABASE_URL and REDIS_URL)
+  serve [--workers <number>|auto]
+            the HTTP server only, in so many processes (needs DATABASE_URL and REDIS_URL)
+  redirect [--workers <number>|auto]
+            what visitors need and nothing else (needs DATABASE_URL and REDIS_URL, starts without them)
   worker    the worker only (needs DATABASE_URL and REDIS_URL)
   migrate   bring the database schema up to date
   key create --role admin|brand|finance|influencer [--brand <id>] [--influencer <id>] [--label <text>]
@@ -13,8 +16,8 @@ Usage: daihuo <command>
   verify    prove that totals, lines and journal agree, and that the seal chain is whole
   help      this text
 
-Settings are environment variables: HOST, PORT, DATABASE_URL, REDIS_URL, DAIHUO_HOME, DAIHUO_SECRET, DAIHUO_ADMIN_KEY,
-DAIHUO_SECRET_PREVIOUS, DAIHUO_PUBLIC_URL, INFERENCE_DELAY_SECONDS, LOG_LEVEL, TRUST_PROXY, METRICS_PORT, MIN_STORE_STARS,
+Settings are environment variables: HOST, PORT, DATABASE_URL, REDIS_URL, DAIHUO_HOME, DAIHUO_SPOOL_DIR, DAIHUO_SPOOL_MAX_MB, DAIHUO_SECRET, DAIHUO_ADMIN_KEY,
+DAIHUO_SECRET_PREVIOUS, DAIHUO_PUBLIC_URL, INFERENCE_DELAY_SECONDS, LOG_LEVEL, TRUST_PROXY, METRICS_PORT, CLICK_SHARDS, SHUTDOWN_GRACE_MS, MIN_STORE_STARS,
 MIN_STORE_AGE_DAYS; .env.example explains each.`;
 
 /** The command line was not understood; `message` says what about it. */

@@ -6,7 +6,7 @@ import { OperatorFault } from '../infra/operator-fault.ts';
 import type { Command } from './command-line.ts';
 import { UsageFault } from './help.ts';
 import { withDatabase } from './runtime.ts';
-import { requireSchema } from './serve.ts';
+import { requireSchema } from './schema.ts';
 
 export const ROLES = ['admin', 'brand', 'finance', 'influencer'] as const;
 

@@ -36,6 +36,8 @@ interface OpenOptions {
 }
 
 const WAIT_MS = 60_000;
+const REDIS_WAIT_MS = 5_000;
+const IMPATIENT_REDIS_WAIT_MS = 1_000;
 const RETRY_MS = 500;
 const LOCAL_STOP_MS = 8_000;
 /** Wrong user, password or database: waiting does not mend those. */
@@ -80,11 +82,20 @@ export async function openServices({
   return services;
 }
 
+function isPermanent(error: unknown): boolean {
+  return error instanceof DatabaseError && PERMANENT.has(error.code ?? '');
+}
+
 function unusable(error: unknown, url: string): OperatorFault {
   const reason = error instanceof DatabaseError ? `: ${error.message}` : '';
   return new OperatorFault(`Postgres at ${placeOf(url)} cannot be used${reason}. Check DATABASE_URL.`, {
     cause: error,
   });
+}
+
+/** What waiting does not mend: a wrong user, password or database. Undefined for anything else. */
+export function permanentFault(error: unknown, url: string): OperatorFault | undefined {
+  return isPermanent(error) ? unusable(error, url) : undefined;
 }
 
 /** Postgres may start after us, as in a compose file: asks for a minute before giving up. */
@@ -96,8 +107,7 @@ async function waitForDatabase(db: Db, url: string, shutdown: Shutdown): Promise
       await pingPostgres(db);
       return;
     } catch (error) {
-      const isPermanent = error instanceof DatabaseError && PERMANENT.has(error.code ?? '');
-      if (isPermanent || performance.now() > deadlineMs) {
+      if (isPermanent(error) || performance.now() > deadlineMs) {
         throw unusable(error, url);
       }
       if (isFirst) console.log(`Waiting for Postgres at ${placeOf(url)}.`);
@@ -109,11 +119,14 @@ async function waitForDatabase(db: Db, url: string, shutdown: Shutdown): Promise
 /**
  * Opens database and Redis. A missing Redis is said but does not stop the start: visitors are sent on without it.
  *
- * @param name  shown by Postgres beside each connection
- * @throws OperatorFault where Postgres does not answer within a minute
+ * @param name       shown by Postgres beside each connection
+ * @param isPatient  false: waits for Postgres not at all, and for Redis only a moment; true by default
+ * @throws OperatorFault where Postgres was waited for and does not answer within a minute
  */
-export async function openRuntime(options: OpenOptions & { urls: ServiceUrls; name: string }): Promise<Runtime> {
-  const { config, log, shutdown, urls } = options;
+export async function openRuntime(
+  options: OpenOptions & { urls: ServiceUrls; name: string; isPatient?: boolean },
+): Promise<Runtime> {
+  const { config, log, shutdown, urls, isPatient = true } = options;
   // While stopping, the private Postgres may end before the last connection has said goodbye: nothing for a person to look at.
   const onError = (error: Error): void =>
     log[shutdown.signal.aborted ? 'debug' : 'warn']({ err: error }, 'a database connection broke');
@@ -121,8 +134,9 @@ export async function openRuntime(options: OpenOptions & { urls: ServiceUrls; na
   shutdown.add('postgres pool', 2_000, async () => db.end());
   const redis = createRedis({ urls: urls.redisUrl, role: 'commands', log });
   shutdown.add('redis', 1_000, async () => closeRedis(redis));
-  await waitForDatabase(db, urls.databaseUrl, shutdown);
-  if (!(await waitForRedis(redis, 5_000))) log.error('redis does not answer; clicks are not recorded until it does');
+  if (isPatient) await waitForDatabase(db, urls.databaseUrl, shutdown);
+  if (!(await waitForRedis(redis, isPatient ? REDIS_WAIT_MS : IMPATIENT_REDIS_WAIT_MS)))
+    log.error('redis does not answer; clicks go to the spool until it does');
   const secret = config.secret ?? (await keepSecret(config.home));
   return { config, log, shutdown, urls, db, redis, secret, keys: deriveKeys(secret, config.previousSecret) };
 }
@@ -143,7 +157,7 @@ const COMMAND_STATEMENT_MS = 3_600_000;
 
 /** What an operator can mend, in one sentence; undefined for anything else. */
 function databaseFault(error: unknown, url: string): OperatorFault | undefined {
-  if (error instanceof DatabaseError) return PERMANENT.has(error.code ?? '') ? unusable(error, url) : undefined;
+  if (error instanceof DatabaseError) return permanentFault(error, url);
   if (!isDependencyDown(error)) return undefined;
   return new OperatorFault(`Postgres at ${placeOf(url)} does not answer. Check DATABASE_URL.`, { cause: error });
 }

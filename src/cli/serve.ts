@@ -1,27 +1,23 @@
-import { pendingMigrations } from '../infra/migrate.ts';
-import { OperatorFault } from '../infra/operator-fault.ts';
 import type { Command } from './command-line.ts';
-import { openMeasures } from './parts.ts';
+import { openApp, openMeasures } from './parts.ts';
+import { reportReady } from './report-ready.ts';
+import { runInProcesses } from './run-in-processes.ts';
 import { runUntilStopped } from './run-until-stopped.ts';
 import { givenServices, openRuntime } from './runtime.ts';
-import type { Runtime } from './runtime.ts';
+import { requireSchema } from './schema.ts';
 import { runHttp } from './server.ts';
 
-/** A process that would meet a schema older than itself does not start: it would fail at its first query instead. */
-export async function requireSchema({ db }: Pick<Runtime, 'db'>): Promise<void> {
-  const pending = await pendingMigrations(db);
-  if (pending.length > 0) {
-    throw new OperatorFault(`The database lacks ${pending.join(', ')}. Run 'daihuo migrate' first.`);
-  }
-}
-
-/** The HTTP server only. */
-export async function runServe({ config }: Command): Promise<number> {
+/** The HTTP server only, in one process or several. */
+export async function runServe(command: Command): Promise<number> {
+  const { config } = command;
   const urls = givenServices(config, 'serve');
-  return runUntilStopped(config, async ({ log, shutdown }) => {
-    const runtime = await openRuntime({ config, log, shutdown, urls, name: 'serve' });
-    await requireSchema(runtime);
-    const { address } = await runHttp(runtime, await openMeasures(runtime));
-    console.log(`daihuo ready on ${address}`);
-  });
+  return runInProcesses(command, async () =>
+    runUntilStopped(config, async ({ log, shutdown }) => {
+      const runtime = await openRuntime({ config, log, shutdown, urls, name: 'serve' });
+      await requireSchema(runtime);
+      const measures = await openMeasures(runtime);
+      const { address } = await runHttp(runtime, async (own) => openApp(runtime, measures, own));
+      reportReady(address);
+    }),
+  );
 }

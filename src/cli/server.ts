@@ -1,7 +1,6 @@
 import type { Server } from '../http/server.ts';
-import { closeHttp } from '../infra/shutdown.ts';
+import { drainHttp } from '../infra/drain-http.ts';
 import { listen } from './listen.ts';
-import { type Measures, openApp } from './parts.ts';
 import type { Runtime } from './runtime.ts';
 
 const HTTP_STOP_MS = 6_000;
@@ -13,20 +12,25 @@ export interface RunningHttp {
 }
 
 /**
- * Serves HTTP until the shutdown.
+ * Serves HTTP until the shutdown: from its first moment on every answer asks for a new connection, and the last one is given after
+ * SHUTDOWN_GRACE_MS at the earliest.
  *
+ * @param open     makes the application; the address is known only when it listens
  * @param prepare  runs on the finished application before anybody else can reach it
  */
 export async function runHttp(
-  runtime: Runtime,
-  measures: Measures,
+  { config, shutdown }: Pick<Runtime, 'config' | 'shutdown'>,
+  open: (address: () => string | undefined) => Promise<Server>,
   prepare: (app: Server) => Promise<void> = async () => {},
 ): Promise<RunningHttp> {
   let address: string | undefined;
-  const app = await openApp(runtime, measures, () => address);
-  runtime.shutdown.add('http', HTTP_STOP_MS, async () => closeHttp(app, app.server));
+  const app = await open(() => address);
+  const drain = drainHttp(app, app.server);
+  shutdown.add('http', HTTP_STOP_MS, async () => drain.close());
   await app.ready();
   await prepare(app);
-  address = await listen(app, runtime.config);
+  address = await listen(app, config);
+  shutdown.signal.addEventListener('abort', () => drain.announce(), { once: true });
+  shutdown.waitAfterSigterm(config.shutdownGraceMs);
   return { app, address };
 }

@@ -2,7 +2,7 @@ import { migrate } from '../infra/migrate.ts';
 import { type BannerFacts, bannerText } from './banner.ts';
 import type { Command } from './command-line.ts';
 import { prepareDemo, rememberAddress } from './demo-data.ts';
-import { openMeasures, openWorker } from './parts.ts';
+import { openApp, openMeasures, openWorker } from './parts.ts';
 import { runUntilStopped } from './run-until-stopped.ts';
 import { openRuntime, openServices } from './runtime.ts';
 import { runHttp } from './server.ts';
@@ -16,10 +16,14 @@ export async function runStart({ config, env }: Command): Promise<number> {
     if (applied.length > 0) log.info({ applied }, 'schema brought up to date');
     const measures = await openMeasures(runtime);
     let demo: BannerFacts['demo'];
-    const { address } = await runHttp(runtime, measures, async (app) => {
-      // Demo data only ever goes into the private database.
-      if (config.databaseUrl === undefined) demo = await prepareDemo(runtime, app);
-    });
+    const { address } = await runHttp(
+      runtime,
+      async (own) => openApp(runtime, measures, own),
+      async (app) => {
+        // Demo data only ever goes into the private database.
+        if (config.databaseUrl === undefined) demo = await prepareDemo(runtime, app);
+      },
+    );
     if (demo !== undefined) await rememberAddress(runtime, address);
     openWorker(runtime, measures);
     console.log(bannerText({ address, demo }));

@@ -1,7 +1,7 @@
 import { formatVerifyReport, verify } from '../commissions/verify.ts';
 import type { Command } from './command-line.ts';
 import { withDatabase } from './runtime.ts';
-import { requireSchema } from './serve.ts';
+import { requireSchema } from './schema.ts';
 
 /** Proves the books of the database and prints what was looked at. Exit code 1 where something does not hold. */
 export async function runVerify({ config, env }: Command): Promise<number> {

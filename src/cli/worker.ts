@@ -2,7 +2,7 @@ import type { Command } from './command-line.ts';
 import { openMeasures, openWorker } from './parts.ts';
 import { runUntilStopped } from './run-until-stopped.ts';
 import { givenServices, openRuntime } from './runtime.ts';
-import { requireSchema } from './serve.ts';
+import { requireSchema } from './schema.ts';
 
 /** The worker only. */
 export async function runWorker({ config }: Command): Promise<number> {

@@ -17,6 +17,10 @@ export interface Config {
   redisUrl?: string;
   /** Absolute path of the folder that keeps what `start` makes for itself. */
   home: string;
+  /** Absolute path of the folder that keeps clicks while Redis does not take them. */
+  spoolDir: string;
+  /** What one process may keep there. */
+  spoolMaxBytes: number;
   /** At least 32 bytes. Unset only where the database is the private one, for which `start` makes a secret. */
   secret: Buffer | undefined;
   previousSecret?: Buffer;
@@ -28,6 +32,10 @@ export interface Config {
   /** CIDRs of the proxies whose X-Forwarded-For is believed. */
   trustProxy: string[];
   metricsPort?: number;
+  /** Streams that clicks are spread over; every process must have the same number. */
+  clickShards: number;
+  /** After SIGTERM a server goes on for this long, while a load balancer finds out. */
+  shutdownGraceMs: number;
   /** Lowest score of an eligible store, as exact decimals: `score` out of `scale`. */
   minStoreRating: { score: string; scale: string };
   minStoreAgeDays: number;
@@ -129,6 +137,8 @@ const SETTINGS = z.object({
     'REDIS_URL must look like redis://host:6379; for a cluster, give several of them separated by commas.',
   ).optional(),
   DAIHUO_HOME: z.string().optional(),
+  DAIHUO_SPOOL_DIR: z.string().optional(),
+  DAIHUO_SPOOL_MAX_MB: wholeNumber('DAIHUO_SPOOL_MAX_MB', 1, 1_000_000).default(1_024),
   DAIHUO_SECRET: secret('DAIHUO_SECRET').optional(),
   DAIHUO_SECRET_PREVIOUS: secret('DAIHUO_SECRET_PREVIOUS').optional(),
   DAIHUO_ADMIN_KEY: text(
@@ -149,6 +159,8 @@ const SETTINGS = z.object({
     'TRUST_PROXY must list networks such as 10.0.0.0/8 or 2001:db8::/32, separated by commas; neither /0 nor IPv4-mapped ones (::ffff:…).',
   ).default([]),
   METRICS_PORT: wholeNumber('METRICS_PORT', 1, 65_535).optional(),
+  CLICK_SHARDS: wholeNumber('CLICK_SHARDS', 1, 256).default(1),
+  SHUTDOWN_GRACE_MS: wholeNumber('SHUTDOWN_GRACE_MS', 0, 60_000).default(1_000),
   MIN_STORE_STARS: text(readStars, 'MIN_STORE_STARS must be a number from 0 to 5, such as 4 or 4.5.').default('4'),
   MIN_STORE_AGE_DAYS: wholeNumber('MIN_STORE_AGE_DAYS', 0, 36_500).default(90),
 });
@@ -181,12 +193,16 @@ function problemsBetween(given: Environment): string[] {
 }
 
 function toConfig(settings: Settings): Config {
+  const home = settings.DAIHUO_HOME === undefined ? path.join(CHECKOUT, '.daihuo') : path.resolve(settings.DAIHUO_HOME);
   return {
     host: settings.HOST,
     port: settings.PORT,
     ...(settings.DATABASE_URL === undefined ? {} : { databaseUrl: settings.DATABASE_URL }),
     ...(settings.REDIS_URL === undefined ? {} : { redisUrl: settings.REDIS_URL }),
-    home: settings.DAIHUO_HOME === undefined ? path.join(CHECKOUT, '.daihuo') : path.resolve(settings.DAIHUO_HOME),
+    home,
+    spoolDir:
+      settings.DAIHUO_SPOOL_DIR === undefined ? path.join(home, 'spool') : path.resolve(settings.DAIHUO_SPOOL_DIR),
+    spoolMaxBytes: settings.DAIHUO_SPOOL_MAX_MB * 1024 * 1024,
     secret: settings.DAIHUO_SECRET,
     ...(settings.DAIHUO_SECRET_PREVIOUS === undefined ? {} : { previousSecret: settings.DAIHUO_SECRET_PREVIOUS }),
     ...(settings.DAIHUO_ADMIN_KEY === undefined ? {} : { adminKey: settings.DAIHUO_ADMIN_KEY }),
@@ -195,6 +211,8 @@ function toConfig(settings: Settings): Config {
     logLevel: settings.LOG_LEVEL,
     trustProxy: settings.TRUST_PROXY,
     ...(settings.METRICS_PORT === undefined ? {} : { metricsPort: settings.METRICS_PORT }),
+    clickShards: settings.CLICK_SHARDS,
+    shutdownGraceMs: settings.SHUTDOWN_GRACE_MS,
     minStoreRating: { score: settings.MIN_STORE_STARS, scale: '5' },
     minStoreAgeDays: settings.MIN_STORE_AGE_DAYS,
   };

@@ -76,6 +76,8 @@ export function createDb(options: DbOptions): Db {
     max: options.max ?? 10,
     application_name: options.applicationName,
     types: TYPES,
+    // Statements of one transaction that do not need each other's answers are sent at once (`together`).
+    pipeline: true,
     keepAlive: true,
     connectionTimeoutMillis: CONNECTION_TIMEOUT_MS,
     statement_timeout: statementTimeoutMs,

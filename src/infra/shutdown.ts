@@ -1,8 +1,7 @@
-import type { Server } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 
-/** The whole stop ends within this, whatever hangs. */
+/** The whole stop ends within this, whatever hangs; the wait after SIGTERM comes before it. */
 const TOTAL_MS = 10_000;
 /** A phase whose turn comes after the time is used up still gets this much: the private Postgres must be stopped in any case. */
 const LAST_CHANCE_MS = 500;
@@ -27,6 +26,11 @@ export interface Shutdown {
   add(name: string, timeoutMs: number, stop: () => Promise<void> | void, force?: () => void): void;
   /** Runs every phase once; later calls get the same promise. Resolves to the exit code: 0, or 1 where a phase failed or `failed` is set. */
   run(reason: string, options?: { failed?: boolean }): Promise<number>;
+  /**
+   * The first phase begins this much after SIGTERM, so that whoever sends requests here finds out in time; the longest wait asked for counts.
+   * SIGTERM is what supervisors send. Ctrl-C (SIGINT) comes from a person who waits, and nobody is told of a failure in advance.
+   */
+  waitAfterSigterm(graceMs: number): void;
   /** Aborted when the stop begins: what is still starting up gives up. */
   readonly signal: AbortSignal;
   /**
@@ -65,10 +69,12 @@ export function createShutdown({ log }: { log: Logger }): Shutdown {
   const starting = new AbortController();
   let running: Promise<number> | undefined;
   let current: Phase | undefined;
+  let waitMs = 0;
 
   const runPhases = async (reason: string, failed: boolean): Promise<number> => {
     log.info({ reason }, 'stopping');
     starting.abort(new Error(`stopping: ${reason}`));
+    if (reason === 'SIGTERM' && waitMs > 0) await sleep(waitMs);
     const deadlineMs = performance.now() + TOTAL_MS - LAST_CHANCE_MS;
     let isClean = !failed;
     for (let phase = phases.pop(); phase !== undefined; phase = phases.pop()) {
@@ -85,6 +91,9 @@ export function createShutdown({ log }: { log: Logger }): Shutdown {
     signal: starting.signal,
     add: (name, timeoutMs, stop, force) => {
       phases.push({ name, timeoutMs, stop, force });
+    },
+    waitAfterSigterm: (graceMs) => {
+      waitMs = Math.max(waitMs, graceMs);
     },
     run: (reason, options) => {
       running ??= runPhases(reason, options?.failed ?? false);
@@ -116,30 +125,4 @@ export function createShutdown({ log }: { log: Logger }): Shutdown {
     },
   };
   return shutdown;
-}
-
-const SWEEP_MS = 100;
-const DROP_AFTER_MS = 5_000;
-
-/**
- * Closes an HTTP server without losing a request: what was accepted is answered, then its connection ends. `close` alone waits for
- * keep-alive connections that went idle after it was called, up to 72 s; forcing it resets requests in flight.
- *
- * @param options.dropAfterMs  connections still busy after this are cut; 5 s by default
- */
-export async function closeHttp(
-  app: { close(): Promise<unknown> },
-  server: Pick<Server, 'closeIdleConnections' | 'closeAllConnections'>,
-  options?: { dropAfterMs?: number },
-): Promise<void> {
-  const sweep = setInterval(() => server.closeIdleConnections(), SWEEP_MS);
-  const drop = setTimeout(() => server.closeAllConnections(), options?.dropAfterMs ?? DROP_AFTER_MS);
-  try {
-    const closed = app.close();
-    server.closeIdleConnections();
-    await closed;
-  } finally {
-    clearInterval(sweep);
-    clearTimeout(drop);
-  }
 }

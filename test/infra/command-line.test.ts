@@ -83,13 +83,23 @@ describe('the command line', () => {
     ).toEqual([expect.stringMatching(/^LOG_LEVEL must be/), expect.stringMatching(/^PORT must be/)]);
   });
 
-  test('serve and worker say what they need', async () => {
-    for (const command of ['serve', 'worker']) {
+  test('serve, redirect and worker say what they need', async () => {
+    for (const command of ['serve', 'redirect', 'worker']) {
       const result = await outcome(daihuo([command]));
       expect(result).toMatchObject({ code: 1, stdout: '' });
       expect(result.stderr).toMatch(new RegExp(`^'daihuo ${command}' needs DATABASE_URL and REDIS_URL`));
     }
   });
+
+  test.each([['--workers'], ['--workers', '0'], ['--workers', 'many'], ['--workers', '257'], ['--port', '80'], ['2']])(
+    'serve %s %s is refused before anything starts',
+    async (...args) => {
+      const services = { DATABASE_URL: 'postgres://u@127.0.0.1:1/x', REDIS_URL: 'redis://127.0.0.1:1' };
+      const result = await outcome(daihuo(['serve', ...args], { ...services, DAIHUO_SECRET: 's'.repeat(32) }));
+      expect(result).toMatchObject({ code: 2, stdout: '' });
+      expect(result.stderr).toMatch(/^'daihuo serve' takes only --workers, with a number from 1 to 256 or 'auto'; /);
+    },
+  );
 
   test.each(['127.0.0.1:1/x', 'no-such-host.invalid/x'])(
     'migrate on a database that is not there (%s) is one sentence, without the password',

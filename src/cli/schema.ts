@@ -1,0 +1,83 @@
+import type { Check } from '../http/health.ts';
+import { pendingMigrations } from '../infra/migrate.ts';
+import { OperatorFault } from '../infra/operator-fault.ts';
+import { pause } from '../infra/repeat.ts';
+import { permanentFault } from './runtime.ts';
+import type { Runtime } from './runtime.ts';
+
+/** A start waits this long for Postgres before it goes on without. */
+const START_WAIT_MS = 2_000;
+const LOOK_AGAIN_MS = 1_000;
+
+/** A process that would meet a schema older than itself does not start: it would fail at its first query instead. */
+export async function requireSchema({ db }: Pick<Runtime, 'db'>): Promise<void> {
+  const pending = await pendingMigrations(db);
+  if (pending.length > 0) {
+    throw new OperatorFault(`The database lacks ${pending.join(', ')}. Run 'daihuo migrate' first.`);
+  }
+}
+
+/** A schema that a process may have to start without having seen. */
+export interface SchemaWatch {
+  isCurrent(): boolean;
+  /** Well once the schema was seen to be current, for ever: it only goes forward. */
+  check: Check;
+  /** Runs `work` when the schema is seen to be current; what it throws is logged. */
+  whenCurrent(work: () => Promise<void>): void;
+}
+
+/** What waiting does not mend: a schema too old, or wrong settings. */
+function lastingFault(error: unknown, { urls }: Pick<Runtime, 'urls'>): OperatorFault | undefined {
+  return error instanceof OperatorFault ? error : permanentFault(error, urls.databaseUrl);
+}
+
+/** Resolves when the schema was seen to be current, or the process stops. */
+async function lookUntilCurrent(runtime: Runtime): Promise<void> {
+  const { log, shutdown } = runtime;
+  for (let lastFault = ''; ; await pause(LOOK_AGAIN_MS, shutdown.signal)) {
+    if (shutdown.signal.aborted) return;
+    try {
+      await requireSchema(runtime);
+      log.info('postgres is there, and its schema is current');
+      return;
+    } catch (error) {
+      // Nobody sees a process that started without Postgres refuse; whoever reads its log and /readyz does.
+      const fault = lastingFault(error, runtime);
+      if (fault !== undefined && fault.message !== lastFault) log.error({ err: fault }, 'the database cannot be used');
+      lastFault = fault?.message ?? '';
+    }
+  }
+}
+
+/**
+ * Looks at the schema; where Postgres is away, again and again until it was seen to be current or the process stops.
+ *
+ * @throws OperatorFault where Postgres answers and the schema is too old, or the settings are wrong
+ */
+export async function watchSchema(runtime: Runtime): Promise<SchemaWatch> {
+  const { log, shutdown } = runtime;
+  let isCurrent = false;
+  try {
+    const looked = requireSchema(runtime).then(() => true);
+    // It may still fail after the wait is over.
+    looked.catch(() => undefined);
+    isCurrent = await Promise.race([looked, pause(START_WAIT_MS, shutdown.signal).then(() => false)]);
+  } catch (error) {
+    const fault = lastingFault(error, runtime);
+    if (fault !== undefined) throw fault;
+  }
+  if (!isCurrent) log.error('postgres does not answer; redis and what is remembered serve until it does');
+  const seen = isCurrent ? Promise.resolve() : lookUntilCurrent(runtime);
+  void seen.then(() => (isCurrent = !shutdown.signal.aborted));
+  return {
+    isCurrent: () => isCurrent,
+    check: async () => {
+      if (!isCurrent) throw new Error('the schema was not seen yet');
+    },
+    whenCurrent: (work) => {
+      void seen
+        .then(async () => (shutdown.signal.aborted ? undefined : work()))
+        .catch((error: unknown) => log.warn({ err: error }, 'what waited for postgres failed'));
+    },
+  };
+}
