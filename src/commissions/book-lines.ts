@@ -1,14 +1,15 @@
 import assert from 'node:assert/strict';
-import { sumPostings } from '../core/accounts.ts';
+import { type Posting, sumPostings } from '../core/accounts.ts';
 import { bookDifference } from '../core/journal.ts';
 import type { Tx } from '../infra/db.ts';
+import { together } from '../infra/together.ts';
 import type { JournalKind } from './booking/journal-queries.ts';
 import { findFrozen, findLinkProducts, type FrozenLine, listBooked, upsertFrozen } from './booking/queries.ts';
 import { type BookableAttribution, type BookableLine, desiredLine } from './desired-line.ts';
 import { payableAt } from './payable-at.ts';
-import { postJournals } from './post-journals.ts';
-import type { TermsBook } from './terms.ts';
-import { listSplits, type SplitRow } from './terms/queries.ts';
+import { type JournalDraft, postJournals } from './post-journals.ts';
+import { loadSplits, splitKey, type Splits, type TermsBook } from './terms.ts';
+import type { SplitRow } from './terms/queries.ts';
 
 export type { BookableAttribution, BookableLine } from './desired-line.ts';
 
@@ -17,6 +18,18 @@ interface EarningLine extends BookableLine {
   productId: string;
   paidAt: Date;
   attribution: BookableAttribution;
+}
+
+/** What stands in the books of lines, by line id. */
+export interface StandingBooks {
+  frozen: ReadonlyMap<string, FrozenLine>;
+  booked: ReadonlyMap<string, readonly Posting[]>;
+}
+
+/** What is to be written to bring the books of lines to their facts. */
+export interface Booking {
+  states: readonly FrozenLine[];
+  drafts: readonly JournalDraft[];
 }
 
 /**
@@ -36,16 +49,39 @@ export async function bookLines(
   books: ReadonlyMap<string, TermsBook>,
   { reprice = false }: { reprice?: boolean } = {},
 ): Promise<void> {
-  const frozen = await findFrozen(
+  const standing = await readBooks(
     tx,
     lines.map((line) => line.lineId),
   );
+  await writeBooking(tx, await planBooking(tx, lines, { books, standing, reprice }));
+}
+
+/** First part of `bookLines`, for a caller that has other things to read in the same round trip. */
+export async function readBooks(tx: Tx, lineIds: readonly string[]): Promise<StandingBooks> {
+  if (lineIds.length === 0) return { frozen: new Map(), booked: new Map() };
+  const [frozen, booked] = await together(tx, () => [findFrozen(tx, lineIds), listBooked(tx, lineIds)]);
+  return { frozen, booked };
+}
+
+/**
+ * Second part of `bookLines`: decides, and writes nothing.
+ *
+ * @param input.standing  of every line that was stored before; a line that is absent has no books
+ * @param input.splits  those the caller has read already; what is missing is read here
+ */
+export async function planBooking(
+  tx: Tx,
+  lines: readonly BookableLine[],
+  input: { books: ReadonlyMap<string, TermsBook>; standing: StandingBooks; splits?: Splits; reprice?: boolean },
+): Promise<Booking> {
+  const { books, standing, splits = new Map(), reprice = false } = input;
+  const { frozen } = standing;
   // A line that was never booked and earns nothing has no books to look at.
   const concerned = lines.filter((line) => line.attribution !== undefined || frozen.has(line.lineId));
-  if (concerned.length === 0) return;
+  if (concerned.length === 0) return { states: [], drafts: [] };
 
   const earning = await listEarning(tx, concerned);
-  const terms = await freezeTerms(tx, { earning, frozen, books, reprice });
+  const terms = await freezeTerms(tx, { earning, frozen, books, splits, reprice });
   const states = new Map<string, FrozenLine>();
   for (const line of concerned) {
     const state = stateOf(line, {
@@ -55,11 +91,15 @@ export async function bookLines(
     });
     if (state !== undefined) states.set(line.lineId, state);
   }
-  await upsertFrozen(
-    tx,
-    [...states.values()].filter((state) => reprice || !isSameState(state, frozen.get(state.lineId))),
-  );
-  await postDifferences(tx, { lines: concerned, states, kind: 'booking' });
+  return {
+    states: [...states.values()].filter((state) => reprice || !isSameState(state, frozen.get(state.lineId))),
+    drafts: draftDifferences({ lines: concerned, states, booked: standing.booked, kind: 'booking' }),
+  };
+}
+
+/** Last part of `bookLines`: one round trip. */
+export async function writeBooking(tx: Tx, { states, drafts }: Booking): Promise<void> {
+  await together(tx, () => [upsertFrozen(tx, states), postJournals(tx, drafts)]);
 }
 
 /** The lines that earn, by id, each with the product it is priced by. */
@@ -90,6 +130,7 @@ async function freezeTerms(
     earning: ReadonlyMap<string, EarningLine>;
     frozen: ReadonlyMap<string, FrozenLine>;
     books: ReadonlyMap<string, TermsBook>;
+    splits: Splits;
     reprice: boolean;
   },
 ): Promise<Map<string, FrozenLine>> {
@@ -101,12 +142,11 @@ async function freezeTerms(
     else unpriced.push(line);
   }
   if (unpriced.length === 0) return terms;
-  const splits = await listSplits(
-    tx,
-    unpriced.map((line) => ({ influencerId: line.attribution.influencerId, at: line.orderCreatedAt })),
-  );
-  for (const [index, line] of unpriced.entries()) {
-    const split = splits[index];
+  const asked = unpriced.map(shareOf).filter((share) => !input.splits.has(splitKey(share)));
+  const read = await loadSplits(tx, asked);
+  for (const line of unpriced) {
+    const key = splitKey(shareOf(line));
+    const split = input.splits.get(key) ?? read.get(key);
     const book = input.books.get(line.brandId);
     assert(split !== undefined && book !== undefined, 'the influencer exists and the terms of the brand were read');
     const before = input.frozen.get(line.lineId);
@@ -117,6 +157,10 @@ async function freezeTerms(
     if (stands !== undefined) terms.set(line.lineId, stands);
   }
   return terms;
+}
+
+function shareOf(line: EarningLine): { influencerId: string; at: Date } {
+  return { influencerId: line.attribution.influencerId, at: line.orderCreatedAt };
 }
 
 function keepsTerms(line: EarningLine, frozen: FrozenLine): boolean {
@@ -200,8 +244,17 @@ export async function postDifferences(
     tx,
     input.lines.map((line) => line.lineId),
   );
-  const drafts = input.lines.flatMap((line) => {
-    const buckets = sumPostings(booked.get(line.lineId) ?? []);
+  await postJournals(tx, draftDifferences({ ...input, booked }));
+}
+
+function draftDifferences(input: {
+  lines: readonly BookableLine[];
+  states: ReadonlyMap<string, FrozenLine>;
+  booked: ReadonlyMap<string, readonly Posting[]>;
+  kind: JournalKind;
+}): JournalDraft[] {
+  return input.lines.flatMap((line) => {
+    const buckets = sumPostings(input.booked.get(line.lineId) ?? []);
     const desired = desiredLine(line, { state: input.states.get(line.lineId), booked: buckets });
     return bookDifference({ booked: buckets, desired }).map((posting) => ({
       brandId: line.brandId,
@@ -209,5 +262,4 @@ export async function postDifferences(
       postings: [posting],
     }));
   });
-  await postJournals(tx, drafts);
 }

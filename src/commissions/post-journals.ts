@@ -1,6 +1,7 @@
 import type { Entry, Posting } from '../core/accounts.ts';
 import { newId } from '../http/new-id.ts';
 import type { Tx } from '../infra/db.ts';
+import { together } from '../infra/together.ts';
 import {
   insertJournalEntries,
   insertJournalLines,
@@ -44,7 +45,9 @@ export async function postJournals(tx: Tx, drafts: readonly JournalDraft[]): Pro
     }
     add(null, draft.entries ?? []);
   }
-  await insertJournals(tx, journals);
-  if (lines.length > 0) await insertJournalLines(tx, lines);
-  if (entries.length > 0) await insertJournalEntries(tx, entries);
+  await together(tx, () => [
+    insertJournals(tx, journals),
+    insertJournalLines(tx, lines),
+    insertJournalEntries(tx, entries),
+  ]);
 }

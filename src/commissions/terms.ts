@@ -3,12 +3,15 @@ import { type CommissionRate, selectTerms, type TermsVersion } from '../core/com
 import { newId } from '../http/new-id.ts';
 import { problems } from '../http/problem.ts';
 import type { Queryable, Tx } from '../infra/db.ts';
+import { together } from '../infra/together.ts';
 import {
   closeOpenTerms,
   insertTerms,
   listPolicies,
-  listTermsOfBrand,
+  listTermsOfScopes,
+  listSplits,
   type PolicyRow,
+  type SplitRow,
   type TermsBookScope,
   type TermsRow,
 } from './terms/queries.ts';
@@ -134,13 +137,58 @@ function overlap(): Error {
  *
  * A narrowed book answers only for sales within its scope: for another store, product or influencer it may miss a more specific version.
  */
-export async function loadTermsBook(db: Queryable, scope: TermsBookScope): Promise<TermsBook> {
-  const versions = (await listTermsOfBrand(db, scope)).map((row) => Object.assign(row, { rate: rateOf(row) }));
-  const policies = await listPolicies(db, scope.brandId);
+export async function loadTermsBook(
+  db: Queryable,
+  { influencerIds, ...scope }: TermsBookScope & { influencerIds?: readonly string[] },
+): Promise<TermsBook> {
+  const book = (await loadTermsBooks(db, [scope], influencerIds)).get(scope.brandId);
+  assert(book !== undefined, 'every brand asked about has a book');
+  return book;
+}
+
+/** As `loadTermsBook` for several brands at once, each named by one scope; by brand id. */
+export async function loadTermsBooks(
+  db: Queryable,
+  scopes: readonly TermsBookScope[],
+  influencerIds?: readonly string[],
+): Promise<Map<string, TermsBook>> {
+  if (scopes.length === 0) return new Map();
+  const brandIds = scopes.map(({ brandId }) => brandId);
+  const [terms, policies] = await together(db, () => [
+    listTermsOfScopes(db, scopes, influencerIds),
+    listPolicies(db, brandIds),
+  ]);
+  const versionsOf = Map.groupBy(
+    terms.map((row) => Object.assign(row, { rate: rateOf(row) })),
+    ({ brandId }) => brandId,
+  );
+  const policiesOf = Map.groupBy(policies, ({ brandId }) => brandId);
+  return new Map(brandIds.map((id) => [id, bookOf(versionsOf.get(id) ?? [], policiesOf.get(id) ?? [])]));
+}
+
+function bookOf(versions: readonly (TermsRow & { rate: CommissionRate })[], policies: readonly PolicyRow[]): TermsBook {
   return {
     termsFor: (sale) => chosen(selectTerms<TermsRow & TermsVersion & { rate: CommissionRate }>(versions, sale)),
     policyAt: (createdAt) => policyAt(policies, createdAt),
   };
+}
+
+/** Who shares in the commissions of influencers, as asked at some instants; keyed by `splitKey`. */
+export type Splits = ReadonlyMap<string, SplitRow>;
+
+export function splitKey({ influencerId, at }: { influencerId: string; at: Date }): string {
+  return `${influencerId} ${at.getTime()}`;
+}
+
+/** The payee and the agency of each influencer at each instant; every influencer must exist. */
+export async function loadSplits(db: Queryable, asked: readonly { influencerId: string; at: Date }[]): Promise<Splits> {
+  const questions = [...new Map(asked.map((each) => [splitKey(each), each])).values()];
+  if (questions.length === 0) return new Map();
+  const rows = await listSplits(db, questions);
+  assert(rows.length === questions.length, 'every influencer exists');
+  return new Map(
+    questions.flatMap((each, place) => (rows[place] === undefined ? [] : [[splitKey(each), rows[place]]])),
+  );
 }
 
 function chosen(version: (TermsRow & { rate: CommissionRate }) | undefined): ChosenTerms | undefined {

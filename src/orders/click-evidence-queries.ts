@@ -15,6 +15,7 @@ export async function findClickRows(
   db: Queryable,
   clicks: readonly { clickId: string; clickedAt: Date }[],
 ): Promise<Map<string, { verdict: ClickFact['verdict']; tag?: string }>> {
+  if (clicks.length === 0) return new Map();
   const { rows } = await db.query<{ clickId: string; verdict: ClickFact['verdict']; tag: string | null }>({
     name: 'find_click_rows',
     text: FIND_CLICK_ROWS,

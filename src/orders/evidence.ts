@@ -1,50 +1,26 @@
 import type { TermsBook } from '../commissions/terms.ts';
 import { dependsOnClicks } from '../core/attribution.ts';
-import type { AttributionFacts, LinkFact, SlotLease } from '../core/attribution-facts.ts';
+import type { AttributionFacts, LinkFact } from '../core/attribution-facts.ts';
 import { ARRIVAL_AFTER_CLICK_MS, ARRIVAL_BEFORE_CLICK_MS } from '../core/attribution-levels.ts';
-import type { ClickIdReading } from '../core/click-id.ts';
-import { canonicalCoupon } from '../core/coupon.ts';
-import type { LineEvidence } from '../core/order-event.ts';
 import type { Queryable } from '../infra/db.ts';
-import { findClickRows, listClicksNear, listLatestClicks } from './click-evidence-queries.ts';
-import {
-  findDrainedTo,
-  findLinksOfCodes,
-  findSettledLines,
-  listCouponLeases,
-  listLinks,
-  listSlotLeases,
-  listStatusChanges,
-} from './evidence-queries.ts';
-import type { SettledLine, SlotName } from './evidence-queries.ts';
+import { listClicksNear, listLatestClicks } from './click-evidence-queries.ts';
+import { listStatusChanges } from './evidence-queries.ts';
+import type { SettledLine } from './evidence-queries.ts';
+import { couponNameOf, findNamedEvidence, slotNamesOf, uniqueBy } from './named-evidence.ts';
+import type { NamedEvidence, NamedLine, ReadingDeps } from './named-evidence.ts';
 
 /** One order line as the ladder needs it. */
-export interface LineToAttribute {
-  lineId: string;
+export interface LineToAttribute extends NamedLine {
+  productId?: string;
   brandId: string;
-  storeId: string;
   orderSource: 'youzan' | 'shop' | 'tbk';
   orderCreatedAt: Date;
-  productId?: string;
-  evidence: LineEvidence;
   /** Of the line's brand. */
   terms: TermsBook;
 }
 
-export interface EvidenceDeps {
-  readClickId: (text: string) => ClickIdReading;
+export interface EvidenceDeps extends ReadingDeps {
   inferenceDelaySeconds: number;
-}
-
-/** What was read for all lines together, before it is dealt out to them. */
-interface Found {
-  settled: ReadonlyMap<string, SettledLine>;
-  slots: Awaited<ReturnType<typeof listSlotLeases>>;
-  coupons: Awaited<ReturnType<typeof listCouponLeases>>;
-  linkOfCode: Map<string, string>;
-  clickRows: Awaited<ReturnType<typeof findClickRows>>;
-  links: LinkFact[];
-  drainedTo: Date | undefined;
 }
 
 /**
@@ -53,69 +29,27 @@ interface Found {
  * Lines that stronger evidence decides are spared the search for clicks. The facts of one moment: the caller holds the orders' locks
  * where the answer is to be written.
  *
+ * @param named  what `findNamedEvidence` answered about these lines; read here where the caller has not done so
  * @returns the facts of every line given, by line id
  */
 export async function loadAttributionFacts(
   db: Queryable,
   lines: readonly LineToAttribute[],
   deps: EvidenceDeps,
+  named?: NamedEvidence,
 ): Promise<Map<string, AttributionFacts>> {
   if (lines.length === 0) return new Map();
-  const readings = new Map(
-    lines.flatMap(({ evidence: { clickId } }) => (clickId === undefined ? [] : [[clickId, deps.readClickId(clickId)]])),
-  );
-  const found = await findNamed(db, lines, readings);
-  const facts = new Map(lines.map((line) => [line.lineId, factsOf(line, { found, readings, deps })]));
+  const found = named ?? (await findNamedEvidence(db, lines, deps));
+  const facts = new Map(lines.map((line) => [line.lineId, factsOf(line, { found, deps })]));
   await addStatusChanges(db, facts);
   await addClicks(db, { lines, facts, settled: found.settled });
   return facts;
 }
 
-/** Reads what the lines' evidence names. Queries with nothing to ask are left out. */
-async function findNamed(
-  db: Queryable,
-  lines: readonly LineToAttribute[],
-  readings: ReadonlyMap<string, ClickIdReading>,
-): Promise<Found> {
-  const slotNames = uniqueBy(lines.flatMap(slotNamesOf), (slot) => `${slot.storeId} ${slot.kind} ${slot.externalId}`);
-  const couponNames = uniqueBy(lines.flatMap(couponNameOf), (coupon) => `${coupon.storeId} ${coupon.code}`);
-  const codes = [...new Set(lines.flatMap(({ evidence }) => evidence.noteCodes ?? []))];
-  const authentic = [...readings].flatMap(([clickId, reading]) => (reading.ok ? [{ clickId, ...reading }] : []));
-
-  const drainedTo = await findDrainedTo(db);
-  const settled = await findSettledLines(
-    db,
-    lines.map(({ lineId }) => lineId),
-  );
-  const slots = slotNames.length === 0 ? [] : await listSlotLeases(db, slotNames);
-  const coupons = couponNames.length === 0 ? [] : await listCouponLeases(db, couponNames);
-  const linkOfCode = codes.length === 0 ? new Map<string, string>() : await findLinksOfCodes(db, codes);
-  const clickRows = authentic.length === 0 ? new Map() : await findClickRows(db, authentic);
-
-  const numbers = [...new Set(authentic.map(({ linkNumber }) => linkNumber))];
-  const assigned = [...settled.values()].flatMap(({ decision }) => decision?.linkId ?? []);
-  const linkIds = [...new Set([...assigned, ...linkOfCode.values()])];
-  const pairs = pairsOf(lines, { slots, coupons });
-  const isNamed = numbers.length + linkIds.length + pairs.length > 0;
-  const links = isNamed ? await listLinks(db, { numbers, linkIds, pairs }) : [];
-  return { drainedTo, settled, slots, coupons, linkOfCode, clickRows, links };
-}
-
-/** Whom slots and coupons of a line's store name, with the line's product. */
-function pairsOf(lines: readonly LineToAttribute[], { slots, coupons }: Pick<Found, 'slots' | 'coupons'>) {
-  const ownersOf = Map.groupBy([...slots, ...coupons], ({ storeId }) => storeId);
-  const pairs = lines.flatMap(({ storeId, productId }) =>
-    productId === undefined
-      ? []
-      : (ownersOf.get(storeId) ?? []).map(({ influencerId }) => ({ influencerId, productId })),
-  );
-  return uniqueBy(pairs, ({ influencerId, productId }) => `${influencerId} ${productId}`);
-}
-
 /** The facts of one line, still without status history and clicks. */
 function factsOf(
   line: LineToAttribute,
-  { found, readings, deps }: { found: Found; readings: ReadonlyMap<string, ClickIdReading>; deps: EvidenceDeps },
+  { found, deps }: { found: NamedEvidence; deps: EvidenceDeps },
 ): AttributionFacts {
   const { storeId, productId, evidence } = line;
   const names = new Set(slotNamesOf(line).map(({ kind, externalId }) => `${kind} ${externalId}`));
@@ -126,7 +60,7 @@ function factsOf(
     const linkId = found.linkOfCode.get(code);
     return linkId === undefined ? [] : [{ code, linkId }];
   });
-  const reading = evidence.clickId === undefined ? undefined : readings.get(evidence.clickId);
+  const reading = evidence.clickId === undefined ? undefined : found.readings.get(evidence.clickId);
   const clickRow = evidence.clickId === undefined ? undefined : found.clickRows.get(evidence.clickId);
   const { decision, frozen } = found.settled.get(line.lineId) ?? {};
 
@@ -243,24 +177,4 @@ async function addClicks(
     of.links = uniqueBy([...of.links, ...clicks.map(({ link }) => link)], ({ linkId }) => linkId);
     of.windows = windowsOf(line, of.links, settled.get(line.lineId)?.frozen);
   }
-}
-
-function slotNamesOf({ storeId, evidence }: LineToAttribute): SlotName[] {
-  const named: [SlotLease['kind'], string | undefined][] = [
-    ['adzone', evidence.adzoneId],
-    ['relation', evidence.relationId],
-    ['relation', evidence.specialId],
-    ['sls', evidence.sls],
-  ];
-  return named.flatMap(([kind, externalId]) => (externalId === undefined ? [] : [{ storeId, kind, externalId }]));
-}
-
-/** None where what stands in the order cannot be a registered coupon. */
-function couponNameOf({ storeId, evidence }: LineToAttribute): { storeId: string; code: string }[] {
-  const code = evidence.couponCode === undefined ? undefined : canonicalCoupon(evidence.couponCode);
-  return code === undefined ? [] : [{ storeId, code }];
-}
-
-function uniqueBy<Item>(items: readonly Item[], keyOf: (item: Item) => string): Item[] {
-  return [...new Map(items.map((item) => [keyOf(item), item])).values()];
 }

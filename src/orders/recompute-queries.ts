@@ -1,4 +1,3 @@
-import type { AttributionMethod, Confidence, UnmatchedReason } from '../core/attribution-facts.ts';
 import type { FoldedLine, FoldedOrder } from '../core/order.ts';
 import type { Tx } from '../infra/db.ts';
 
@@ -38,12 +37,17 @@ from order_events e
 where e.order_id = any ($1::text[])
 order by e.order_id, e.id`;
 
+export interface StoredEventRow {
+  orderId: string;
+  fingerprint: Buffer;
+  /** false: from a source that may only lend evidence. */
+  makesFacts: boolean;
+  event: unknown;
+}
+
 /** All stored events of the orders. */
-export async function listEventsOfOrders(
-  tx: Tx,
-  orderIds: readonly string[],
-): Promise<{ orderId: string; fingerprint: Buffer; makesFacts: boolean; event: unknown }[]> {
-  const { rows } = await tx.query<{ orderId: string; fingerprint: Buffer; makesFacts: boolean; event: unknown }>({
+export async function listEventsOfOrders(tx: Tx, orderIds: readonly string[]): Promise<StoredEventRow[]> {
+  const { rows } = await tx.query<StoredEventRow>({
     name: 'list_events_of_orders',
     text: LIST_EVENTS_OF_ORDERS,
     values: [orderIds],
@@ -61,8 +65,9 @@ join unnest($1::text[], $2::text[]) as input (store_id, item_key)
 /** The products registered under these names; keyed by `<store id> <item key>`. */
 export async function findProductsByItemKeys(
   tx: Tx,
-  keys: { storeId: string; itemKey: string }[],
+  keys: readonly { storeId: string; itemKey: string }[],
 ): Promise<Map<string, string>> {
+  if (keys.length === 0) return new Map();
   const { rows } = await tx.query<{ storeId: string; itemKey: string; productId: string }>({
     name: 'find_products_by_item_keys',
     text: FIND_PRODUCTS_BY_ITEM_KEYS,
@@ -82,8 +87,11 @@ where orders.id = input.id`;
 /** Writes what the facts say of each order as a whole. The caller holds the locks. */
 export async function updateOrders(
   tx: Tx,
-  orders: (Pick<FoldedOrder, 'status' | 'createdAt' | 'paidAt' | 'receivedAt' | 'closedAt'> & { id: string })[],
+  orders: readonly (Pick<FoldedOrder, 'status' | 'createdAt' | 'paidAt' | 'receivedAt' | 'closedAt'> & {
+    id: string;
+  })[],
 ): Promise<void> {
+  if (orders.length === 0) return;
   await tx.query({
     name: 'update_orders',
     text: UPDATE_ORDERS,
@@ -98,18 +106,47 @@ export async function updateOrders(
   });
 }
 
-export interface LineToWrite extends FoldedLine {
-  newId: string;
-  brandId: string;
-  orderId: string;
-  productId: string | undefined;
-}
-
-export interface WrittenLine {
-  id: string;
+export interface StoredLineRow {
+  lineId: string;
   orderId: string;
   externalLineId: string;
   receivedSeenAt: Date | null;
+}
+
+// The lines that the orders have already. Served by order_lines_external_key.
+const LIST_LINES_OF_ORDERS = `
+select l.id as "lineId", l.order_id as "orderId", l.external_line_id as "externalLineId", l.received_seen_at as "receivedSeenAt"
+from order_lines l
+where l.order_id = any ($1::text[])`;
+
+/** Every stored line of the orders, whose locks the caller holds. */
+export async function listStoredLinesOfOrders(tx: Tx, orderIds: readonly string[]): Promise<StoredLineRow[]> {
+  const { rows } = await tx.query<StoredLineRow>({
+    name: 'list_stored_lines_of_orders',
+    text: LIST_LINES_OF_ORDERS,
+    values: [orderIds],
+  });
+  return rows;
+}
+
+// What now() is in this transaction: the time that its statements write.
+const READ_NOW = `
+select now() as "now"`;
+
+/** The time of the transaction by Postgres' clock. */
+export async function readTransactionTime(tx: Tx): Promise<Date> {
+  const { rows } = await tx.query<{ now: Date }>({ name: 'read_transaction_time', text: READ_NOW });
+  const [row] = rows;
+  if (row === undefined) throw new Error('a select without a table answers one row');
+  return row.now;
+}
+
+export interface LineToWrite extends FoldedLine {
+  /** Its own where it is stored already. */
+  lineId: string;
+  brandId: string;
+  orderId: string;
+  productId: string | undefined;
 }
 
 // received_seen_at keeps the moment the receipt first reached us, by Postgres' clock; a corrected time of receipt does not move it.
@@ -129,16 +166,16 @@ on conflict on constraint order_lines_external_key do update
 set product_id = excluded.product_id, item_keys = excluded.item_keys, quantity = excluded.quantity, paid_fen = excluded.paid_fen,
   refunded_fen = excluded.refunded_fen, refund_excess_fen = excluded.refund_excess_fen, closed = excluded.closed,
   refund_open = excluded.refund_open, received_at = excluded.received_at,
-  received_seen_at = case when excluded.received_at is not null then coalesce(l.received_seen_at, now()) end
-returning l.id, l.order_id as "orderId", l.external_line_id as "externalLineId", l.received_seen_at as "receivedSeenAt"`;
+  received_seen_at = case when excluded.received_at is not null then coalesce(l.received_seen_at, now()) end`;
 
-/** Writes the folded lines; a line once known is never deleted. Answers one row per line given. */
-export async function upsertOrderLines(tx: Tx, lines: LineToWrite[]): Promise<WrittenLine[]> {
-  const { rows } = await tx.query<WrittenLine>({
+/** Writes the folded lines; a line once known is never deleted. */
+export async function upsertOrderLines(tx: Tx, lines: readonly LineToWrite[]): Promise<void> {
+  if (lines.length === 0) return;
+  await tx.query({
     name: 'upsert_order_lines',
     text: UPSERT_ORDER_LINES,
     values: [
-      lines.map((line) => line.newId),
+      lines.map((line) => line.lineId),
       lines.map((line) => line.brandId),
       lines.map((line) => line.orderId),
       lines.map((line) => line.externalLineId),
@@ -151,126 +188,6 @@ export async function upsertOrderLines(tx: Tx, lines: LineToWrite[]): Promise<Wr
       lines.map((line) => line.closed),
       lines.map((line) => line.refundOpen),
       lines.map((line) => line.receivedAt ?? null),
-    ],
-  });
-  return rows;
-}
-
-/** An attribution as it is stored: what the ladder answered, without its trace. */
-export interface StoredAttribution {
-  state: 'matched' | 'unmatched' | 'review';
-  method?: AttributionMethod;
-  confidence?: Confidence;
-  linkId?: string;
-  influencerId?: string;
-  clickId?: string;
-  clickedAt?: Date;
-  tag?: string;
-  reason?: UnmatchedReason;
-  candidates?: unknown;
-}
-
-interface AttributionRow {
-  lineId: string;
-  state: 'matched' | 'unmatched' | 'review';
-  method: AttributionMethod | null;
-  confidence: Confidence | null;
-  linkId: string | null;
-  influencerId: string | null;
-  clickId: string | null;
-  clickedAt: Date | null;
-  tag: string | null;
-  reason: UnmatchedReason | null;
-  candidates: unknown;
-  released: boolean;
-}
-
-const LIST_STANDING_ATTRIBUTIONS = `
-select a.line_id as "lineId", a.state, a.method, a.confidence, a.link_id as "linkId", a.influencer_id as "influencerId",
-  a.click_id as "clickId", a.clicked_at as "clickedAt", a.tag, a.reason, a.candidates,
-  coalesce(c.released_at is not null, false) as released
-from attributions a
-left join commission_lines c on c.line_id = a.line_id
-where a.line_id = any ($1::text[])`;
-
-/** What stands for these lines before they are decided again, and whether their commission is payable already; keyed by line id. */
-export async function listStandingAttributions(
-  tx: Tx,
-  lineIds: string[],
-): Promise<Map<string, { attribution: StoredAttribution; released: boolean }>> {
-  const { rows } = await tx.query<AttributionRow>({
-    name: 'list_standing_attributions',
-    text: LIST_STANDING_ATTRIBUTIONS,
-    values: [lineIds],
-  });
-  return new Map(
-    rows.map(({ lineId, released, ...columns }) => {
-      const present = Object.entries(columns).filter(([, value]) => value !== null);
-      return [lineId, { attribution: Object.fromEntries(present) as unknown as StoredAttribution, released }];
-    }),
-  );
-}
-
-export interface AttributionToWrite {
-  lineId: string;
-  brandId: string;
-  attribution: StoredAttribution;
-  dispute: unknown;
-  /** Whether the sweep should look at the line again. */
-  retry: boolean;
-}
-
-// decided_at moves only when the decision does. Unmatched lines are looked at again ever more rarely: every 30 s while clicks are still
-// on their way, then each 10 min on the first day, 6 h in the first week, daily for 60 days; then only new facts bring them back.
-const UPSERT_ATTRIBUTIONS = `
-insert into attributions as a (line_id, brand_id, state, method, confidence, link_id, influencer_id, click_id, clicked_at, tag,
-  reason, candidates, dispute, retry_at)
-select input.line_id, input.brand_id, input.state, input.method, input.confidence, input.link_id, input.influencer_id, input.click_id,
-  input.clicked_at, input.tag, input.reason, input.candidates, input.dispute,
-  case
-    when not input.retry then null
-    when input.reason = 'waiting_for_clicks' then now() + interval '30 seconds'
-    when o.first_seen_at > now() - interval '1 day' then now() + interval '10 minutes'
-    when o.first_seen_at > now() - interval '7 days' then now() + interval '6 hours'
-    when o.first_seen_at > now() - interval '60 days' then now() + interval '1 day'
-  end
-from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::timestamptz[],
-  $10::text[], $11::text[], $12::jsonb[], $13::jsonb[], $14::boolean[])
-  as input (line_id, brand_id, state, method, confidence, link_id, influencer_id, click_id, clicked_at, tag, reason, candidates,
-    dispute, retry)
-join order_lines o on o.id = input.line_id
-on conflict on constraint attributions_pkey do update
-set state = excluded.state, method = excluded.method, confidence = excluded.confidence, link_id = excluded.link_id,
-  influencer_id = excluded.influencer_id, click_id = excluded.click_id, clicked_at = excluded.clicked_at, tag = excluded.tag,
-  reason = excluded.reason, candidates = excluded.candidates, dispute = excluded.dispute, retry_at = excluded.retry_at,
-  decided_at = case
-    when (a.state, a.method, a.link_id, a.click_id, a.reason) is distinct from
-      (excluded.state, excluded.method, excluded.link_id, excluded.click_id, excluded.reason) then now()
-    else a.decided_at
-  end`;
-
-/** Writes the attribution of each line whole. */
-export async function upsertAttributions(tx: Tx, rows: AttributionToWrite[]): Promise<void> {
-  const column = <K extends keyof StoredAttribution>(name: K): (StoredAttribution[K] | null)[] =>
-    rows.map(({ attribution }) => attribution[name] ?? null);
-  await tx.query({
-    name: 'upsert_attributions',
-    text: UPSERT_ATTRIBUTIONS,
-    values: [
-      rows.map((row) => row.lineId),
-      rows.map((row) => row.brandId),
-      column('state'),
-      column('method'),
-      column('confidence'),
-      column('linkId'),
-      column('influencerId'),
-      column('clickId'),
-      column('clickedAt'),
-      column('tag'),
-      column('reason'),
-      column('candidates').map((candidates) => JSON.stringify(candidates ?? [])),
-      rows.map((row) => (row.dispute === undefined ? null : JSON.stringify(row.dispute))),
-      rows.map((row) => row.retry),
     ],
   });
 }

@@ -1,22 +1,20 @@
-import { noteTokens } from '../core/link-code.ts';
+import assert from 'node:assert/strict';
 import type { OrderEvent } from '../core/order-event.ts';
-import { newId } from '../http/new-id.ts';
 import { type Db, inTransaction, type Tx } from '../infra/db.ts';
 import { seal, type SealingKey } from '../infra/secrets.ts';
-import { encodeOrderEvent, fingerprintOf } from './event-record.ts';
+import { together } from '../infra/together.ts';
+import { applyEvents, findNoteCodes } from './apply-events.ts';
 import {
-  countKnownOrders,
-  findKnownCodes,
-  findMessage,
-  insertMessage,
-  insertMessageConflict,
-  insertOrderEvents,
-  insertRawMessage,
-  lockOrders,
-  type NewOrderEvent,
-  type OrderStore,
-} from './queries.ts';
-import { recomputeOrders, type RecomputeDeps } from './recompute.ts';
+  insertMessageConflicts,
+  insertMessages,
+  listKnownOrders,
+  listMessages,
+  type MessageSource,
+  type NewMessage,
+  setBatchMode,
+} from './intake-queries.ts';
+import type { OrderStore } from './queries.ts';
+import type { RecomputeDeps } from './recompute.ts';
 
 /** One event of a message, with what the buyers wrote beside it: read for codes, then forgotten. Keyed by external line id. */
 export interface ReadEvent {
@@ -26,7 +24,7 @@ export interface ReadEvent {
 
 export interface IncomingMessage {
   store: OrderStore;
-  source: 'youzan' | 'shop';
+  source: MessageSource;
   /** Unique per (store, source) for ever. */
   messageKey: string;
   /** SHA-256 of what makes two deliveries the same message (Youzan: without `sendCount`). */
@@ -51,121 +49,123 @@ export interface RecordDeps extends RecomputeDeps {
  * Keeps a verified message together with everything it changes, in one transaction: inbox, events, order, attribution, journal.
  *
  * Resolves only after COMMIT, so a caller may acknowledge. A repeat changes nothing. Any error means that nothing was kept.
- * Locks are always taken in the same order (message key, then orders by external id), so concurrent deliveries queue, never deadlock.
  */
 export async function recordMessage(deps: RecordDeps, message: IncomingMessage): Promise<RecordOutcome> {
-  return inTransaction(deps.db, async (tx) => {
-    const { store } = message;
-    const outcome = await outcomeOf(tx, message);
-    const messageId = await insertMessage(tx, {
-      storeId: store.storeId,
-      brandId: store.brandId,
-      source: message.source,
-      messageKey: message.messageKey,
-      bodySha256: message.bodySha256,
-      messageType: message.messageType,
-      outcome: outcome.outcome,
-      reason: outcome.reason,
-    });
-    if (messageId === undefined) return compareWithFirst(tx, message);
+  const [outcome] = await recordMessages(deps, [message]);
+  assert(outcome !== undefined, 'every message has an outcome');
+  return outcome;
+}
 
-    await insertRawMessage(tx, {
-      messageId,
-      brandId: store.brandId,
-      sealedBody: seal(deps.sealingKeys, message.rawBody),
+/**
+ * Keeps several verified messages in one transaction, with the outcome that each would have had alone, one after the other.
+ *
+ * All or none: any error means that nothing was kept of any of them. Locks are always taken in the same order (message keys, then orders,
+ * each in the order of its key), so concurrent batches queue, never deadlock.
+ *
+ * @param messages  as `mayJoinBatch` lets them come together: no two with one key
+ * @param options.lockTimeoutMs  gives up (SQLSTATE 55P03) where another transaction holds an order or a key longer
+ * @returns the outcomes in the order given, after COMMIT
+ */
+export async function recordMessages(
+  deps: RecordDeps,
+  messages: readonly IncomingMessage[],
+  options: { lockTimeoutMs?: number } = {},
+): Promise<RecordOutcome[]> {
+  const sealed = messages.map(({ rawBody }) => seal(deps.sealingKeys, rawBody));
+  return inTransaction(deps.db, async (tx) => {
+    const decided = await decideOutcomes(tx, messages);
+    const rows = decided.map(({ message, ...outcome }, place): NewMessage => {
+      const { store, source, messageKey, bodySha256, messageType } = message;
+      const { storeId, brandId } = store;
+      const sealedBody = sealed[place] ?? Buffer.alloc(0);
+      return { storeId, brandId, source, messageKey, bodySha256, messageType, sealedBody, ...outcome };
     });
-    if (message.content.kind === 'events') await applyEvents(tx, deps, message, messageId, message.content.events);
-    return outcome.outcome;
+    const [, kept, codes] = await together(tx, () => [
+      setBatchMode(tx, options.lockTimeoutMs),
+      insertMessages(tx, rows),
+      findNoteCodes(tx, messages),
+    ]);
+    const idOf = new Map(kept.map((row) => [keyOf(row.storeId, row), row.id]));
+    const fresh = decided.flatMap(({ message }) => {
+      const messageId = idOf.get(keyOf(message.store.storeId, message));
+      return messageId === undefined ? [] : [{ message, messageId }];
+    });
+    const again = await compareWithFirst(tx, messages, idOf);
+    await applyEvents(tx, deps, { fresh, codes });
+    return decided.map(({ message, outcome }) => again.get(message) ?? outcome);
   });
+}
+
+function keyOf(storeId: string, { source, messageKey }: { source: string; messageKey: string }): string {
+  return `${storeId} ${source} ${messageKey}`;
+}
+
+function orderKeyOf({ storeId, externalOrderId }: { storeId: string; externalOrderId: string }): string {
+  return `${storeId} ${externalOrderId}`;
+}
+
+/** The external ids of the orders that a message is about, each once. */
+export function externalIdsOf({ content }: Pick<IncomingMessage, 'content'>): string[] {
+  if (content.kind !== 'events') return [];
+  return [...new Set(content.events.map(({ event }) => event.externalOrderId))].toSorted();
+}
+
+/** Whether the message may only lend evidence: the store's orders come from another source. */
+export function isEvidenceOnly({ content, source, store }: IncomingMessage): boolean {
+  return content.kind === 'events' && source !== store.orderSource;
+}
+
+interface Decided {
+  message: IncomingMessage;
+  outcome: NewMessage['outcome'];
+  reason: string | null;
 }
 
 /**
  * Only the store's own order source makes money facts. What another source says is kept as evidence: `lent` to orders that are known, else
  * quarantined where an operator finds it (and lent all the same, should its order become known).
  */
-async function outcomeOf(
-  tx: Tx,
-  { content, source, store }: IncomingMessage,
-): Promise<{ outcome: 'applied' | 'lent' | 'ignored' | 'quarantined'; reason: string | null }> {
-  if (content.kind !== 'events') return { outcome: content.kind, reason: content.reason };
-  if (source === store.orderSource) return { outcome: 'applied', reason: null };
-  const externalIds = externalIdsOf(content.events);
-  const isKnown = (await countKnownOrders(tx, store.storeId, externalIds)) === externalIds.length;
-  return isKnown ? { outcome: 'lent', reason: null } : { outcome: 'quarantined', reason: 'not_the_order_source' };
-}
-
-function externalIdsOf(events: readonly ReadEvent[]): string[] {
-  return [...new Set(events.map(({ event }) => event.externalOrderId))].toSorted();
-}
-
-async function compareWithFirst(tx: Tx, message: IncomingMessage): Promise<'repeated' | 'conflict'> {
-  const first = await findMessage(tx, {
-    storeId: message.store.storeId,
-    source: message.source,
-    messageKey: message.messageKey,
+async function decideOutcomes(tx: Tx, messages: readonly IncomingMessage[]): Promise<Decided[]> {
+  const asked = messages
+    .filter(isEvidenceOnly)
+    .flatMap((message) =>
+      externalIdsOf(message).map((externalOrderId) => ({ storeId: message.store.storeId, externalOrderId })),
+    );
+  const known = new Set(asked.length === 0 ? [] : (await listKnownOrders(tx, asked)).map(orderKeyOf));
+  return messages.map((message): Decided => {
+    const { content, store } = message;
+    if (content.kind !== 'events') return { message, outcome: content.kind, reason: content.reason };
+    if (!isEvidenceOnly(message)) return { message, outcome: 'applied', reason: null };
+    const isKnown = externalIdsOf(message).every((externalOrderId) =>
+      known.has(orderKeyOf({ storeId: store.storeId, externalOrderId })),
+    );
+    return isKnown
+      ? { message, outcome: 'lent', reason: null }
+      : { message, outcome: 'quarantined', reason: 'not_the_order_source' };
   });
-  if (first === undefined || first.bodySha256.equals(message.bodySha256)) return 'repeated';
+}
+
+/** What those messages are whose key was kept before. */
+async function compareWithFirst(
+  tx: Tx,
+  messages: readonly IncomingMessage[],
+  kept: ReadonlyMap<string, bigint>,
+): Promise<Map<IncomingMessage, 'repeated' | 'conflict'>> {
+  const again = messages.filter((message) => !kept.has(keyOf(message.store.storeId, message)));
+  if (again.length === 0) return new Map();
+  const keys = again.map(({ store, source, messageKey }) => ({ storeId: store.storeId, source, messageKey }));
+  const firsts = new Map((await listMessages(tx, keys)).map((row) => [keyOf(row.storeId, row), row]));
+  const compared = again.map((message) => {
+    const first = firsts.get(keyOf(message.store.storeId, message));
+    const isSame = first === undefined || first.bodySha256.equals(message.bodySha256);
+    return { message, first, outcome: isSame ? ('repeated' as const) : ('conflict' as const) };
+  });
   // A shop's repeated id is refused by the caller and must leave no trace; a platform's cannot be refused, so it is recorded.
-  if (message.source === 'youzan') {
-    await insertMessageConflict(tx, {
-      messageId: first.id,
-      brandId: message.store.brandId,
-      bodySha256: message.bodySha256,
-    });
-  }
-  return 'conflict';
-}
-
-async function applyEvents(
-  tx: Tx,
-  deps: RecordDeps,
-  message: IncomingMessage,
-  messageId: bigint,
-  events: ReadEvent[],
-): Promise<void> {
-  const { store } = message;
-  const externalIds = externalIdsOf(events);
-  const orderIds = await lockOrders(tx, {
-    storeId: store.storeId,
-    brandId: store.brandId,
-    orders: externalIds.map((externalOrderId) => ({ newId: newId('ord'), externalOrderId })),
-  });
-  const tokensByNote = new Map(
-    events.flatMap(({ notes }) => Object.values(notes)).map((note) => [note, noteTokens(note)]),
+  const conflicts = compared.flatMap(({ message: { source, store, bodySha256 }, first, outcome }) =>
+    outcome === 'conflict' && source === 'youzan' && first !== undefined
+      ? [{ messageId: first.id, brandId: store.brandId, bodySha256 }]
+      : [],
   );
-  const knownCodes = await findKnownCodes(tx, [...new Set([...tokensByNote.values()].flat())]);
-  const rows = events.map((read, position): NewOrderEvent => {
-    const event = encodeOrderEvent(withNoteCodes(read, tokensByNote, knownCodes));
-    return {
-      orderId: orderIds.get(read.event.externalOrderId) ?? missingOrder(read.event.externalOrderId),
-      position,
-      type: read.event.type,
-      version: read.event.version,
-      occurredAt: read.event.occurredAt,
-      fingerprint: fingerprintOf(event),
-      makesFacts: message.source === store.orderSource,
-      event,
-    };
-  });
-  await insertOrderEvents(tx, { brandId: store.brandId, messageId, events: rows });
-  await recomputeOrders(tx, [...orderIds.values()], deps);
-}
-
-/** Of a buyer's note only the codes that are ours stay with the line; the words themselves are personal data. */
-function withNoteCodes(
-  { event, notes }: ReadEvent,
-  tokensByNote: ReadonlyMap<string, readonly string[]>,
-  knownCodes: ReadonlySet<string>,
-): OrderEvent {
-  if (event.lines === undefined) return event;
-  const lines = event.lines.map((line) => {
-    const note = notes[line.externalLineId];
-    const noteCodes = note === undefined ? [] : (tokensByNote.get(note) ?? []).filter((token) => knownCodes.has(token));
-    return noteCodes.length === 0 ? line : { ...line, evidence: { ...line.evidence, noteCodes } };
-  });
-  return { ...event, lines };
-}
-
-function missingOrder(externalOrderId: string): never {
-  throw new Error(`order ${externalOrderId} was inserted and locked, yet is not there`);
+  if (conflicts.length > 0) await insertMessageConflicts(tx, conflicts);
+  return new Map(compared.map(({ message, outcome }) => [message, outcome]));
 }

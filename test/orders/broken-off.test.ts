@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createDb, type Db, type Tx } from '../../src/infra/db.ts';
 import { findOrderStore } from '../../src/orders/queries.ts';
-import { type IncomingMessage, recordMessage } from '../../src/orders/record-message.ts';
+import { type IncomingMessage, recordMessage, recordMessages } from '../../src/orders/record-message.ts';
 import {
   type Market,
   type OrderServer,
@@ -56,6 +56,25 @@ async function paidMessage(orderId: string): Promise<IncomingMessage> {
     bodySha256: createHash('sha256').update(orderId).digest(),
     messageType: 'paid',
     rawBody: Buffer.from(orderId),
+    content: { kind: 'events', events: [{ event, notes: {} }] },
+  };
+}
+
+/** 50.00 yuan of such an order given back. */
+async function refundMessage(orderId: string): Promise<IncomingMessage> {
+  const message = await paidMessage(orderId);
+  const portions = [{ lineIds: ['1'], refundedFen: 5_000n }];
+  const event = {
+    type: 'refunded' as const,
+    externalOrderId: orderId,
+    version: 1n,
+    occurredAt: minutesAgo(1),
+    refund: { refundId: 'R-1', kind: 'refund' as const, portions },
+  };
+  return {
+    ...message,
+    messageKey: `refund_${orderId}`,
+    messageType: 'refunded',
     content: { kind: 'events', events: [{ event, notes: {} }] },
   };
 }
@@ -135,6 +154,39 @@ describe('a delivery whose connection is cut', () => {
 
         await recordMessage(server.deps, message);
         expect(await bookedFen(`${moment}-${number}`)).toEqual(['brand_owes 2985', 'pending -2985']);
+      }
+      expect(leftBehind).toEqual([]);
+      expect(cuts).toBeGreaterThan(15);
+    },
+  );
+});
+
+describe('a batch of deliveries whose connection is cut', () => {
+  it.each(['before', 'after'] as const)(
+    '%s any of its statements is kept whole or not at all, and once when its messages come again, in whatever batches',
+    async (moment) => {
+      const leftBehind: string[] = [];
+      let cuts = 0;
+      for (let number = 1; cuts === number - 1; number += 1) {
+        const standing = `${moment}-standing-${number}`;
+        const orderIds = ['a', 'b'].map((each) => `${moment}-batch-${number}-${each}`);
+        await recordMessage(server.deps, await paidMessage(standing));
+        const messages = [...(await Promise.all(orderIds.map(paidMessage))), await refundMessage(standing)];
+        const untouched = await moneyTables(server.db);
+        const { db, statements } = cutAt(number, moment);
+        const isWhole = await recordMessages({ ...server.deps, db }, messages, { lockTimeoutMs: 500 }).then(
+          () => true,
+          () => false,
+        );
+        if (!isWhole) cuts += 1;
+        const last = statements[number - 1] ?? 'none';
+        const isCommitted = isWhole || (moment === 'after' && last === 'commit');
+        if (((await moneyTables(server.db)) === untouched) === isCommitted) leftBehind.push(last);
+
+        await recordMessages(server.deps, messages.slice(1));
+        await recordMessages(server.deps, messages.slice(0, 1));
+        expect(await bookedFen(standing)).toEqual(['brand_owes 2235', 'pending -2235']);
+        for (const orderId of orderIds) expect(await bookedFen(orderId)).toEqual(['brand_owes 2985', 'pending -2985']);
       }
       expect(leftBehind).toEqual([]);
       expect(cuts).toBeGreaterThan(20);

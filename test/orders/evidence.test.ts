@@ -230,6 +230,37 @@ describe('what the tables know reaches the ladder', () => {
   });
 });
 
+describe('a spool', () => {
+  // A click on a local disk is as late as one in a stream: inferring without it would pay the wrong influencer.
+  it('holds levels 5 and 6 back as long as it may hold a click made before the order’s time was over, and no longer', async () => {
+    const state = async (oldestAt: Date, sentAt: Date | null): Promise<AttributionResult | undefined> => {
+      await test.db.query('delete from click_spools');
+      await test.db.query(
+        `insert into click_spools (spool_id, oldest_at, sent_at) values ('a', $1, $2), ('b', $3, null)`,
+        [oldestAt, sentAt, before(-DAY_MS)],
+      );
+      return attributeOne(line('l', aOnQ, {}));
+    };
+    const drainedTo = before(-600_000);
+    expect(await state(before(0), null)).toMatchObject({ reason: 'waiting_for_clicks', retry: true });
+    expect(await state(drainedTo, null)).toMatchObject({ method: 'sole_candidate' });
+    // All of it is in the streams, and they are drained up to the moment it got there; or not yet.
+    expect(await state(before(0), drainedTo)).toMatchObject({ method: 'sole_candidate' });
+    expect(await state(before(0), new Date(drainedTo.getTime() + 1))).toMatchObject({ reason: 'waiting_for_clicks' });
+    await test.db.query('delete from click_spools');
+    expect(await attributeOne(line('l', aOnQ, {}))).toMatchObject({ method: 'sole_candidate' });
+  });
+
+  it('says nothing about clicks while no shard has said how far it is', async () => {
+    const { rows: watermarks } = await test.db.query('delete from click_watermarks returning shard');
+    expect(watermarks.length).toBeGreaterThan(0);
+    await test.db.query(`insert into click_spools (spool_id, oldest_at) values ('a', $1)`, [before(-DAY_MS)]);
+    expect(await attributeOne(line('l', aOnQ, {}))).toMatchObject({ reason: 'waiting_for_clicks' });
+    await test.db.query('delete from click_spools');
+    await setDrainedTo(test.db, before(-600_000));
+  });
+});
+
 describe('decisions', () => {
   it('a standing one outranks the evidence, one undone does not', async () => {
     const { lineIds } = await insertOrder(test.db, {

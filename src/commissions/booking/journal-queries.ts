@@ -61,6 +61,7 @@ from unnest($1::text[], $2::integer[], $3::text[], $4::text[], $5::text[], $6::t
 
 /** Adds what journals say of lines: the dimensions at posting and the change of the buyers' money. */
 export async function insertJournalLines(tx: Tx, lines: readonly NewJournalLine[]): Promise<void> {
+  if (lines.length === 0) return;
   const dimension = <Key extends keyof Dimensions>(key: Key): Dimensions[Key][] =>
     lines.map(({ dimensions }) => dimensions[key]);
   const values = [
@@ -95,6 +96,7 @@ from unnest($1::text[], $2::integer[], $3::text[], $4::integer[], $5::text[], $6
 
 /** Adds the entries of journals; each journal must sum to 0 fen or COMMIT is refused. */
 export async function insertJournalEntries(tx: Tx, entries: readonly NewJournalEntry[]): Promise<void> {
+  if (entries.length === 0) return;
   const values = [
     entries.map(({ journalId }) => journalId),
     entries.map(({ position }) => position),

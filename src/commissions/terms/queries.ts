@@ -73,37 +73,73 @@ export async function insertTerms(
   return rows[0];
 }
 
-// Every version that may price a sale of these stores and products; a null list does not narrow. The three arms of the `or` are served by
-// terms_no_overlap (brand, scope), terms_store_idx and terms_product_idx.
-const LIST_TERMS_OF_BRAND = `
+// Every version that may price a sale within the scopes: $1 all brands asked about, $2 those of which everything is wanted; stores and
+// products are of the others. $5 null does not narrow by influencer. The arms are served by terms_no_overlap (brand, scope),
+// terms_store_idx, terms_product_idx and terms_no_overlap; no version is in two of them.
+const LIST_TERMS_OF_SCOPES = `
+with t as (
+  select b.id, b.brand_id, b.store_id, b.product_id, b.influencer_id, b.basis, b.rate_bp, b.flat_fen, b.window_days, b.hold_days,
+    b.valid_from, b.valid_to, b.created_by, b.created_at
+  from unnest($1::text[]) as asked (brand_id)
+  join terms b on b.brand_id = asked.brand_id and b.scope_key = 'brand'
+  union all
+  select s.id, s.brand_id, s.store_id, s.product_id, s.influencer_id, s.basis, s.rate_bp, s.flat_fen, s.window_days, s.hold_days,
+    s.valid_from, s.valid_to, s.created_by, s.created_at
+  from terms s where s.store_id = any ($3::text[])
+  union all
+  select p.id, p.brand_id, p.store_id, p.product_id, p.influencer_id, p.basis, p.rate_bp, p.flat_fen, p.window_days, p.hold_days,
+    p.valid_from, p.valid_to, p.created_by, p.created_at
+  from terms p where p.product_id = any ($4::text[])
+  union all
+  select w.id, w.brand_id, w.store_id, w.product_id, w.influencer_id, w.basis, w.rate_bp, w.flat_fen, w.window_days, w.hold_days,
+    w.valid_from, w.valid_to, w.created_by, w.created_at
+  from unnest($2::text[]) as whole (brand_id)
+  join terms w on w.brand_id = whole.brand_id and w.scope_key <> 'brand'
+)
 select t.id as "termsId", t.brand_id as "brandId", t.store_id as "storeId", t.product_id as "productId",
   t.influencer_id as "influencerId", t.basis, t.rate_bp as "rateBp", t.flat_fen as "flatFen", t.window_days as "windowDays",
   t.hold_days as "holdDays", t.valid_from as "validFrom", t.valid_to as "validTo", t.created_by as "createdBy",
   t.created_at as "createdAt"
-from terms t
-where t.brand_id = $1
-  and (t.scope_key = 'brand'
-    or t.store_id = any ($2::text[]) or ($2::text[] is null and t.store_id is not null)
-    or t.product_id = any ($3::text[]) or ($3::text[] is null and t.product_id is not null))
-  and ($4::text[] is null or t.influencer_id is null or t.influencer_id = any ($4::text[]))`;
+from t
+where $5::text[] is null or t.influencer_id is null or t.influencer_id = any ($5::text[])`;
 
-/** What a terms book may be narrowed by; an absent list means all of them. */
+/** What a terms book may be narrowed by. Without both lists of stores and products the brand is read whole. */
 export interface TermsBookScope {
   brandId: string;
   storeIds?: readonly string[];
   productIds?: readonly string[];
-  influencerIds?: readonly string[];
 }
 
-/** Every version of a brand's terms within the scope, in no particular order. */
-export async function listTermsOfBrand(db: Queryable, scope: TermsBookScope): Promise<TermsRow[]> {
-  const { brandId, storeIds = null, productIds = null, influencerIds = null } = scope;
-  const { rows } = await db.query<TermsRow>(LIST_TERMS_OF_BRAND, [brandId, storeIds, productIds, influencerIds]);
+/**
+ * Every version of the brands' terms within the scopes, in no particular order.
+ *
+ * @param influencerIds  absent: of every influencer
+ */
+export async function listTermsOfScopes(
+  db: Queryable,
+  scopes: readonly TermsBookScope[],
+  influencerIds?: readonly string[],
+): Promise<TermsRow[]> {
+  const isWhole = ({ storeIds, productIds }: TermsBookScope): boolean =>
+    storeIds === undefined || productIds === undefined;
+  const narrow = scopes.filter((scope) => !isWhole(scope));
+  const { rows } = await db.query<TermsRow>({
+    name: 'list_terms_of_scopes',
+    text: LIST_TERMS_OF_SCOPES,
+    values: [
+      scopes.map(({ brandId }) => brandId),
+      scopes.filter(isWhole).map(({ brandId }) => brandId),
+      narrow.flatMap(({ storeIds }) => storeIds ?? []),
+      narrow.flatMap(({ productIds }) => productIds ?? []),
+      influencerIds ?? null,
+    ],
+  });
   return rows;
 }
 
 /** One version of a brand's matching policy and platform fee. */
 export interface PolicyRow {
+  brandId: string;
   inferred: 'pay' | 'review' | 'off';
   scope: 'product' | 'store';
   platformFeeBp: number;
@@ -113,14 +149,15 @@ export interface PolicyRow {
 
 // Oldest first; versions never overlap (brand_policies_no_overlap, which also serves the lookup by brand).
 const LIST_POLICIES = `
-select p.inferred, p.scope, p.platform_fee_bp as "platformFeeBp", p.valid_from as "validFrom", p.valid_to as "validTo"
-from brand_policies p
-where p.brand_id = $1
-order by p.valid_from`;
+select p.brand_id as "brandId", p.inferred, p.scope, p.platform_fee_bp as "platformFeeBp", p.valid_from as "validFrom",
+  p.valid_to as "validTo"
+from unnest($1::text[]) as asked (brand_id)
+join brand_policies p on p.brand_id = asked.brand_id
+order by p.brand_id, p.valid_from`;
 
-/** Every policy version of a brand, oldest first. */
-export async function listPolicies(db: Queryable, brandId: string): Promise<PolicyRow[]> {
-  const { rows } = await db.query<PolicyRow>(LIST_POLICIES, [brandId]);
+/** Every policy version of the brands, oldest first. */
+export async function listPolicies(db: Queryable, brandIds: readonly string[]): Promise<PolicyRow[]> {
+  const { rows } = await db.query<PolicyRow>({ name: 'list_policies', text: LIST_POLICIES, values: [brandIds] });
   return rows;
 }
 
@@ -146,10 +183,8 @@ export async function listSplits(
   db: Queryable,
   asked: readonly { influencerId: string; at: Date }[],
 ): Promise<SplitRow[]> {
-  const { rows } = await db.query<SplitRow>(LIST_SPLITS, [
-    asked.map(({ influencerId }) => influencerId),
-    asked.map(({ at }) => at),
-  ]);
+  const values = [asked.map(({ influencerId }) => influencerId), asked.map(({ at }) => at)];
+  const { rows } = await db.query<SplitRow>({ name: 'list_splits', text: LIST_SPLITS, values });
   return rows;
 }
 

@@ -1,7 +1,8 @@
-import { Counter } from 'prom-client';
+import { Counter, Histogram } from 'prom-client';
 import type { MetricsRegistry } from '../../http/metrics.ts';
+import type { IntakeMetrics } from '../message-intake.ts';
 
-export interface HookMetrics {
+export interface HookMetrics extends IntakeMetrics {
   /** A message that did not verify: nothing was stored. */
   refused(source: string, reason: string): void;
   /** A verified message, by what became of it. */
@@ -22,7 +23,22 @@ export function createHookMetrics(registry: MetricsRegistry): HookMetrics {
     labelNames: ['source', 'outcome'],
     registers: [registry],
   });
+  const batches = new Histogram({
+    name: 'order_batch_messages',
+    help: 'Order messages recorded in one transaction, or in one that failed and was taken apart',
+    labelNames: ['outcome'],
+    buckets: [1, 2, 4, 8, 16, 32, 64, 128],
+    registers: [registry],
+  });
+  const turnedAway = new Counter({
+    name: 'order_messages_turned_away_total',
+    help: 'Order messages answered 503 because too many waited or recording took too long',
+    labelNames: ['reason'],
+    registers: [registry],
+  });
   return {
+    batch: (messages, outcome) => batches.observe({ outcome }, messages),
+    turnedAway: (reason) => turnedAway.inc({ reason }),
     refused: (source, reason) => refused.inc({ source, reason }),
     recorded: (source, outcome) => recorded.inc({ source, outcome }),
   };

@@ -7,6 +7,7 @@ import type { RecordDeps } from '../record-message.ts';
 import type { HookMetrics } from './metrics.ts';
 import { describeOnly, shopHook, youzanHook } from './schemas.ts';
 import { takeShopMessage } from './shop.ts';
+import { createTakeDeps } from './take-deps.ts';
 import { takeYouzanMessage } from './youzan.ts';
 
 export interface HookDeps extends RecordDeps {
@@ -21,11 +22,14 @@ export interface HookDeps extends RecordDeps {
  */
 export async function hookRoutes(app: Server, deps: HookDeps): Promise<void> {
   const refuse = createRefuse(deps.metrics);
+  const taking = createTakeDeps(deps);
+  // Whoever gave up waiting has no request any more, but its message may still be under way.
+  app.addHook('onClose', async () => taking.intake.settle());
   await app.register(async (scope) => {
     rawBody(scope);
 
     scope.post('/hooks/youzan', { schema: youzanHook, validatorCompiler: describeOnly }, async (request, reply) => {
-      const taken = await takeYouzanMessage(deps, {
+      const taken = await takeYouzanMessage(taking, {
         rawBody: bytesOf(request),
         headers: {
           eventSign: header(request, 'event-sign'),
@@ -42,7 +46,7 @@ export async function hookRoutes(app: Server, deps: HookDeps): Promise<void> {
       '/hooks/shops/:storeId',
       { schema: shopHook, validatorCompiler: describeOnly },
       async (request, reply) => {
-        const taken = await takeShopMessage(deps, {
+        const taken = await takeShopMessage(taking, {
           storeId: (request.params as { storeId: string }).storeId,
           rawBody: bytesOf(request),
           headers: {

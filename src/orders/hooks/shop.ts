@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 import { isStorableText } from '../../http/fields.ts';
 import { open } from '../../infra/secrets.ts';
 import { readShopMessage, type ShopHeaders, verifyShop } from '../../platforms/shop.ts';
-import { findOrderStore } from '../queries.ts';
-import { recordMessage, type RecordDeps, type RecordOutcome } from '../record-message.ts';
+import type { RecordOutcome } from '../record-message.ts';
+import type { TakeDeps } from './take-deps.ts';
 
 export type ShopOutcome =
   | { accepted: true; outcome: RecordOutcome }
@@ -15,13 +15,13 @@ export type ShopOutcome =
  * Takes one message of a brand's own system (Standard Webhooks): verifies the raw bytes with the store's secret, reads the events, keeps
  * them with their effect. `accepted` means COMMIT has answered. A refused message leaves nothing behind.
  *
- * @throws what Postgres throws; the sender must then not be told 2xx
+ * @throws what the intake throws; the sender must then not be told 2xx
  */
 export async function takeShopMessage(
-  deps: RecordDeps,
+  deps: TakeDeps,
   request: { storeId: string; rawBody: Buffer; headers: ShopHeaders; now: Date },
 ): Promise<ShopOutcome> {
-  const store = isStorableText(request.storeId) ? await findOrderStore(deps.db, request.storeId) : undefined;
+  const store = isStorableText(request.storeId) ? await deps.findStore(request.storeId) : undefined;
   if (store === undefined) return { accepted: false, kind: 'unauthorized', reason: 'unknown_store' };
   const secret = open(deps.sealingKeys, store.webhookSecretSealed).toString('utf8');
   const verified = verifyShop({ ...request, secrets: [secret] });
@@ -29,7 +29,7 @@ export async function takeShopMessage(
   const read = readShopMessage(request.rawBody);
   if (!read.ok) return { accepted: false, kind: 'invalid', errors: read.errors };
 
-  const outcome = await recordMessage(deps, {
+  const outcome = await deps.intake.record({
     store,
     source: 'shop',
     // A verified message has an id: it is part of what is signed.

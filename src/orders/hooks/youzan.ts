@@ -6,8 +6,9 @@ import {
   type YouzanHeaders,
 } from '../../platforms/youzan.ts';
 import { open } from '../../infra/secrets.ts';
-import { findStoreOfYouzanClient, findYouzanStore, type OrderStore } from '../queries.ts';
-import { recordMessage, type IncomingMessage, type RecordDeps, type RecordOutcome } from '../record-message.ts';
+import type { OrderStore } from '../queries.ts';
+import type { IncomingMessage, RecordOutcome } from '../record-message.ts';
+import type { TakeDeps } from './take-deps.ts';
 
 /** `refused`: nothing was stored. `unknown_shop` and a wrong signature look alike from outside. */
 export type YouzanOutcome =
@@ -20,10 +21,10 @@ export type YouzanOutcome =
  * Accepted means COMMIT has answered (or it was a heartbeat, of which nothing is kept), so the caller may acknowledge. Unknown message
  * types are accepted and quarantined: Youzan would only send them again.
  *
- * @throws what Postgres throws; the sender must then not be told success
+ * @throws what the intake throws; the sender must then not be told success
  */
 export async function takeYouzanMessage(
-  deps: RecordDeps,
+  deps: TakeDeps,
   request: { rawBody: Buffer; headers: YouzanHeaders },
 ): Promise<YouzanOutcome> {
   const read = readYouzanEnvelope(request.rawBody);
@@ -35,7 +36,7 @@ export async function takeYouzanMessage(
   if (!verified.ok) return { accepted: false, reason: verified.reason };
   if (read.envelope.heartbeat) return { accepted: true, outcome: 'heartbeat' };
 
-  const outcome = await recordMessage(deps, {
+  const outcome = await deps.intake.record({
     store,
     source: 'youzan',
     messageKey: read.envelope.eventKey,
@@ -47,14 +48,14 @@ export async function takeYouzanMessage(
   return { accepted: true, outcome };
 }
 
-async function storeOf(deps: RecordDeps, envelope: YouzanEnvelope): Promise<OrderStore | undefined> {
-  if (envelope.kdtId !== undefined) return findYouzanStore(deps.db, envelope.kdtId);
+async function storeOf(deps: TakeDeps, envelope: YouzanEnvelope): Promise<OrderStore | undefined> {
+  if (envelope.kdtId !== undefined) return deps.findYouzanStore(envelope.kdtId);
   // Only a heartbeat may come without a shop.
   if (!envelope.heartbeat || envelope.clientId === undefined) return undefined;
-  return findStoreOfYouzanClient(deps.db, envelope.clientId);
+  return deps.findStoreOfYouzanClient(envelope.clientId);
 }
 
-function openCredentials(deps: RecordDeps, store: OrderStore): { clientId: string; clientSecret: string } | undefined {
+function openCredentials(deps: TakeDeps, store: OrderStore): { clientId: string; clientSecret: string } | undefined {
   if (store.youzanClientId === null || store.youzanClientSecretSealed === null) return undefined;
   return {
     clientId: store.youzanClientId,
