@@ -4,6 +4,7 @@ import { defineConfig } from 'vitest/config';
 const UNIT = [
   'test/core/**/*.test.ts',
   'test/platforms/**/*.test.ts',
+  'test/bench/**/*.test.ts',
   'test/architecture.test.ts',
   'test/docs.test.ts',
 ];

@@ -1,11 +1,13 @@
 /** The two sides of the comparison: psql's COPY, and the worker that drains a stream. Both end with the same rows, which is checked. */
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Redis } from 'ioredis';
 import { streamKey } from '../../src/clicks/shards.ts';
 import type { Db } from '../../src/infra/db.ts';
 import { BenchFault } from '../subject.ts';
 import { cpuSecondsOf, memoryOf } from '../support/cpu.ts';
 import { NODE, startProgram } from '../support/program.ts';
+import type { Program } from '../support/program.ts';
 import type { BenchDatabase, BenchServices } from '../support/services.ts';
 import { COPY_COLUMNS } from './click-set.ts';
 import type { ClickSet } from './click-set.ts';
@@ -33,17 +35,17 @@ const NODE_ENV = { MALLOC_ARENA_MAX: '2' };
 async function measure(
   services: BenchServices,
   clicks: number,
-  work: () => Promise<{ pid: number; seconds: number }>,
+  work: () => Promise<{ pid: number; clientSeconds: number; seconds: number }>,
 ): Promise<Measured> {
   const before = { postgres: cpuSecondsOf(services.postgresPid), redis: cpuSecondsOf(services.redisPid) };
-  const { pid, seconds } = await work();
+  const { pid, clientSeconds, seconds } = await work();
   const microsPerClick = (cpuSeconds: number): number => (cpuSeconds * 1_000_000) / clicks;
   return {
     clicksPerSecond: clicks / seconds,
-    clientMicros: microsPerClick(cpuSecondsOf(pid)),
+    clientMicros: microsPerClick(clientSeconds),
     postgresMicros: microsPerClick(cpuSecondsOf(services.postgresPid) - before.postgres),
     redisMicros: microsPerClick(cpuSecondsOf(services.redisPid) - before.redis),
-    peakMb: memoryOf(pid).peakMb,
+    peakMb: memoryOf(pid).peakMb || Number.NaN,
   };
 }
 
@@ -62,12 +64,13 @@ export async function measureCopy(
     const seconds = (performance.now() - startedAtMs) / 1_000;
     if (code !== 0 || !psql.output().includes(`COPY ${clicks}`))
       throw new BenchFault(`psql (apt-get install postgresql-client) did not copy: ${psql.output()}`);
-    return { pid: psql.pid, seconds };
+    // It has ended; what it used is next to nothing beside Postgres.
+    return { pid: psql.pid, clientSeconds: Number.NaN, seconds };
   });
 }
 
 /** Puts the entries into the stream, as redirects would have left them. */
-export async function fillStream({ redis }: Pick<BenchServices, 'redis'>, entries: readonly string[]): Promise<void> {
+export async function fillStream(redis: Redis, entries: readonly string[]): Promise<void> {
   for (let at = 0; at < entries.length; at += ENTRIES_AT_ONCE) {
     const pipeline = redis.pipeline();
     for (const text of entries.slice(at, at + ENTRIES_AT_ONCE)) pipeline.xadd(streamKey(0), '*', 'clicks', text);
@@ -75,14 +78,30 @@ export async function fillStream({ redis }: Pick<BenchServices, 'redis'>, entrie
   }
 }
 
-/** Starts the worker's program, which waits for `startDraining`. */
-export async function startWorkerProgram(services: BenchServices, { url }: BenchDatabase) {
-  const command = [NODE, ...NODE_FLAGS, PROGRAM, url, services.redisUrl];
+/** Where the worker warms up: another database, and logical database 1 of Redis. */
+export interface WarmUp {
+  database: BenchDatabase;
+  entries: readonly string[];
+}
+
+/** Starts the worker's program, lets it warm up, and has it wait for `startDraining`. */
+export async function startWorkerProgram(
+  services: BenchServices,
+  { url }: BenchDatabase,
+  { database, entries }: WarmUp,
+): Promise<Program> {
+  const warmUrl = new URL(services.redisUrl);
+  warmUrl.pathname = '/1';
+  const warm = new Redis(warmUrl.href);
+  await fillStream(warm, entries);
+  await warm.quit();
+  const command = [NODE, ...NODE_FLAGS, PROGRAM, url, services.redisUrl, database.url, warmUrl.href];
   const program = startProgram(command, { core: 'server', env: NODE_ENV });
   await program.line(/^waiting$/m);
   return program;
 }
 
+/** Gives the word. */
 export async function startDraining({ redis }: BenchServices): Promise<void> {
   await redis.rpush('bench:go', 'go');
 }
@@ -91,11 +110,13 @@ export async function startDraining({ redis }: BenchServices): Promise<void> {
 export async function measureWorker(
   services: BenchServices,
   database: BenchDatabase,
+  warmUp: WarmUp,
   clicks: number,
 ): Promise<Measured> {
-  const program = await startWorkerProgram(services, database);
+  const program = await startWorkerProgram(services, database, warmUp);
   try {
     return await measure(services, clicks, async () => {
+      const cpuBefore = cpuSecondsOf(program.pid);
       const startedAtMs = performance.now();
       await startDraining(services);
       while ((await services.redis.xlen(streamKey(0))) > 0) {
@@ -103,7 +124,8 @@ export async function measureWorker(
           throw new BenchFault(`the worker did not drain the stream: ${program.output()}`);
         await sleep(POLL_MS);
       }
-      return { pid: program.pid, seconds: (performance.now() - startedAtMs) / 1_000 };
+      const seconds = (performance.now() - startedAtMs) / 1_000;
+      return { pid: program.pid, clientSeconds: cpuSecondsOf(program.pid) - cpuBefore, seconds };
     });
   } finally {
     await program.stop();

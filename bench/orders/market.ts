@@ -1,5 +1,6 @@
 /** The market that orders are recorded in: the same for daihuo and for pgbench, in one database. */
 import { randomBytes } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 import { createClickIdMint } from '../../src/core/click-id.ts';
 import type { Db } from '../../src/infra/db.ts';
 import { deriveKeys, seal } from '../../src/infra/secrets.ts';
@@ -26,12 +27,11 @@ export interface BenchMarket {
 }
 
 // Ids are numbers, so that a script of pgbench can name any of them without looking it up.
-const INSERT_CATALOGUE = `
-insert into brands (id, name) select 'brd_' || s, '品牌' from generate_series(0, $1::integer - 1) s;
+const INSERT_BRANDS = `
+insert into brands (id, name) select 'brd_' || s, '品牌' from generate_series(0, $1::integer - 1) s`;
+const INSERT_POLICIES = `
 insert into brand_policies (id, brand_id, inferred, scope, platform_fee_bp, valid_from, created_by)
-  select 'pol_' || s, 'brd_' || s, 'off', 'product', 0, '2020-01-01Z', 'bench' from generate_series(0, $1 - 1) s;`;
-const STATEMENTS = INSERT_CATALOGUE.split(';\n').filter((text) => text.trim() !== '');
-
+select 'pol_' || s, 'brd_' || s, 'off', 'product', 0, '2020-01-01Z', 'bench' from generate_series(0, $1::integer - 1) s`;
 const INSERT_STORE = `
 insert into stores (id, brand_id, platform, external_shop_id, name, order_source, webhook_secret_sealed)
 values ('str_' || $1::integer, 'brd_' || $1, 'taobao', $1::text, '店铺', 'shop', $2)`;
@@ -70,10 +70,16 @@ select 'B' || lpad(k::text, 37, '0'), $2::timestamptz + make_interval(secs => k 
 from generate_series(0, $1::integer - 1) k
 join links l on l.id = 'lnk_' || k % $3::integer`;
 
-/** Fills an empty migrated database. @param options.since  the first click, a whole second; the last is a week later at the most */
+/**
+ * Fills an empty migrated database, also with the function that pgbench calls and some orders that it recorded.
+ *
+ * @param options.clicks  at least 20,000
+ * @param options.since  the first click, a whole second; the last is a week later at the most
+ */
 export async function seedMarket(db: Db, options: { clicks: number; since: Date }): Promise<BenchMarket> {
   const keys = deriveKeys(Buffer.from(SECRET));
-  for (const statement of STATEMENTS) await db.query(statement.replaceAll('$1', String(STORES)));
+  await db.query(INSERT_BRANDS, [STORES]);
+  await db.query(INSERT_POLICIES, [STORES]);
   const stores: BenchMarket['stores'] = [];
   for (let store = 0; store < STORES; store += 1) {
     const secret = newShopSecret(randomBytes(24));
@@ -88,7 +94,25 @@ export async function seedMarket(db: Db, options: { clicks: number; since: Date 
   await db.query(INSERT_LINKS, [PRODUCTS, STORES, INFLUENCERS]);
   await db.query(INSERT_LINK_CODES, [PRODUCTS, STORES]);
   const clicks = await seedClicks(db, options);
+  await seedOrders(db, options);
   return { stores, clicks };
+}
+
+const INSERT_ORDERS = `
+select count(*) from (
+  select bench_record_order('str_' || k % $3::integer % $4::integer, -k, k % $3, 'B' || lpad(k::text, 37, '0'),
+    $5::timestamptz + make_interval(secs => k % 600000))
+  from generate_series($1::integer, $2::integer) k
+) recorded`;
+
+/** Some orders, so that Postgres plans every statement for tables that hold something. */
+async function seedOrders(db: Db, { since }: { since: Date }): Promise<void> {
+  await db.query(await readFile(new URL('record-order.sql', import.meta.url), 'utf8'));
+  for (let from = 1; from < 10_000; from += 1_000) {
+    await db.query(INSERT_ORDERS, [from, from + 999, PRODUCTS, STORES, since]);
+    if (from === 1) await db.query('analyze');
+  }
+  await db.query('vacuum analyze');
 }
 
 async function seedClicks(db: Db, { clicks, since }: { clicks: number; since: Date }): Promise<BenchClick[]> {

@@ -2,6 +2,8 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 
+import { streamKey } from '../../src/clicks/shards.ts';
+import { encodeClicks } from '../../src/core/click-batch.ts';
 import { runProgram } from '../support/child-program.ts';
 import type { Program } from '../support/child-program.ts';
 import { createTestDatabase } from '../support/database.ts';
@@ -10,10 +12,12 @@ import { createTestRedis } from '../support/redis.ts';
 import type { TestRedis } from '../support/redis.ts';
 import { PHONE, createClickServer, drained } from './click-server.ts';
 import type { ClickServer } from './click-server.ts';
+import { findDifferences, makeClickOn, visitorOf } from './make-clicks.ts';
 import { seedLink } from './seed-link.ts';
 
 const PROGRAM = path.join(import.meta.dirname, 'run-worker.ts');
 const KILLS = 4;
+const KILLS_AT_STEP = 3;
 const LINKS = 10;
 
 let test: TestDatabase;
@@ -30,8 +34,8 @@ afterAll(async () => {
   await streams.drop();
 });
 
-async function startWorker(): Promise<Program> {
-  const worker = runProgram(PROGRAM, [test.url, streams.url], {});
+async function startWorker(...args: string[]): Promise<Program> {
+  const worker = runProgram(PROGRAM, [test.url, streams.url, ...args], {});
   await worker.line(/running/);
   return worker;
 }
@@ -87,19 +91,42 @@ it('workers killed again and again store every click that was answered exactly o
   // A click may be stored although its acknowledgement came too late; never the other way round.
   expect(clickIds.filter((clickId) => !storedIds.has(clickId))).toEqual([]);
   expect(storedIds.size).toBe(stored.rows.length);
-  const kept = await test.db.query(
-    `select link_number, hour, verdict, tag, clicks from click_rollups order by link_number, hour, verdict, tag`,
-  );
-  const counted = await test.db.query(
-    `select link_number, date_trunc('hour', clicked_at, 'Asia/Shanghai') as hour, verdict, coalesce(tag, '') as tag, count(*) as clicks
-     from clicks group by 1, 2, 3, 4 order by 1, 2, 3, 4`,
-  );
-  expect(kept.rows).toEqual(counted.rows);
-  const uniques = await test.db.query(
-    `select (select sum(uniques) from click_rollups)::text as kept,
-       (select count(distinct (link_number, visitor)) from clicks where verdict = 'counted')::text as counted`,
-  );
-  expect(uniques.rows[0]).toMatchObject({ kept: (uniques.rows[0] as { counted: string }).counted });
-  const letters = await test.db.query('select * from click_dead_letters');
-  expect(letters.rows).toEqual([]);
+  const { rollups, uniques, letters } = await findDifferences(test.db);
+  expect({ rollups, letters }).toEqual({ rollups: [], letters: [] });
+  expect(uniques.kept).toBe(uniques.counted);
 }, 60_000);
+
+// The moments at which a worker has done half of what belongs together.
+it.each(['claimed', 'read', 'inserted', 'committed'])(
+  'a worker killed when it has %s leaves nothing undone and nothing done twice',
+  async (step) => {
+    const { linkNumber } = await seedLink(test.db);
+    const clicks = Array.from({ length: 240 }, (_, i) => makeClickOn(linkNumber, { visitor: visitorOf(i % 90) }));
+    const append = async (from: number, to: number): Promise<void> => {
+      for (let at = from; at < to; at += 10)
+        await streams.redis.xadd(streamKey(0), '*', 'clicks', encodeClicks(clicks.slice(at, at + 10)));
+    };
+    for (let kill = 0; kill < KILLS_AT_STEP; kill += 1) {
+      await append(kill * 60, (kill + 1) * 60);
+      const worker = await startWorker('1', step, String(kill + 1));
+      expect(await worker.ended).toBe(null);
+    }
+    await append(KILLS_AT_STEP * 60, clicks.length);
+    const last = await startWorker();
+    await drained(streams.redis);
+    last.child.kill('SIGKILL');
+    await last.ended;
+
+    const stored = await test.db.query<{ clickId: string }>(
+      'select click_id as "clickId" from clicks where link_number = $1',
+      [linkNumber],
+    );
+    expect(stored.rows.map(({ clickId }) => clickId).toSorted()).toEqual(
+      clicks.map(({ clickId }) => clickId).toSorted(),
+    );
+    const { rollups, uniques, letters } = await findDifferences(test.db);
+    expect({ rollups, letters }).toEqual({ rollups: [], letters: [] });
+    expect(uniques.kept).toBe(uniques.counted);
+  },
+  60_000,
+);

@@ -42,11 +42,14 @@ export function keyArrays(keys: readonly VisitKey[]): [days: string, visits: str
   return [arrayText(keys.map(({ day }) => day)), arrayText(keys.map(({ visit }) => visit))];
 }
 
-// Those of the keys that have a counted click, each by its place in the input. Served by click_visits_pkey, one probe a key.
+// Those of the keys that have a counted click, each by its place in the input. Served by click_visits_pkey, one probe a key: "offset 0" keeps
+// the planner from reading the whole table instead.
 const LIST_VISITS = `
 select input.place::integer, (extract(epoch from v.last_counted_at) * 1000)::float8 as "lastCountedMs"
 from unnest($1::date[], $2::bigint[]) with ordinality as input (day, visit, place)
-join click_visits v on v.day = input.day and v.visit = input.visit`;
+cross join lateral (
+  select k.last_counted_at from click_visits k where k.day = input.day and k.visit = input.visit offset 0
+) as v`;
 
 /** Index of a key that has a counted click → the time of the latest one in ms. */
 export async function listVisits(db: Queryable, keys: readonly VisitKey[]): Promise<Map<number, number>> {

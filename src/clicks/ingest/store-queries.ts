@@ -50,10 +50,13 @@ with writer as materialized (
   where exists (select from writer)
   order by input.day, input.visit
 ), further_visits as (
-  update click_visits as v set last_counted_at = to_timestamp(input.last_ms / 1000)
+  insert into click_visits as v (day, visit, last_counted_at)
+  select input.day, input.visit, to_timestamp(input.last_ms / 1000)
   from unnest($5::date[], $6::bigint[], $7::float8[]) as input (day, visit, last_ms)
-  where v.day = input.day and v.visit = input.visit and v.last_counted_at < to_timestamp(input.last_ms / 1000)
-    and exists (select from writer)
+  where exists (select from writer)
+  order by input.day, input.visit
+  on conflict on constraint click_visits_pkey do update set last_counted_at = excluded.last_counted_at
+    where v.last_counted_at < excluded.last_counted_at
 ), raised as (
   insert into click_rollups as r (link_number, hour, verdict, tag, brand_id, clicks, uniques)
   select input.link_number, to_timestamp(input.hour_ms / 1000), input.verdict, input.tag, input.brand_id, input.clicks, input.uniques

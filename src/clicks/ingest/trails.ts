@@ -105,7 +105,13 @@ async function findVisits(db: Queryable, trails: TrailMap): Promise<void> {
     if (trail === undefined || day === undefined) continue;
     day.storedMs = lastCountedMs;
     const { linkNumber, visitor } = trail;
-    const latest: StoredClick = { clickId: '', clickedAt: new Date(lastCountedMs), linkNumber, verdict: 'counted', visitor };
+    const latest: StoredClick = {
+      clickId: '',
+      clickedAt: new Date(lastCountedMs),
+      linkNumber,
+      verdict: 'counted',
+      visitor,
+    };
     trail.stored = [...trail.stored, latest];
   }
 }
