@@ -29,6 +29,8 @@ export interface Setting {
   warmUpMs: number;
   measureMs: number;
   prepared: number;
+  /** Another checkout than that of the bench. */
+  checkout?: string;
 }
 
 const MS = 1_000;
@@ -70,8 +72,14 @@ export async function measurePgbench(setting: Setting, script: string, clients: 
 export async function measureWebhooks(setting: Setting, callers: number, name: string): Promise<Measured> {
   const { services } = setting;
   const { databaseUrl, redisUrl } = services;
-  const env = { DAIHUO_SECRET: SECRET };
-  const daihuo = await startDaihuo({ command: 'serve', databaseUrl, redisUrl, core: 'server', env });
+  const daihuo = await startDaihuo({
+    command: 'serve',
+    databaseUrl,
+    redisUrl,
+    core: 'server',
+    env: { DAIHUO_SECRET: SECRET },
+    ...(setting.checkout === undefined ? {} : { checkout: setting.checkout }),
+  });
   try {
     await services.db.query('checkpoint');
     const before = { server: cpuSecondsOf(daihuo.pid), postgres: cpuSecondsOf(services.postgresPid) };

@@ -81,7 +81,13 @@ function startShard(parts: WorkerParts, shard: number): ShardConsumer {
   const run = async (): Promise<void> => {
     await Promise.all([redis, blocking].map((client) => waitForRedis(client, CONNECT_WITHIN_MS)));
     await consumeShard({
-      ...{ db, shard, stream, reader, metrics, log, onStep },
+      db,
+      shard,
+      stream,
+      reader,
+      metrics,
+      log,
+      onStep,
       createSource: () => createEntrySource({ shard, reader, metrics, log, limits, onStep }),
       plan: parts.plan,
       store: createStore({ ...parts, shard, onStep }),
@@ -120,7 +126,10 @@ export function startClickWorker(deps: ClickWorkerDeps): ClickWorker {
     ensurePartitions: createPartitions(deps.db),
   };
   const leases = startShardLeases({
-    ...{ db: deps.db, worker, limits, log: deps.log },
+    db: deps.db,
+    worker,
+    limits,
+    log: deps.log,
     shardCount: deps.shardCount,
     start: (shard) => startShard(parts, shard),
     onHeld: (shards) => deps.metrics.shardsHeld(shards.length),

@@ -33,7 +33,7 @@ const log = pino({ level: 'silent' });
 beforeAll(async () => {
   [test, cluster] = await Promise.all([createTestDatabase({ max: 20 }), startRedisCluster()]);
   redis = createRedis({ urls: cluster.urls, role: 'commands', log });
-  expect(await waitForRedis(redis, 10_000)).toBe(true);
+  if (!(await waitForRedis(redis, 10_000))) throw new Error('the cluster does not answer');
   const metrics = createClickMetrics(createMetricsRegistry());
   clickStream = createClickStream({ redis, shardCount: SHARDS, spool: NO_SPOOL, metrics, log });
   ({ linkNumber } = await seedLink(test.db));

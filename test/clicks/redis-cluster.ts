@@ -56,7 +56,7 @@ async function until(what: string, isSo: () => Promise<boolean>): Promise<void> 
 
 async function isWhole(masters: readonly ClusterMaster[]): Promise<boolean> {
   for (const { port } of masters) {
-    const info = String(await askOnce(port, (redis) => redis.cluster('INFO')));
+    const info = await askOnce(port, (redis) => redis.cluster('INFO'));
     if (!info.includes('cluster_state:ok') || !info.includes(`cluster_known_nodes:${MASTERS}`)) return false;
   }
   return true;
@@ -74,15 +74,26 @@ export async function startRedisCluster(): Promise<RedisCluster> {
     const data = path.join(placement.folder, `redis-${port}`);
     await makeFolderFor(placement.user, data);
     const settings = {
-      ...{ bind: '127.0.0.1', port, dir: data, 'cluster-enabled': 'yes', 'cluster-config-file': 'nodes.conf' },
+      bind: '127.0.0.1',
+      port,
+      dir: data,
+      'cluster-enabled': 'yes',
+      'cluster-config-file': 'nodes.conf',
       // A master that is killed is missed, and soon back; half a cluster goes on meanwhile.
-      ...{ 'cluster-node-timeout': '2000', 'cluster-require-full-coverage': 'no' },
-      ...{ appendonly: 'yes', appendfsync: 'always', 'maxmemory-policy': 'noeviction', 'protected-mode': 'no' },
+      'cluster-node-timeout': '2000',
+      'cluster-require-full-coverage': 'no',
+      appendonly: 'yes',
+      appendfsync: 'always',
+      'maxmemory-policy': 'noeviction',
+      'protected-mode': 'no',
     };
     const args = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, String(value)]);
     const logFile = path.join(home, `redis-${port}.log`);
     const daemon = await startDaemon(program.executable, [...args, '--save', ''], {
-      ...{ env: redisEnvironment(program), user: placement.user, logFile, argv0: 'redis-server' },
+      env: redisEnvironment(program),
+      user: placement.user,
+      logFile,
+      argv0: 'redis-server',
     });
     await until(`Redis on port ${port}`, async () => (await askOnce(port, (redis) => redis.ping())) === 'PONG');
     return daemon.pid;

@@ -83,9 +83,10 @@ async function leases(): Promise<Map<string, number[]>> {
 }
 
 /** Waits until so many workers have so many shards each. */
-async function shared(counts: readonly number[]): Promise<void> {
+async function expectShared(counts: readonly number[]): Promise<void> {
   await vi.waitFor(
-    async () => expect([...(await leases()).values()].map(({ length }) => length).toSorted()).toEqual(counts),
+    async () =>
+      expect([...(await leases()).values()].map(({ length }) => length).toSorted((a, b) => a - b)).toEqual(counts),
     { timeout: 6_000, interval: 25 },
   );
 }
@@ -121,18 +122,18 @@ describe('spreading clicks', () => {
 describe('sharing out', () => {
   it('one worker has all shards, two have half each, and what one gives back the other gets', async () => {
     startWorker();
-    await shared([SHARDS]);
+    await expectShared([SHARDS]);
     const second = startWorker();
-    await shared([2, 2]);
+    await expectShared([2, 2]);
     await append(visits(200));
     await expectStoredOnce(200);
     await second.stop();
-    await shared([SHARDS]);
+    await expectShared([SHARDS]);
   });
 
   it('more workers than shards wait for one to become free', async () => {
     const first = startWorker(1);
-    await shared([1]);
+    await expectShared([1]);
     startWorker(1);
     await sleep(300);
     expect([...(await leases()).values()]).toEqual([[0]]);
@@ -145,20 +146,20 @@ describe('sharing out', () => {
 
   it('a killed worker’s shards, and what it left unfinished, are taken over when its leases run out', async () => {
     const program = await startProgram();
-    await shared([SHARDS]);
+    await expectShared([SHARDS]);
     await append(visits(50));
     program.child.kill('SIGKILL');
     await program.ended;
     await append(visits(50));
     startWorker();
     await expectStoredOnce(100);
-    await shared([SHARDS]);
+    await expectShared([SHARDS]);
   });
 
   // Without this a worker that is paused by its machine holds its visitors' clicks back, or doubles them when it wakes.
   it('a worker that is stopped and wakes again loses its shards meanwhile and doubles nothing', async () => {
     const program = await startProgram();
-    await shared([SHARDS]);
+    await expectShared([SHARDS]);
     for (let round = 0; round < 3; round += 1) {
       // Stopped in the middle of its work, or nearly.
       await append(visits(40));
@@ -173,9 +174,9 @@ describe('sharing out', () => {
       program.child.kill('SIGCONT');
       await append(visits(40));
       await expectStoredOnce((round + 1) * 160);
-      await shared([2, 2]);
+      await expectShared([2, 2]);
       await worker.stop();
-      await shared([SHARDS]);
+      await expectShared([SHARDS]);
     }
   }, 60_000);
 

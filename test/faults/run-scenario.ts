@@ -113,7 +113,11 @@ async function conclude(run: Run, load: Load, watch: Watch, scenario: Scenario) 
   await load.visits.stop();
   await load.questions.stop();
   log.write('drain');
-  const drained = await drain(site, scenario.drainWithinMs ?? DEFAULT_DRAIN_MS, log);
+  const drained = await drain(site, {
+    withinMs: scenario.drainWithinMs ?? DEFAULT_DRAIN_MS,
+    awaitsRows: scenario.awaitsSpoolRows ?? false,
+    log,
+  });
   const faults: string[] = [];
   if (drained.left !== undefined) faults.push(`K3: not drained after ${drained.tookMs} ms: ${drained.left}`);
   const handedOut = [...load.visits.clickIds, ...run.handedOut];

@@ -23,6 +23,8 @@ export interface Scenario {
   };
   /** How long the backlog may take once everything is well again; two minutes where it is left out. */
   drainWithinMs?: number;
+  /** The drain lasts until Postgres knows that no spool holds anything. */
+  awaitsSpoolRows?: boolean;
   /** The fault deletes stream entries on purpose. */
   mayVanish?: boolean;
   /** What is promised does not cover this fault: lost clicks are counted and published, and do not fail the scenario. */

@@ -57,8 +57,8 @@ async function insist<T>({ shard, log, signal }: ShardDeps, work: () => Promise<
     } catch (error) {
       failures += 1;
       if (signal.aborted || isNoGroup(error)) throw error;
-      // Once an outage, then once in some ten tries: nobody reads more.
-      if (failures % 10 === 1) log.error({ err: error, shard, failures }, 'clicks cannot be stored now; trying again');
+      // A busy moment is nobody's business; an outage is told once, then once in some ten tries: nobody reads more.
+      if (failures % 10 === 3) log.error({ err: error, shard, failures }, 'clicks cannot be stored now; trying again');
       const delayMs = Math.min(FIRST_RETRY_MS * 2 ** (failures - 1), LONGEST_RETRY_MS);
       await pause(delayMs * (0.5 + Math.random() / 2), signal);
     }

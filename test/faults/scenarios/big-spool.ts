@@ -32,6 +32,7 @@ export function bigSpool({ clicks }: { clicks: number }): Scenario {
     limitMs: 300_000 + clicks,
     drainWithinMs: 120_000 + clicks,
     load: { visitsPerSecond: 100 },
+    awaitsSpoolRows: true,
     steps: async (run) => {
       const { site, expect, figures, sleep } = run;
       const [app] = site.apps;

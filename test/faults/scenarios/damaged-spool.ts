@@ -39,6 +39,7 @@ export function damagedSpool({ rounds }: { rounds: number }): Scenario {
     name: `end of a dead app’s spool cut or altered ×${rounds}`,
     limitMs: 120_000 + rounds * 15_000,
     site: { apps: 2 },
+    awaitsSpoolRows: true,
     steps: async (run) => {
       const { site, random, sleep, expect, figures } = run;
       let damaged = 0;

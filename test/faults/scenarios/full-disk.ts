@@ -66,6 +66,7 @@ export function fullDisk({ fills }: { fills: number }): Scenario {
     name: `disk of the spool full ×${fills}`,
     limitMs: 120_000 + fills * 20_000,
     obstacle: mountObstacle,
+    awaitsSpoolRows: true,
     prepare: async ({ spoolFolder }) => {
       const obstacle = await mountSmallDisk(spoolFolder);
       if (obstacle !== undefined) throw new Error(obstacle);
