@@ -106,7 +106,8 @@ it('on a cluster of three masters every acknowledged click of eight shards is st
   // Connections to the masters are made at the first command, and so many at once take longer than a visitor waits.
   const first = await visit(200, 10);
   const { acked } = await visit(3_000, 2);
-  expect(acked.length).toBeGreaterThan(2_500);
+  // Without a spool, what a busy machine is late for is not acknowledged; it takes many that are for this to show anything.
+  expect(acked.length).toBeGreaterThan(1_000);
   await drained();
   await expectStoredOnce([...first.acked, ...acked]);
   // The shards really lie on different masters, or the test shows nothing.

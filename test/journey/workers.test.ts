@@ -99,7 +99,8 @@ describe('serve --workers 2', () => {
       const statuses = await Promise.all(agents.map(async (agent) => visit(origin, agent)));
       expect(new Set(statuses)).toEqual(new Set([302]));
       const more = pids.map((pid, index) => socketsOf(pid) - (before[index] ?? 0));
-      for (const count of more) expect(count).toBeGreaterThan(10);
+      // By turns, but a process that is busy at the moment is passed over.
+      for (const count of more) expect(count).toBeGreaterThan(5);
 
       const admin = { authorization: `Bearer ${installation.adminKey}` };
       // Whichever process answers: asked often enough, both do.
