@@ -15,6 +15,7 @@ import { createPlanner } from './ingest/plan-batch.ts';
 import { createSettlement } from './ingest/settle-batch.ts';
 import { startShardLeases } from './ingest/shard-leases.ts';
 import type { ShardConsumer, ShardLeaseLimits } from './ingest/shard-leases.ts';
+import { becomeWriter } from './ingest/shard-queries.ts';
 import { createStore } from './ingest/store-batch.ts';
 import type { IngestStep } from './ingest/store-batch.ts';
 import type { ClickMetrics } from './metrics.ts';
@@ -92,6 +93,7 @@ function startShard(parts: WorkerParts, shard: number): ShardConsumer {
       plan: parts.plan,
       store: createStore({ ...parts, shard, onStep }),
       settle: createSettlement({ db, stream, reader, metrics, log, maxDeliveries: limits.maxDeliveries }),
+      becomeWriter: () => becomeWriter(db, shard, worker),
       watermarkEveryMs: limits.watermarkEveryMs,
       signal: stopped.signal,
     });

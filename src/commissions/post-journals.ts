@@ -1,10 +1,7 @@
 import type { Entry, Posting } from '../core/accounts.ts';
 import { newId } from '../http/new-id.ts';
 import type { Tx } from '../infra/db.ts';
-import { together } from '../infra/together.ts';
 import {
-  insertJournalEntries,
-  insertJournalLines,
   insertJournals,
   type JournalKind,
   type NewJournalEntry,
@@ -45,9 +42,5 @@ export async function postJournals(tx: Tx, drafts: readonly JournalDraft[]): Pro
     }
     add(null, draft.entries ?? []);
   }
-  await together(tx, () => [
-    insertJournals(tx, journals),
-    insertJournalLines(tx, lines),
-    insertJournalEntries(tx, entries),
-  ]);
+  await insertJournals(tx, { journals, lines, entries });
 }

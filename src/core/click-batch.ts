@@ -44,9 +44,12 @@ export interface BadLine {
   reason: BadLineReason;
 }
 
-export type ClickBatchReading =
-  | { ok: true; clicks: Click[]; badLines: BadLine[] }
-  | { ok: false; reason: 'unknown_version' | 'empty' | 'too_many_clicks' };
+export interface UnreadableBatch {
+  ok: false;
+  reason: 'unknown_version' | 'empty' | 'too_many_clicks';
+}
+
+export type ClickBatchReading = { ok: true; clicks: Click[]; badLines: BadLine[] } | UnreadableBatch;
 
 /** One click as one line, without a line end. Free text is made safe and cut, never refused: a visitor is waiting for the answer. */
 export function encodeClickLine(click: Click): string {
@@ -71,18 +74,25 @@ export function encodeClicks(clicks: readonly Click[]): string {
   return joinClickLines(clicks.map(encodeClickLine));
 }
 
+/** Takes an entry apart into its lines, each for `decodeClickLine`. Not `ok`: as `decodeClicks`. */
+export function splitClickLines(text: string): { ok: true; lines: string[] } | UnreadableBatch {
+  const lines = text.split('\n');
+  if (lines.shift() !== CLICK_BATCH_VERSION) return { ok: false, reason: 'unknown_version' };
+  if (lines.length === 0) return { ok: false, reason: 'empty' };
+  if (lines.length > MAX_CLICKS_PER_ENTRY) return { ok: false, reason: 'too_many_clicks' };
+  return { ok: true, lines };
+}
+
 /**
  * Reads an entry. Lines that cannot be read are named one by one beside the clicks of the others. Not `ok`: nothing of it can be read
  * by this version of the program; the entry must be kept.
  */
 export function decodeClicks(text: string): ClickBatchReading {
-  const lines = text.split('\n');
-  if (lines.shift() !== CLICK_BATCH_VERSION) return { ok: false, reason: 'unknown_version' };
-  if (lines.length === 0) return { ok: false, reason: 'empty' };
-  if (lines.length > MAX_CLICKS_PER_ENTRY) return { ok: false, reason: 'too_many_clicks' };
+  const split = splitClickLines(text);
+  if (!split.ok) return split;
   const clicks: Click[] = [];
   const badLines: BadLine[] = [];
-  for (const [index, line] of lines.entries()) {
+  for (const [index, line] of split.lines.entries()) {
     const reading = decodeClickLine(line);
     if (reading.ok) clicks.push(reading.click);
     else badLines.push({ lineNumber: index + 1, line, reason: reading.reason });

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { noteTokens } from '../core/link-code.ts';
 import type { OrderEvent } from '../core/order-event.ts';
+import type { FoldedOrder } from '../core/order.ts';
 import { newId } from '../http/new-id.ts';
 import type { Tx } from '../infra/db.ts';
 import { together } from '../infra/together.ts';
@@ -9,68 +10,57 @@ import type { OrderToRecompute } from './fold-orders.ts';
 import { foldStoredOrder } from './fold-stored-order.ts';
 import {
   insertOrderEvents,
-  insertOrders,
   lockOrdersByKey,
   type NewOrder,
   type NewOrderEvent,
   type OrderKey,
 } from './intake-queries.ts';
 import { findKnownCodes } from './queries.ts';
+import type { LockedOrder } from './recompute-queries.ts';
 import { recomputeLocked, type RecomputeDeps } from './recompute.ts';
-import type { IncomingMessage, ReadEvent } from './record-message.ts';
-
-/** A message that was kept just now. */
-export interface FreshMessage {
-  message: IncomingMessage;
-  messageId: bigint;
-}
+import { type IncomingMessage, keyOf, type ReadEvent } from './incoming-message.ts';
 
 /** Note → the codes of links in it. */
 type NoteCodes = ReadonlyMap<string, readonly string[]>;
 
-type PreparedEvent = Omit<NewOrderEvent, 'orderId'> & {
-  key: string;
-  store: IncomingMessage['store'];
+/** An event of a message, ready to be stored. */
+interface PreparedEvent extends Omit<NewOrderEvent, 'orderId' | 'messageId'> {
+  message: IncomingMessage;
   externalOrderId: string;
-};
-
-/** Stores the events of new messages and brings the orders they are about to what all their facts say. */
-export async function applyEvents(
-  tx: Tx,
-  deps: RecomputeDeps,
-  { fresh, codes }: { fresh: readonly FreshMessage[]; codes: NoteCodes },
-): Promise<void> {
-  const events = fresh.flatMap((each) => prepareEvents(each, codes));
-  if (events.length === 0) return;
-  const orders = await claimOrders(
-    tx,
-    Map.groupBy(events, ({ key }) => key),
-  );
-  const rows = events.map((event): NewOrderEvent => {
-    const order = orders.get(event.key);
-    assert(order !== undefined, 'every order of the batch was made or locked');
-    return { ...event, orderId: order.id };
-  });
-  await together(tx, () => [insertOrderEvents(tx, rows), recomputeLocked(tx, [...orders.values()], deps)]);
+  orderKey: string;
 }
 
-function orderKeyOf({ storeId, externalOrderId }: OrderKey): string {
-  return `${storeId} ${externalOrderId}`;
+/** An order that messages speak of, as it is to be made where it does not exist. */
+interface PreparedOrder extends NewOrder, LockedOrder {
+  key: string;
+  /** What all its events come to, where they are of one message and so stand or fall together. */
+  whole: { folded: FoldedOrder | undefined } | undefined;
 }
 
-/** The events of a message as they will be stored. */
-function prepareEvents({ message, messageId }: FreshMessage, codes: NoteCodes): PreparedEvent[] {
+/** What messages bring: their events, and the orders these are about. */
+export interface PreparedBatch {
+  events: readonly PreparedEvent[];
+  orders: readonly PreparedOrder[];
+}
+
+/** Puts the events of messages into the form in which they are stored, and folds each order from those at hand. */
+export function prepareEvents(messages: readonly IncomingMessage[], codes: NoteCodes): PreparedBatch {
+  const events = messages.flatMap((message) => eventsOf(message, codes));
+  const orders = [...Map.groupBy(events, ({ orderKey }) => orderKey)].map(([key, ofOrder]) => describe(key, ofOrder));
+  return { events, orders };
+}
+
+function eventsOf(message: IncomingMessage, codes: NoteCodes): PreparedEvent[] {
   const { content, source, store } = message;
   if (content.kind !== 'events') return [];
   return content.events.map((read, position): PreparedEvent => {
     const { type, version, occurredAt, externalOrderId } = read.event;
     const event = encodeOrderEvent(withNoteCodes(read, codes));
     return {
-      key: orderKeyOf({ storeId: store.storeId, externalOrderId }),
-      store,
+      message,
       externalOrderId,
+      orderKey: orderKeyOf({ storeId: store.storeId, externalOrderId }),
       brandId: store.brandId,
-      messageId,
       position,
       type,
       version,
@@ -82,47 +72,85 @@ function prepareEvents({ message, messageId }: FreshMessage, codes: NoteCodes): 
   });
 }
 
-/**
- * Makes sure that the orders exist and are this transaction's alone until it ends; by key.
- *
- * Most orders are new, so each is inserted as its events at hand describe it, and needs no second write. Those that exist are locked.
- */
-async function claimOrders(
-  tx: Tx,
-  eventsOf: ReadonlyMap<string, readonly PreparedEvent[]>,
-): Promise<Map<string, OrderToRecompute>> {
-  const claimed = new Map([...eventsOf].map(([key, events]) => [key, describeNew(events)]));
-  const candidates = [...claimed.values()];
-  const made = new Set(await insertOrders(tx, candidates));
-  const standing = candidates.filter(({ id }) => !made.has(id));
-  if (standing.length === 0) return claimed;
-  const locked = await lockOrdersByKey(tx, standing);
-  assert(locked.length === standing.length, 'an order that exists can be locked');
-  const orders = new Map<string, OrderToRecompute>(claimed);
-  for (const order of locked) orders.set(orderKeyOf(order), order);
-  return orders;
+function orderKeyOf({ storeId, externalOrderId }: OrderKey): string {
+  return `${storeId} ${externalOrderId}`;
 }
 
-function describeNew(events: readonly PreparedEvent[]): NewOrder & OrderToRecompute & { made: object } {
+/**
+ * Most orders are new and most messages about them come alone, so such an order is made as its events describe it and needs no second
+ * write. Of several messages some may turn out to be repeats, so their order is made bare and folded from what was stored.
+ */
+function describe(key: string, events: readonly PreparedEvent[]): PreparedOrder {
   const [first] = events;
   assert(first !== undefined, 'a group has a member');
-  const { externalOrderId } = first;
-  const { storeId, brandId, platform, orderSource } = first.store;
-  const folded = foldStoredOrder(events);
+  const { message, externalOrderId } = first;
+  const { storeId, brandId, platform, orderSource } = message.store;
+  const messages = new Set(events.map((event) => event.message));
+  const whole = messages.size === 1 ? { folded: foldStoredOrder(events) } : undefined;
   return {
+    key,
+    whole,
     id: newId('ord'),
     brandId,
     storeId,
     externalOrderId,
     platform,
     orderSource,
-    made: { folded },
-    status: folded?.status ?? 'created',
-    createdAt: folded?.createdAt,
-    paidAt: folded?.paidAt,
-    receivedAt: folded?.receivedAt,
-    closedAt: folded?.closedAt,
+    saidBy: [...messages].map(keyOf),
+    status: whole?.folded?.status ?? 'created',
+    createdAt: whole?.folded?.createdAt,
+    paidAt: whole?.folded?.paidAt,
+    receivedAt: whole?.folded?.receivedAt,
+    closedAt: whole?.folded?.closedAt,
   };
+}
+
+/** Stores the events of messages that were kept just now and brings the orders they are about to what all their facts say. */
+export async function applyEvents(
+  tx: Tx,
+  deps: RecomputeDeps,
+  input: {
+    batch: PreparedBatch;
+    /** Undefined for a message that was kept before: nothing of it counts. */
+    messageIdOf: (message: IncomingMessage) => bigint | undefined;
+    /** The ids of the orders that were made. */
+    made: ReadonlySet<string>;
+  },
+): Promise<void> {
+  const fresh = input.batch.events.flatMap((event) => {
+    const messageId = input.messageIdOf(event.message);
+    return messageId === undefined ? [] : [{ ...event, messageId }];
+  });
+  if (fresh.length === 0) return;
+  const concerned = new Set(fresh.map(({ orderKey }) => orderKey));
+  const orders = await claimOrders(
+    tx,
+    input.batch.orders.filter(({ key }) => concerned.has(key)),
+    input.made,
+  );
+  const rows = fresh.map((event): NewOrderEvent => {
+    const order = orders.get(event.orderKey);
+    assert(order !== undefined, 'every order of the batch was made or locked');
+    return { ...event, orderId: order.id };
+  });
+  await together(tx, () => [insertOrderEvents(tx, rows), recomputeLocked(tx, [...orders.values()], deps)]);
+}
+
+/** Locks the orders that were not made just now; answers all of them by key. */
+async function claimOrders(
+  tx: Tx,
+  orders: readonly PreparedOrder[],
+  made: ReadonlySet<string>,
+): Promise<Map<string, OrderToRecompute>> {
+  const claimed = new Map<string, OrderToRecompute>(
+    orders.map(({ key, whole, ...order }) => [key, whole === undefined ? order : { ...order, made: whole }]),
+  );
+  const standing = orders.filter(({ id }) => !made.has(id));
+  if (standing.length === 0) return claimed;
+  const locked = await lockOrdersByKey(tx, standing);
+  assert(locked.length === standing.length, 'an order that exists can be locked');
+  for (const order of locked) claimed.set(orderKeyOf(order), order);
+  return claimed;
 }
 
 /** Which tokens of the buyers' notes name a link, by note. Everything else of a note is forgotten. */

@@ -23,17 +23,37 @@ export interface NewMessage extends MessageKey {
   sealedBody: Buffer;
 }
 
+export interface OrderKey {
+  storeId: string;
+  externalOrderId: string;
+}
+
+export interface NewOrder extends OrderKey {
+  id: string;
+  brandId: string;
+  /** What its first events say of it; 'created' and nothing else while none makes facts. */
+  status: FoldedOrder['status'];
+  createdAt: Date | undefined;
+  paidAt: Date | undefined;
+  receivedAt: Date | undefined;
+  closedAt: Date | undefined;
+  /** The messages of the batch that speak of it. */
+  saidBy: readonly MessageKey[];
+}
+
 // The unique key is the referee of "already seen": a concurrent copy waits here until the first has committed, and then inserts nothing.
-// Keys are inserted in their order, the same for everybody, so batches that have several in common queue up instead of deadlocking.
+// Then the orders that do not exist and that a message kept just now speaks of: FOR UPDATE locks nothing on a row that does not exist, so
+// they are made before any is locked. Messages and orders are inserted in the order of their keys, and every message before the first order
+// (the count needs all of them), the same for everybody: so batches that have several in common queue up instead of deadlocking.
 const INSERT_MESSAGES = `
-with input as materialized (
+with message as materialized (
   select i.store_id, i.brand_id, i.source, i.message_key, i.body_sha256, i.message_type, i.outcome, i.reason, i.sealed_body
   from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bytea[], $6::text[], $7::text[], $8::text[], $9::bytea[])
     as i (store_id, brand_id, source, message_key, body_sha256, message_type, outcome, reason, sealed_body)
 ), kept as (
   insert into inbox_messages (store_id, brand_id, source, message_key, body_sha256, message_type, outcome, reason)
   select i.store_id, i.brand_id, i.source, i.message_key, i.body_sha256, i.message_type, i.outcome, i.reason
-  from input i
+  from message i
   order by i.store_id, i.source, i.message_key
   on conflict on constraint inbox_messages_key do nothing
   returning inbox_messages.id, inbox_messages.store_id, inbox_messages.brand_id, inbox_messages.source, inbox_messages.message_key
@@ -41,16 +61,43 @@ with input as materialized (
   insert into raw_messages (message_id, brand_id, sealed_body)
   select k.id, k.brand_id, i.sealed_body
   from kept k
-  join input i on i.store_id = k.store_id and i.source = k.source and i.message_key = k.message_key
+  join message i on i.store_id = k.store_id and i.source = k.source and i.message_key = k.message_key
+), made as (
+  insert into orders (id, brand_id, store_id, external_order_id, status, created_at, paid_at, received_at, closed_at)
+  select o.id, o.brand_id, o.store_id, o.external_order_id, o.status, o.created_at, o.paid_at, o.received_at, o.closed_at
+  from unnest($10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::timestamptz[], $16::timestamptz[],
+      $17::timestamptz[], $18::timestamptz[])
+    as o (id, brand_id, store_id, external_order_id, status, created_at, paid_at, received_at, closed_at)
+  where (select count(*) from kept) > 0
+    and o.id in (
+      select said.order_id
+      from unnest($19::text[], $20::text[], $21::text[], $22::text[]) as said (order_id, store_id, source, message_key)
+      join kept k on k.store_id = said.store_id and k.source = said.source and k.message_key = said.message_key)
+  order by o.store_id, o.external_order_id
+  on conflict on constraint orders_external_key do nothing
+  returning orders.id
 )
-select k.id, k.store_id as "storeId", k.source, k.message_key as "messageKey" from kept k`;
+select k.id as "messageId", k.store_id as "storeId", k.source, k.message_key as "messageKey", null::text as "orderId" from kept k
+union all
+select null, null, null, null, m.id from made m`;
 
-/** Keeps messages with their bytes, each once per (store, source, key) for ever; answers those that were not kept before. */
+type InsertedRow =
+  | (MessageKey & { messageId: bigint; orderId: null })
+  | { messageId: null; storeId: null; source: null; messageKey: null; orderId: string };
+
+/**
+ * Keeps messages with their bytes, each once per (store, source, key) for ever, and makes the orders that only they speak of, as described.
+ *
+ * @returns the messages that were not kept before, and the ids of the orders that did not exist before; a row made here is nobody else's
+ *   until this transaction ends
+ */
 export async function insertMessages(
   tx: Tx,
   messages: readonly NewMessage[],
-): Promise<(MessageKey & { id: bigint })[]> {
-  const { rows } = await tx.query<MessageKey & { id: bigint }>({
+  orders: readonly NewOrder[],
+): Promise<{ kept: (MessageKey & { messageId: bigint })[]; made: Set<string> }> {
+  const said = orders.flatMap(({ id, saidBy }) => saidBy.map((key) => ({ id, ...key })));
+  const { rows } = await tx.query<InsertedRow>({
     name: 'insert_messages',
     text: INSERT_MESSAGES,
     values: [
@@ -63,9 +110,23 @@ export async function insertMessages(
       messages.map((message) => message.outcome),
       messages.map((message) => message.reason),
       messages.map((message) => message.sealedBody),
+      orders.map((order) => order.id),
+      orders.map((order) => order.brandId),
+      orders.map((order) => order.storeId),
+      orders.map((order) => order.externalOrderId),
+      orders.map((order) => order.status),
+      orders.map((order) => order.createdAt ?? null),
+      orders.map((order) => order.paidAt ?? null),
+      orders.map((order) => order.receivedAt ?? null),
+      orders.map((order) => order.closedAt ?? null),
+      said.map(({ id }) => id),
+      said.map(({ storeId }) => storeId),
+      said.map(({ source }) => source),
+      said.map(({ messageKey }) => messageKey),
     ],
   });
-  return rows;
+  const kept = rows.filter((row) => row.messageId !== null);
+  return { kept, made: new Set(rows.flatMap(({ orderId }) => orderId ?? [])) };
 }
 
 // Served by inbox_messages_key.
@@ -112,11 +173,6 @@ export async function insertMessageConflicts(
   });
 }
 
-export interface OrderKey {
-  storeId: string;
-  externalOrderId: string;
-}
-
 // Served by orders_external_key.
 const LIST_KNOWN_ORDERS = `
 select o.store_id as "storeId", o.external_order_id as "externalOrderId"
@@ -132,50 +188,6 @@ export async function listKnownOrders(db: Queryable, keys: readonly OrderKey[]):
     values: [keys.map((key) => key.storeId), keys.map((key) => key.externalOrderId)],
   });
   return rows;
-}
-
-// FOR UPDATE locks nothing on a row that does not exist, so the rows are made first, in the order of their keys, the same order for
-// everybody. A row that was made here is nobody else's until this transaction ends, so it needs no lock.
-const INSERT_ORDERS = `
-insert into orders (id, brand_id, store_id, external_order_id, status, created_at, paid_at, received_at, closed_at)
-select input.id, input.brand_id, input.store_id, input.external_order_id, input.status, input.created_at, input.paid_at,
-  input.received_at, input.closed_at
-from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $7::timestamptz[], $8::timestamptz[],
-    $9::timestamptz[])
-  as input (id, brand_id, store_id, external_order_id, status, created_at, paid_at, received_at, closed_at)
-order by input.store_id, input.external_order_id
-on conflict on constraint orders_external_key do nothing
-returning orders.id`;
-
-export interface NewOrder extends OrderKey {
-  id: string;
-  brandId: string;
-  /** What its first events say of it; 'created' and nothing else while none makes facts. */
-  status: FoldedOrder['status'];
-  createdAt: Date | undefined;
-  paidAt: Date | undefined;
-  receivedAt: Date | undefined;
-  closedAt: Date | undefined;
-}
-
-/** Makes the orders that do not exist, as described; answers the ids of those that were made. */
-export async function insertOrders(tx: Tx, orders: readonly NewOrder[]): Promise<string[]> {
-  const { rows } = await tx.query<{ id: string }>({
-    name: 'insert_orders',
-    text: INSERT_ORDERS,
-    values: [
-      orders.map((order) => order.id),
-      orders.map((order) => order.brandId),
-      orders.map((order) => order.storeId),
-      orders.map((order) => order.externalOrderId),
-      orders.map((order) => order.status),
-      orders.map((order) => order.createdAt ?? null),
-      orders.map((order) => order.paidAt ?? null),
-      orders.map((order) => order.receivedAt ?? null),
-      orders.map((order) => order.closedAt ?? null),
-    ],
-  });
-  return rows.map(({ id }) => id);
 }
 
 // Locked in the order of (store, external order id), as everybody locks orders, so a batch never deadlocks with another or with the sweep.

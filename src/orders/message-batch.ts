@@ -1,4 +1,4 @@
-import { externalIdsOf, type IncomingMessage, isEvidenceOnly } from './record-message.ts';
+import { externalIdsOf, type IncomingMessage, isEvidenceOnly } from './incoming-message.ts';
 
 const MAX_MESSAGES = 128;
 /** A message may hold a hundred events of two hundred lines; a batch of such would hold its locks for seconds. */

@@ -3,13 +3,8 @@ import { isDependencyDown } from '../http/dependency-down.ts';
 import { problems } from '../http/problem.ts';
 import { answerWithin } from './answer-within.ts';
 import { type Batch, createBatch } from './message-batch.ts';
-import {
-  type IncomingMessage,
-  type RecordDeps,
-  recordMessage,
-  recordMessages,
-  type RecordOutcome,
-} from './record-message.ts';
+import type { IncomingMessage } from './incoming-message.ts';
+import { type RecordDeps, recordMessage, recordMessages, type RecordOutcome } from './record-message.ts';
 
 export interface IntakeLimits {
   /** Batches under way at once. A second one is prepared and decided here while Postgres works on the first. */

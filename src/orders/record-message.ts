@@ -1,41 +1,21 @@
 import assert from 'node:assert/strict';
-import type { OrderEvent } from '../core/order-event.ts';
 import { type Db, inTransaction, type Tx } from '../infra/db.ts';
 import { seal, type SealingKey } from '../infra/secrets.ts';
 import { together } from '../infra/together.ts';
-import { applyEvents, findNoteCodes } from './apply-events.ts';
+import { applyEvents, findNoteCodes, prepareEvents } from './apply-events.ts';
+import { externalIdsOf, type IncomingMessage, isEvidenceOnly, keyOf } from './incoming-message.ts';
 import {
   insertMessageConflicts,
   insertMessages,
   listKnownOrders,
   listMessages,
-  type MessageSource,
+  type MessageKey,
   type NewMessage,
   setBatchMode,
 } from './intake-queries.ts';
-import type { OrderStore } from './queries.ts';
 import type { RecomputeDeps } from './recompute.ts';
 
-/** One event of a message, with what the buyers wrote beside it: read for codes, then forgotten. Keyed by external line id. */
-export interface ReadEvent {
-  event: OrderEvent;
-  notes: Readonly<Record<string, string>>;
-}
-
-export interface IncomingMessage {
-  store: OrderStore;
-  source: MessageSource;
-  /** Unique per (store, source) for ever. */
-  messageKey: string;
-  /** SHA-256 of what makes two deliveries the same message (Youzan: without `sendCount`). */
-  bodySha256: Buffer;
-  messageType: string;
-  rawBody: Buffer;
-  content:
-    | { kind: 'events'; events: ReadEvent[] }
-    | { kind: 'ignored'; reason: string }
-    | { kind: 'quarantined'; reason: string };
-}
+export type { IncomingMessage, ReadEvent } from './incoming-message.ts';
 
 /** `conflict`: the key was used before for other content; nothing but the fact of the conflict was kept. */
 export type RecordOutcome = 'applied' | 'lent' | 'ignored' | 'quarantined' | 'repeated' | 'conflict';
@@ -62,7 +42,7 @@ export async function recordMessage(deps: RecordDeps, message: IncomingMessage):
  * All or none: any error means that nothing was kept of any of them. Locks are always taken in the same order (message keys, then orders,
  * each in the order of its key), so concurrent batches queue, never deadlock.
  *
- * @param messages  as `mayJoinBatch` lets them come together: no two with one key
+ * @param messages  as `createBatch` lets them come together: no two with one key
  * @param options.lockTimeoutMs  gives up (SQLSTATE 55P03) where another transaction holds an order or a key longer
  * @returns the outcomes in the order given, after COMMIT
  */
@@ -73,46 +53,32 @@ export async function recordMessages(
 ): Promise<RecordOutcome[]> {
   const sealed = messages.map(({ rawBody }) => seal(deps.sealingKeys, rawBody));
   return inTransaction(deps.db, async (tx) => {
-    const decided = await decideOutcomes(tx, messages);
+    // Most batches ask neither.
+    const [decided, codes] = await together(tx, () => [decideOutcomes(tx, messages), findNoteCodes(tx, messages)]);
+    const batch = prepareEvents(messages, codes);
     const rows = decided.map(({ message, ...outcome }, place): NewMessage => {
       const { store, source, messageKey, bodySha256, messageType } = message;
       const { storeId, brandId } = store;
       const sealedBody = sealed[place] ?? Buffer.alloc(0);
       return { storeId, brandId, source, messageKey, bodySha256, messageType, sealedBody, ...outcome };
     });
-    const [, kept, codes] = await together(tx, () => [
+    const [, { kept, made }] = await together(tx, () => [
       setBatchMode(tx, options.lockTimeoutMs),
-      insertMessages(tx, rows),
-      findNoteCodes(tx, messages),
+      insertMessages(tx, rows, batch.orders),
     ]);
-    const idOf = new Map(kept.map((row) => [keyOf(row.storeId, row), row.id]));
-    const fresh = decided.flatMap(({ message }) => {
-      const messageId = idOf.get(keyOf(message.store.storeId, message));
-      return messageId === undefined ? [] : [{ message, messageId }];
-    });
+    const idOf = new Map(kept.map((row) => [messageKeyOf(row), row.messageId]));
     const again = await compareWithFirst(tx, messages, idOf);
-    await applyEvents(tx, deps, { fresh, codes });
+    await applyEvents(tx, deps, { batch, messageIdOf: (message) => idOf.get(messageKeyOf(keyOf(message))), made });
     return decided.map(({ message, outcome }) => again.get(message) ?? outcome);
   });
 }
 
-function keyOf(storeId: string, { source, messageKey }: { source: string; messageKey: string }): string {
+function messageKeyOf({ storeId, source, messageKey }: MessageKey): string {
   return `${storeId} ${source} ${messageKey}`;
 }
 
 function orderKeyOf({ storeId, externalOrderId }: { storeId: string; externalOrderId: string }): string {
   return `${storeId} ${externalOrderId}`;
-}
-
-/** The external ids of the orders that a message is about, each once. */
-export function externalIdsOf({ content }: Pick<IncomingMessage, 'content'>): string[] {
-  if (content.kind !== 'events') return [];
-  return [...new Set(content.events.map(({ event }) => event.externalOrderId))].toSorted();
-}
-
-/** Whether the message may only lend evidence: the store's orders come from another source. */
-export function isEvidenceOnly({ content, source, store }: IncomingMessage): boolean {
-  return content.kind === 'events' && source !== store.orderSource;
 }
 
 interface Decided {
@@ -151,12 +117,12 @@ async function compareWithFirst(
   messages: readonly IncomingMessage[],
   kept: ReadonlyMap<string, bigint>,
 ): Promise<Map<IncomingMessage, 'repeated' | 'conflict'>> {
-  const again = messages.filter((message) => !kept.has(keyOf(message.store.storeId, message)));
+  const again = messages.filter((message) => !kept.has(messageKeyOf(keyOf(message))));
   if (again.length === 0) return new Map();
-  const keys = again.map(({ store, source, messageKey }) => ({ storeId: store.storeId, source, messageKey }));
-  const firsts = new Map((await listMessages(tx, keys)).map((row) => [keyOf(row.storeId, row), row]));
+  const stored = await listMessages(tx, again.map(keyOf));
+  const firsts = new Map(stored.map((row) => [messageKeyOf(row), row]));
   const compared = again.map((message) => {
-    const first = firsts.get(keyOf(message.store.storeId, message));
+    const first = firsts.get(messageKeyOf(keyOf(message)));
     const isSame = first === undefined || first.bodySha256.equals(message.bodySha256);
     return { message, first, outcome: isSame ? ('repeated' as const) : ('conflict' as const) };
   });

@@ -8,17 +8,14 @@ import { dayOf } from './visit-key.ts';
 /** A new click with its final verdict. */
 export interface DecidedClick {
   click: Click;
+  /** The click as encoded. */
+  line: string;
   /** Of a counted click. */
   trail: Trail | undefined;
 }
 
 /** Shanghai is whole hours ahead of UTC, so its hours are UTC's. */
 const HOUR_MS = 3_600_000;
-
-function lineOf(click: Click, link: KnownLink): string {
-  const { clickId, clickedAt, tag = '', verdict, visitor, app, os, province = '' } = click;
-  return `${clickId}\t${clickedAt.getTime()}\t${link.lineText}\t${tag}\t${verdict}\t${visitor}\t${app}\t${os}\t${province}`;
-}
 
 function compareTexts(a: string, b: string): number {
   if (a === b) return 0;
@@ -90,10 +87,10 @@ export function buildClickWrite(
     (isFirst ? firstVisits : furtherVisits).push(day.visit);
     return isFirst;
   };
-  for (const { click, trail } of decided.toSorted((a, b) => a.click.linkNumber - b.click.linkNumber)) {
+  for (const { click, line, trail } of decided.toSorted((a, b) => a.click.linkNumber - b.click.linkNumber)) {
     const link = links.get(click.linkNumber);
     if (link === undefined) throw new RangeError('a decided click has its link');
-    lines.push(lineOf(click, link));
+    lines.push(`${line}\t${link.lineText}`);
     const isUnique = trail !== undefined && addVisit(click, trail);
     rollups.add(click, link, isUnique);
   }

@@ -5,9 +5,8 @@ import { pause } from '../../infra/repeat.ts';
 import type { ClickMetrics } from '../metrics.ts';
 import { raiseWatermark } from '../queries.ts';
 import { isNoGroup } from '../stream-reader.ts';
-import type { StreamReader } from '../stream-reader.ts';
+import type { StreamEntry, StreamReader } from '../stream-reader.ts';
 import { decodeEntries } from './decode-entries.ts';
-import type { DecodedEntries } from './decode-entries.ts';
 import type { createEntrySource } from './entry-source.ts';
 import type { Aftermath, PlannedBatch, createPlanner } from './plan-batch.ts';
 import type { createSettlement } from './settle-batch.ts';
@@ -25,6 +24,7 @@ export interface ShardDeps {
   plan: ReturnType<typeof createPlanner>;
   store: ReturnType<typeof createStore>;
   settle: ReturnType<typeof createSettlement>;
+  becomeWriter: () => Promise<void>;
   watermarkEveryMs: number;
   onStep: (step: IngestStep) => Promise<void> | void;
   signal: AbortSignal;
@@ -80,7 +80,7 @@ class Pipeline {
   readonly #nextEntries: ReturnType<typeof createEntrySource>;
   readonly #watermark: () => Promise<void>;
   /** Two batches ahead of the one being stored. */
-  #reading: Promise<DecodedEntries | undefined> | undefined;
+  #reading: Promise<StreamEntry[]> | undefined;
   /** One batch ahead. */
   #ahead: Promise<PlannedBatch | undefined> | undefined;
   #settling: Promise<void> = Promise.resolve();
@@ -113,18 +113,17 @@ class Pipeline {
     return insist(this.#deps, () => this.#deps.plan(entries, before));
   }
 
-  /** The next entries; undefined where nothing came for a while. */
-  async #read(): Promise<DecodedEntries | undefined> {
+  /** The next entries, as they came: taken apart they are ten times as large. None where nothing came for a while. */
+  async #read(): Promise<StreamEntry[]> {
     await insist(this.#deps, this.#watermark);
-    const entries = await insist(this.#deps, this.#nextEntries);
-    return entries.length === 0 ? undefined : decodeEntries(this.#deps.stream, entries);
+    return insist(this.#deps, this.#nextEntries);
   }
 
   /** Plans what was read, and reads what comes after it. */
   async #prepare(before: Aftermath | undefined): Promise<PlannedBatch | undefined> {
-    const entries = await this.#reading;
+    const entries = (await this.#reading) ?? [];
     this.#reading = this.#deps.signal.aborted ? undefined : ahead(this.#read());
-    return entries === undefined ? undefined : this.#plan(entries, before);
+    return entries.length === 0 ? undefined : this.#plan(decodeEntries(this.#deps.stream, entries), before);
   }
 
   /** Resolves when the batch is committed; it is acknowledged meanwhile. Returns whether it went as planned. */
@@ -148,6 +147,8 @@ export async function consumeShard(deps: ShardDeps): Promise<void> {
     try {
       await insist(deps, () => reader.join());
       await reader.removeConsumers('abandoned');
+      // What is planned from now on is right unless another worker stores something first.
+      await insist(deps, deps.becomeWriter);
       await new Pipeline(deps).run();
     } catch (error) {
       // A stream or group that is gone (FLUSHALL, a new Redis) is made again; whatever else it is must not end the worker.

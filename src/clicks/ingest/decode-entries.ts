@@ -1,4 +1,4 @@
-import { decodeClicks } from '../../core/click-batch.ts';
+import { decodeClickLine, splitClickLines } from '../../core/click-batch.ts';
 import type { Click } from '../../core/click.ts';
 import type { DeadLetter } from '../queries.ts';
 import type { StreamEntry } from '../stream-reader.ts';
@@ -8,6 +8,8 @@ export interface StreamClick {
   entryId: string;
   /** From 1. */
   lineNumber: number;
+  /** As encoded. */
+  line: string;
   click: Click;
 }
 
@@ -29,21 +31,20 @@ function decodeEntry(stream: string, entry: StreamEntry, decoded: DecodedEntries
     decoded.letters.push(letter('no_clicks_field', entry.raw()));
     return;
   }
-  const reading = decodeClicks(entry.text);
-  if (!reading.ok) {
+  const split = splitClickLines(entry.text);
+  if (!split.ok) {
     // During a rolling upgrade a newer process may have written it, and a newer worker will read it.
-    const list = reading.reason === 'unknown_version' ? decoded.doubtful : decoded.letters;
-    list.push(letter(reading.reason, entry.text));
+    const list = split.reason === 'unknown_version' ? decoded.doubtful : decoded.letters;
+    list.push(letter(split.reason, entry.text));
     return;
   }
-  const badNumbers = new Set(reading.badLines.map(({ lineNumber }) => lineNumber));
   let lineNumber = 0;
-  for (const click of reading.clicks) {
-    do lineNumber += 1;
-    while (badNumbers.has(lineNumber));
-    decoded.clicks.push({ entryId: entry.id, lineNumber, click });
+  for (const line of split.lines) {
+    lineNumber += 1;
+    const reading = decodeClickLine(line);
+    if (reading.ok) decoded.clicks.push({ entryId: entry.id, lineNumber, line, click: reading.click });
+    else decoded.letters.push(letter(reading.reason, line, lineNumber));
   }
-  for (const bad of reading.badLines) decoded.letters.push(letter(bad.reason, bad.line, bad.lineNumber));
 }
 
 /** Takes entries of one stream apart; what cannot be read is named. */

@@ -23,7 +23,7 @@ export interface EntrySourceLimits {
 }
 
 /** A transaction takes whole entries until it has about so many clicks: well below a second of work, and bounded memory. */
-const CLICKS_PER_BATCH = 10_000;
+const CLICKS_PER_BATCH = 6_000;
 /** The number of clicks in an entry is a guess until it is read: rather a somewhat larger batch than a small one after it. */
 const MOST_CLICKS_PER_BATCH = 1.2 * CLICKS_PER_BATCH;
 /** A click is a line of some 90 characters. */

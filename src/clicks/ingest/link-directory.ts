@@ -6,7 +6,7 @@ import type { ClickLink } from './plan-queries.ts';
 
 /** A link with the part of a stored line that all its clicks share. */
 export interface KnownLink extends ClickLink {
-  /** `link_number, brand_id, link_id, product_id, influencer_id`, separated by tabs. */
+  /** `brand_id, link_id, product_id, influencer_id`, separated by tabs. */
   lineText: string;
 }
 
@@ -36,7 +36,7 @@ export function createLinkDirectory(db: Db): LinkDirectory {
       if (missing.length === 0) return found;
       for (const link of await listLinksByNumber(db, missing)) {
         const { number, brandId, linkId, productId, influencerId } = link;
-        const known = { ...link, lineText: [number, brandId, linkId, productId, influencerId].join('\t') };
+        const known = { ...link, lineText: [brandId, linkId, productId, influencerId].join('\t') };
         cache.set(number, known);
         found.set(number, known);
       }

@@ -1,3 +1,4 @@
+import { encodeClickLine } from '../../core/click-batch.ts';
 import { decideRepeats } from '../../core/click.ts';
 import type { Click, StoredClick } from '../../core/click.ts';
 import type { Db } from '../../infra/db.ts';
@@ -73,21 +74,17 @@ function decide(trails: TrailMap, before: Aftermath | undefined): DecidedClick[]
     const earlier = earlierOf(trail, before);
     const [first] = trail.clicks;
     if (first !== undefined && trail.clicks.length === 1 && earlier.length === 0) {
-      trail.counted = trail.clicks;
-      decided.push({ click: first, trail });
+      trail.counted = [first.click];
+      decided.push({ click: first.click, line: first.line, trail });
     } else {
-      doubtful.push(...trail.clicks);
+      for (const { click } of trail.clicks) doubtful.push(click);
       stored.push(...earlier);
     }
   }
   for (const click of decideRepeats(doubtful, stored)) {
-    if (click.verdict === 'counted') {
-      const trail = trailOf(trails, click);
-      trail.counted = [...trail.counted, click];
-      decided.push({ click, trail });
-    } else {
-      decided.push({ click, trail: undefined });
-    }
+    const trail = click.verdict === 'counted' ? trailOf(trails, click) : undefined;
+    if (trail !== undefined) trail.counted = [...trail.counted, click];
+    decided.push({ click, line: encodeClickLine(click), trail });
   }
   return decided;
 }
@@ -108,11 +105,11 @@ export function createPlanner(
     const now = deps.now();
     const sorted = await sortOut(deps, entries.clicks, now.getTime());
     if (sorted.clicks.length === 0) return { entries, ...sorted, write: undefined, aftermath: undefined };
-    const clicks = sorted.clicks.map(({ click }) => click);
-    const trails = new TrailMap(clicks);
+    const trails = new TrailMap(sorted.clicks);
     await findKnowledge(deps.db, trails, now);
     const decided = decide(trails, before);
-    for (const click of clicks) if (click.verdict !== 'counted') decided.push({ click, trail: undefined });
+    for (const { click, line } of sorted.clicks)
+      if (click.verdict !== 'counted') decided.push({ click, line, trail: undefined });
     const write = buildClickWrite(decided, sorted.links, (key, day) => isVisitBefore(before, key, day));
     return { entries, ...sorted, write, aftermath: trails };
   };

@@ -1,6 +1,5 @@
 import type { Logger } from 'pino';
 
-import { encodeClickLine } from '../../core/click-batch.ts';
 import type { Db } from '../../infra/db.ts';
 import type { ClickMetrics } from '../metrics.ts';
 import { insertDeadLetters } from '../queries.ts';
@@ -21,8 +20,8 @@ export interface SettleDeps {
 }
 
 function letterOf(stream: string, { streamClick, reason }: RefusedClick): DeadLetter {
-  const { entryId, lineNumber, click } = streamClick;
-  return { stream, entryId, lineNumber, payload: encodeClickLine(click), reason };
+  const { entryId, lineNumber, line } = streamClick;
+  return { stream, entryId, lineNumber, payload: line, reason };
 }
 
 /**

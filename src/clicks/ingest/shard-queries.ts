@@ -1,4 +1,4 @@
-import type { Db, Queryable, Tx } from '../../infra/db.ts';
+import type { Db, Queryable } from '../../infra/db.ts';
 
 /** 1970: a shard nobody has drained yet holds everything back that waits for clicks. */
 const NEVER = new Date(0);
@@ -24,10 +24,10 @@ insert into click_writers as w (shard, worker) values ($1, $2)
 on conflict on constraint click_writers_pkey do update set worker = excluded.worker`;
 
 /**
- * Until COMMIT nobody else stores clicks of this shard: two batches with one visitor's clicks are decided one after the other. From COMMIT on
- * other workers know that theirs was not the latest batch.
+ * From COMMIT on this worker is the one that stored the shard's latest batch, and another worker's plans are void. Until COMMIT nobody else
+ * stores clicks of the shard: two batches with one visitor's clicks are decided one after the other.
  */
-export async function becomeWriter(tx: Tx, shard: number, worker: string): Promise<void> {
+export async function becomeWriter(tx: Queryable, shard: number, worker: string): Promise<void> {
   await tx.query({ name: 'become_click_writer', text: BECOME_WRITER, values: [shard, worker] });
 }
 

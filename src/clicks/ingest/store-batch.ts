@@ -61,7 +61,7 @@ function rowOf(click: StreamClick['click'], links: Links): ClickRow {
 async function storeCarefully(tx: Tx, deps: StoreDeps, batch: readonly StreamClick[], links: Links): Promise<number> {
   await becomeWriter(tx, deps.shard, deps.worker);
   const clicks = batch.map(({ click }) => click);
-  const trails = new TrailMap(clicks);
+  const trails = new TrailMap(batch);
   await findKnowledge(tx, trails, deps.now());
   const counted = [...trails.values()].flatMap(({ stored }) => stored);
   const decided = decideRepeats(clicks, [...counted, ...(await listStoredClicks(tx, clicks))]);

@@ -25,8 +25,8 @@ export interface RollupRise {
 /** What a batch of new clicks changes, computed beforehand. */
 export interface ClickWrite {
   /**
-   * A click a line: `click_id, clicked_at in ms, link_number, brand_id, link_id, product_id, influencer_id, tag, verdict, visitor, app, os,
-   * province`, separated by tabs.
+   * A click a line, as it is encoded in the stream, and what it is booked under: `click_id, clicked_at in ms, link_number, tag, verdict, visitor,
+   * app, os, province, brand_id, link_id, product_id, influencer_id`, separated by tabs.
    */
   lines: string;
   /** Visitors that had no counted click on the link and day. */
@@ -66,10 +66,10 @@ with writer as materialized (
   on conflict on constraint click_rollups_pkey do update
     set clicks = r.clicks + excluded.clicks, uniques = r.uniques + excluded.uniques
 )
-insert into clicks (click_id, clicked_at, link_number, brand_id, link_id, product_id, influencer_id, tag, verdict, visitor, app, os, province)
-select input.line[1], to_timestamp(input.line[2]::float8 / 1000), input.line[3]::bigint, input.line[4], input.line[5], input.line[6],
-  input.line[7], nullif(input.line[8], ''), input.line[9], decode(input.line[10], 'hex'), input.line[11], input.line[12],
-  nullif(input.line[13], '')
+insert into clicks (click_id, clicked_at, link_number, tag, verdict, visitor, app, os, province, brand_id, link_id, product_id, influencer_id)
+select input.line[1], to_timestamp(input.line[2]::float8 / 1000), input.line[3]::bigint, nullif(input.line[4], ''), input.line[5],
+  decode(input.line[6], 'hex'), input.line[7], input.line[8], nullif(input.line[9], ''), input.line[10], input.line[11], input.line[12],
+  input.line[13]
 from (select string_to_array(line, E'\\t') from string_to_table($1, E'\\n') as line offset 0) as input (line)
 where exists (select from writer)`;
 

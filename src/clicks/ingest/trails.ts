@@ -1,6 +1,7 @@
 import { REPEAT_WINDOW_MS } from '../../core/click.ts';
 import type { Click, StoredClick } from '../../core/click.ts';
 import type { Queryable } from '../../infra/db.ts';
+import type { StreamClick } from './decode-entries.ts';
 import { listCountedClicks, listVisits } from './plan-queries.ts';
 import type { LinkSpan } from './plan-queries.ts';
 import type { Visit } from './store-queries.ts';
@@ -24,7 +25,7 @@ export interface Trail {
   /** `visitOf` both. */
   visit: string;
   /** Clicks of the batch that would count, as delivered. */
-  clicks: Click[];
+  clicks: StreamClick[];
   /** The days in which a counted click can make one of them a repeat: nearly always one. */
   days: TrailDay[];
   /** Stored counted clicks: enough to tell which of the clicks are repeats. */
@@ -43,36 +44,38 @@ function keyOf({ visitor, linkNumber }: Pick<Click, 'visitor' | 'linkNumber'>): 
   return visitor + linkNumber;
 }
 
-function addDay(trail: Trail, ms: number): void {
-  const day = dayOf(ms);
+function addDay(trail: Trail, day: string): void {
   if (!trail.days.some((each) => each.day === day)) trail.days.push({ day, storedMs: undefined, visit: undefined });
 }
 
 /** The clicks of a batch that would count, by visitor and link. */
 export class TrailMap extends Map<string, Trail> {
-  constructor(clicks: readonly Click[]) {
+  constructor(clicks: readonly StreamClick[]) {
     super();
-    for (const click of clicks) if (click.verdict === 'counted') this.#add(click);
+    for (const streamClick of clicks) if (streamClick.click.verdict === 'counted') this.#add(streamClick);
   }
 
-  #add(click: Click): void {
+  #add(streamClick: StreamClick): void {
+    const { click } = streamClick;
     const key = keyOf(click);
     const atMs = click.clickedAt.getTime();
+    const day = dayOf(atMs);
     let trail = this.get(key);
     if (trail === undefined) {
       const { linkNumber, visitor } = click;
       const visit = visitOf(visitor, linkNumber);
       // Lists that begin with what is in them take a tenth of the memory of those that are pushed to.
-      const days = [{ day: dayOf(atMs), storedMs: undefined, visit: undefined }];
-      trail = { key, linkNumber, visitor, visit, clicks: [click], days, stored: NONE, counted: NONE };
+      const days = [{ day, storedMs: undefined, visit: undefined }];
+      trail = { key, linkNumber, visitor, visit, clicks: [streamClick], days, stored: NONE, counted: NONE };
       this.set(key, trail);
     } else {
-      trail.clicks.push(click);
-      addDay(trail, atMs);
+      trail.clicks.push(streamClick);
+      addDay(trail, day);
     }
     // About midnight the neighbour's too.
-    addDay(trail, atMs - REPEAT_WINDOW_MS);
-    addDay(trail, atMs + REPEAT_WINDOW_MS);
+    const [before, after] = [dayOf(atMs - REPEAT_WINDOW_MS), dayOf(atMs + REPEAT_WINDOW_MS)];
+    if (before !== day) addDay(trail, before);
+    if (after !== day) addDay(trail, after);
   }
 }
 
@@ -123,7 +126,7 @@ async function findVisits(db: Queryable, trails: TrailMap): Promise<void> {
 async function findAround(db: Queryable, trails: TrailMap, nowMs: number): Promise<void> {
   const late: Click[] = [];
   for (const { clicks, days } of trails.values()) {
-    for (const click of clicks) {
+    for (const { click } of clicks) {
       const atMs = click.clickedAt.getTime();
       const isOld = atMs < nowMs - VISITS_ARE_KEPT_MS;
       if (isOld || days.some(({ storedMs = -Infinity }) => atMs < storedMs - REPEAT_WINDOW_MS)) late.push(click);
