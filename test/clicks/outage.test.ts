@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 
-import { decodeClicks } from '../../src/core/click-batch.ts';
+import { decodeClicks, encodeClicks } from '../../src/core/click-batch.ts';
 import { createDb } from '../../src/infra/db.ts';
 import { createTestDatabase } from '../support/database.ts';
 import type { TestDatabase } from '../support/database.ts';
@@ -9,6 +9,7 @@ import { createTestRedis } from '../support/redis.ts';
 import type { TestRedis } from '../support/redis.ts';
 import { PHONE, createClickServer, drained, startTestWorker } from './click-server.ts';
 import type { ClickServer } from './click-server.ts';
+import { makeClickOn } from './make-clicks.ts';
 import { seedLink } from './seed-link.ts';
 import type { SeededLink } from './seed-link.ts';
 import { createTcpProxy } from '../support/tcp-proxy.ts';
@@ -169,5 +170,21 @@ describe('a worker without Redis', () => {
       [[before?.clickId, after?.clickId]],
     );
     expect(rows[0]?.count).toBe(2n);
+  });
+
+  it('stores at once what was delivered to it in an answer that never arrived', async () => {
+    const limits = { minIdleMs: 600_000, claimEveryMs: 600_000, blockMs: 1_000 };
+    const worker = startTestWorker({ db: test.db, redisUrl: proxy.url, limits });
+    await visits(1);
+    await drained(streams.redis);
+    proxy.mute(true);
+    const lost = (await streams.redis.xadd('clicks:{0}', '*', 'clicks', encodeClicks([makeClickOn(link.linkNumber)]))) ?? '';
+    await vi.waitFor(async () => {
+      expect(await streams.redis.xpending('clicks:{0}', 'ingest', lost, lost, 1)).toHaveLength(1);
+    });
+    proxy.reset();
+    proxy.mute(false);
+    await drained(streams.redis);
+    await worker.stop();
   });
 });

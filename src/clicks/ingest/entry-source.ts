@@ -43,8 +43,8 @@ function countForBatch(entries: readonly StreamEntry[]): number {
 /**
  * Returns the function that brings the entries of the next batch; none where nothing came for a while.
  *
- * Whoever gets a shard first takes over what its former consumers left unfinished, whatever became of them; later, from time to time, its
- * own entries that could not be finished; else new ones.
+ * Whoever gets a shard first takes over what its former consumers left unfinished, whatever became of them, and does so again after a read
+ * that failed; later, from time to time, its own entries that could not be finished; else new ones.
  */
 export function createEntrySource(deps: EntrySourceDeps): () => Promise<StreamEntry[]> {
   const { reader, limits } = deps;
@@ -70,7 +70,12 @@ export function createEntrySource(deps: EntrySourceDeps): () => Promise<StreamEn
 
   const read = async (): Promise<StreamEntry[]> => {
     const count = Math.min(limits.entriesPerRead, Math.max(1, Math.round(CLICKS_PER_BATCH / clicksPerEntry)));
-    const entries = await reader.read({ count, blockMs: limits.blockMs });
+    const entries = await reader.read({ count, blockMs: limits.blockMs }).catch((error: unknown) => {
+      // Redis may have delivered entries in an answer that never came: they are taken over like those of a former consumer.
+      isTakingOver = true;
+      claimAtMs = -Infinity;
+      throw error;
+    });
     await deps.onStep('read');
     const clicks = entries.reduce((sum, entry) => sum + clicksIn(entry), 0);
     if (entries.length > 0) clicksPerEntry = clicksPerEntry / 2 + clicks / entries.length / 2;
