@@ -10,8 +10,11 @@ const MAX_RECENT = 50_000;
 const MAX_UNKNOWN_CODES = 50_000;
 const MAX_FLOORS = 50_000;
 
-/** Changes are told by Postgres; this only bounds what a lost notification could do. */
-const FRESH_MS = 30_000;
+/**
+ * Changes are told by Postgres, over a connection that is asked twice a second whether it lives; this only bounds what a lost notification
+ * could do. Each entry lives between half of it and all, or all links of a busy process would be looked up anew in the same second.
+ */
+const FRESH_MS = 300_000;
 /** While nobody tells us of changes, nothing is believed for longer. */
 const FRESH_UNTOLD_MS = 900;
 
@@ -20,19 +23,20 @@ function monotonicMs(): number {
   return performance.now();
 }
 
-interface CachedLink {
-  target: LinkTarget;
+/** How long something is believed. */
+interface Belief {
   storedAtMs: number;
-  /** From now on the lease may have changed by itself. */
-  changesAtMs: number;
+  /** As long as changes are told. */
+  freshUntilMs: number;
   epoch: number;
-  /** A change was announced: not to be used unless nothing newer can be had. */
-  isChanged: boolean;
 }
 
-interface UnknownCode {
-  storedAtMs: number;
-  epoch: number;
+interface CachedLink extends Belief {
+  target: LinkTarget;
+  /** From now on the lease may have changed by itself. */
+  changesAtMs: number;
+  /** A change was announced: not to be used unless nothing newer can be had. */
+  isChanged: boolean;
 }
 
 export type CacheHit =
@@ -57,7 +61,7 @@ export class LinkCache {
    */
   readonly #recent = new Map<string, CachedLink>();
   readonly #codes = new LRUCache<string, string>({ max: MAX_CODES });
-  readonly #unknown = new LRUCache<string, UnknownCode>({ max: MAX_UNKNOWN_CODES });
+  readonly #unknown = new LRUCache<string, Belief>({ max: MAX_UNKNOWN_CODES });
   /** The least version of a link that may still be used, as announced. */
   readonly #floors = new LRUCache<string, number>({ max: MAX_FLOORS });
   readonly #now: () => Date;
@@ -108,8 +112,7 @@ export class LinkCache {
     this.#unknown.delete(code);
     const kept = this.#links.get(linkId);
     if (!this.isCurrent(linkId, version) || (kept !== undefined && kept.target.version > version)) return;
-    const storedAtMs = monotonicMs();
-    const link = { target, storedAtMs, changesAtMs: changesAtMs ?? Infinity, epoch: this.#epoch, isChanged: false };
+    const link = { ...this.#believe(), target, changesAtMs: changesAtMs ?? Infinity, isChanged: false };
     // The object stays the same for as long as the link is kept: changes are marked in it, whoever holds it.
     this.#links.set(linkId, kept === undefined ? link : Object.assign(kept, link));
   }
@@ -122,7 +125,7 @@ export class LinkCache {
   /** Keeps that a code names nothing, unless codes were added since it was asked. */
   putUnknown(code: string, mark: number): void {
     if (mark !== this.#addedCodes) return;
-    this.#unknown.set(code, { storedAtMs: monotonicMs(), epoch: this.#epoch });
+    this.#unknown.set(code, this.#believe());
   }
 
   /** A link changed. Without a version (a message of an older program) only what is kept now is given up. */
@@ -150,8 +153,12 @@ export class LinkCache {
     return link.changesAtMs === Infinity || this.#now().getTime() < link.changesAtMs;
   }
 
-  #isYoung({ storedAtMs, epoch }: { storedAtMs: number; epoch: number }): boolean {
-    const lifetimeMs = this.#isTold ? FRESH_MS : FRESH_UNTOLD_MS;
-    return epoch === this.#epoch && monotonicMs() - storedAtMs < lifetimeMs;
+  #believe(): Belief {
+    const storedAtMs = monotonicMs();
+    return { storedAtMs, freshUntilMs: storedAtMs + FRESH_MS * (0.5 + Math.random() / 2), epoch: this.#epoch };
+  }
+
+  #isYoung({ storedAtMs, freshUntilMs, epoch }: Belief): boolean {
+    return epoch === this.#epoch && monotonicMs() < (this.#isTold ? freshUntilMs : storedAtMs + FRESH_UNTOLD_MS);
   }
 }

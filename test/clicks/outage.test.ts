@@ -178,7 +178,8 @@ describe('a worker without Redis', () => {
     await visits(1);
     await drained(streams.redis);
     proxy.mute(true);
-    const lost = (await streams.redis.xadd('clicks:{0}', '*', 'clicks', encodeClicks([makeClickOn(link.linkNumber)]))) ?? '';
+    const lost =
+      (await streams.redis.xadd('clicks:{0}', '*', 'clicks', encodeClicks([makeClickOn(link.linkNumber)]))) ?? '';
     await vi.waitFor(async () => {
       expect(await streams.redis.xpending('clicks:{0}', 'ingest', lost, lost, 1)).toHaveLength(1);
     });
