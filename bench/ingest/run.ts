@@ -133,7 +133,7 @@ export async function run(options: SubjectOptions): Promise<SubjectResult> {
       ),
       ratios: SPREADS.map(({ name }): Ratio => ({
         name: `worker, exactly once ÷ psql COPY into the same table, ${name}`,
-        value: speedOf(`worker, ${name}`) / speedOf(`psql COPY, ${name}`),
+        value: rounded(speedOf(`worker, ${name}`) / speedOf(`psql COPY, ${name}`), 2),
         must: 0.5,
         aim: 0.65,
         betterIs: 'higher',

@@ -67,18 +67,18 @@ function ratiosOf(runs: ReadonlyMap<string, readonly Run<Measured>[]>): Ratio[] 
   return CALLERS.flatMap((callers): Ratio[] => [
     {
       name: `webhook to COMMIT, ${callers} callers ÷ pgbench, one function call a transaction (10 clients)`,
-      value: speedOf(WEBHOOKS[callers]) / speedOf(ten),
+      value: rounded(speedOf(WEBHOOKS[callers]) / speedOf(ten), 2),
       ...GOALS[callers],
       betterIs: 'higher',
     },
     {
       name: `the same ÷ the better of 10 and 4 clients, ${callers} callers`,
-      value: speedOf(WEBHOOKS[callers]) / better,
+      value: rounded(speedOf(WEBHOOKS[callers]) / better, 2),
       betterIs: 'higher',
     },
     {
       name: `intake in one process, ${callers} callers ÷ pgbench (10 clients)`,
-      value: speedOf(INTAKE[callers]) / speedOf(ten),
+      value: rounded(speedOf(INTAKE[callers]) / speedOf(ten), 2),
       betterIs: 'higher',
     },
   ]);
