@@ -4,16 +4,19 @@ import { catalogRoutes } from './catalog/routes.ts';
 import { createHotPath } from './clicks/hot-path.ts';
 import { createClickMaker } from './clicks/make-click.ts';
 import { type ClickMetrics } from './clicks/metrics.ts';
+import { mendedAddress } from './clicks/mended-address.ts';
 import { visitorPages } from './clicks/pages.ts';
 import { redirectHeaders, redirectRoutes, type RedirectDeps } from './clicks/redirect.ts';
 import { linkStatsRoutes } from './clicks/stats/routes.ts';
 import type { VisitorKeys } from './clicks/visitor-keys.ts';
 import { commissionsRoutes } from './commissions/routes.ts';
 import { createClickIdReader } from './core/click-id.ts';
+import type { BucketLimits } from './core/token-bucket.ts';
 import type { EligibilityRule } from './core/eligibility.ts';
 import { createClientAddress } from './http/client-address.ts';
 import { docsRoutes } from './http/docs.ts';
 import { type Check, healthRoutes, migrationsCheck, postgresCheck, redisCheck } from './http/health.ts';
+import { type MissBudget, createMissBudget, createMissMetrics, NO_MISS_BUDGET } from './http/miss-budget.ts';
 import { metricsRoutes, type MetricsRegistry, type MetricsText } from './http/metrics.ts';
 import { problemPages } from './http/problem-pages.ts';
 import { createServer, type Server } from './http/server.ts';
@@ -47,6 +50,8 @@ export interface VisitorAppDeps {
   isDraining: () => boolean;
   adminKey?: string;
   trustProxy?: readonly string[];
+  /** How many codes that name nothing one network may try; as many as it likes without it. */
+  missLimits?: BucketLimits;
 }
 
 export interface AppDeps extends VisitorAppDeps {
@@ -65,7 +70,7 @@ export async function buildApp(deps: AppDeps): Promise<Server> {
     inferenceDelaySeconds: deps.inferenceDelaySeconds,
   };
 
-  // visitors: /, /:code, /:code/:tag
+  // visitors: /, /-/find, /:code, /:code/:tag
   await redirectRoutes(app, visits);
   // the interface describes what is registered after it
   await docsRoutes(app, { version: deps.version });
@@ -73,8 +78,8 @@ export async function buildApp(deps: AppDeps): Promise<Server> {
   await accessRoutes(app, { db, now });
   // /v1/brands, /v1/payees, /v1/influencers, /v1/stores, /v1/products
   await catalogRoutes(app, { db, now, sealingKeys: keys.sealingKeys, eligibilityRule });
-  // /v1/links, /v1/tracking-slots, /v1/coupons, /:code/qr.svg, /:code/qr.png, /:code/preview
-  await linkRoutes(app, { db, now, eligibilityRule, publicUrl });
+  // /v1/links, /v1/links/:code/kit, /v1/tracking-slots, /v1/coupons, /:code/qr.svg, /:code/qr.png, /:code/preview
+  await linkRoutes(app, { db, now, eligibilityRule, publicUrl, missBudget: visits.missBudget });
   // /v1/links/:code/stats
   await linkStatsRoutes(app, { db });
   // /hooks/youzan, /hooks/shops/:storeId
@@ -107,10 +112,10 @@ export async function buildVisitorApp(deps: VisitorAppDeps & { schemaCheck: Chec
   const visits = visitDeps(deps);
   const app = await openServer(deps, visits);
 
-  // /, /:code, /:code/:tag
+  // /, /-/find, /:code, /:code/:tag
   await redirectRoutes(app, visits);
   // /:code/qr.svg, /:code/qr.png, /:code/preview
-  await linkPageRoutes(app, { db, publicUrl });
+  await linkPageRoutes(app, { db, publicUrl, missBudget: visits.missBudget });
   // /healthz, /readyz, /metrics
   await healthRoutes(app, {
     isDraining: deps.isDraining,
@@ -129,6 +134,7 @@ async function openServer(deps: VisitorAppDeps, visits: RedirectDeps): Promise<S
     log,
     publicUrl,
     visitorPages,
+    mendAddress: mendedAddress,
     metrics: registry,
     early: createHotPath({
       ...visits,
@@ -141,7 +147,14 @@ async function openServer(deps: VisitorAppDeps, visits: RedirectDeps): Promise<S
   });
 }
 
-function visitDeps({ redirect, keys, clickMetrics, now }: VisitorAppDeps): RedirectDeps {
+/** Shared with other processes through Redis. */
+function missBudgetOf({ redis, keys, registry, missLimits }: VisitorAppDeps): MissBudget {
+  if (missLimits === undefined) return NO_MISS_BUDGET;
+  return createMissBudget({ redis, key: keys.missKey, limits: missLimits, metrics: createMissMetrics(registry) });
+}
+
+function visitDeps(deps: VisitorAppDeps): RedirectDeps {
+  const { redirect, keys, clickMetrics, now } = deps;
   const [clickIdKey] = keys.clickIdKeys;
   if (clickIdKey === undefined) throw new Error('there is no key to make click ids with');
   const { resolver, clickStream, visitorKeys } = redirect;
@@ -150,5 +163,6 @@ function visitDeps({ redirect, keys, clickMetrics, now }: VisitorAppDeps): Redir
     clickStream,
     makeClick: createClickMaker({ clickIdKey, visitorKeys, now }),
     metrics: clickMetrics,
+    missBudget: missBudgetOf(deps),
   };
 }

@@ -94,6 +94,7 @@ async function openVisitorParts(
     publicUrl: () => config.publicUrl ?? address() ?? `http://${config.host}`,
     isDraining: () => shutdown.signal.aborted,
     trustProxy: config.trustProxy,
+    missLimits: { burst: config.missBurst, perSecond: config.missesPerMinute / 60 },
     ...(config.adminKey === undefined ? {} : { adminKey: config.adminKey }),
   };
 }

@@ -1,66 +1,104 @@
-/** The pages a visitor may see instead of a shop. Every text is a constant of ours; nothing of the request is ever shown. */
-import type { FastifyReply } from 'fastify';
+/** The pages a visitor may see instead of a shop. Of a request they show nothing but the letters and digits of the code it asked for. */
+import type { FastifyReply, FastifyRequest } from 'fastify';
 
-import { sendVisitorPage as sendPage, visitorPage as page } from '../http/visitor-page.ts';
+import { boxTextOf, readAddressText } from '../core/typed-code.ts';
+import { languageOf } from '../http/visitor-language.ts';
+import type { PageLanguage } from '../http/visitor-language.ts';
+import { escapeHtml, sendVisitorPage as sendPage, visitorPage as page } from '../http/visitor-page.ts';
 import type { VisitorPages } from '../http/visitor-pages.ts';
+import { mendedAddress } from './mended-address.ts';
+import { PAGE_TEXTS } from './page-texts.ts';
+import type { PageName } from './page-texts.ts';
 
-const NOT_FOUND = page({
-  title: '没有找到这个链接',
-  icon: 'brokenLink',
-  body: '<p>链接可能输入有误。请对照视频或简介，核对每一个字母和数字后再试。</p>',
-});
+type Html = Readonly<Record<PageLanguage, string>>;
 
-const PAUSED = page({
-  title: '推广暂停中',
-  icon: 'clock',
-  body: '<p>这件商品的推广暂时停止了，请稍后再来，或看看达人的其他推荐。</p>',
-});
+/** Stands for what the box is filled with; the texts of the pages hold no such character. */
+const BOX = '\u0000';
+/** A code is the first segment of the path. */
+const FIRST_SEGMENT = /^\/([^/?#]{0,600})/;
 
-const GONE = page({
-  title: '商品已下架',
-  icon: 'bag',
-  body: '<p>这个链接推荐的商品已经停止推广，看看达人的其他推荐吧。</p>',
-});
+const FORM_LABELS: Readonly<Record<PageLanguage, { label: string; button: string }>> = {
+  zh: { label: '短码', button: '打开' },
+  en: { label: 'Code', button: 'Open' },
+};
 
-const UNAVAILABLE = page({
-  title: '暂时无法打开',
-  icon: 'clock',
-  body: '<p>服务正在恢复，请过几秒再打开一次。链接仍然有效。</p>',
-});
+/** Works without a script: the server reads the text, and sends the visitor to an address of its own. */
+function codeForm(language: PageLanguage): string {
+  const { label, button } = FORM_LABELS[language];
+  return `<form action="/-/find" method="get" role="search">
+<label for="code">${label}</label>
+<input id="code" name="code" value="${BOX}" maxlength="500" required autocomplete="off" autocapitalize="none" autocorrect="off" spellcheck="false" enterkeyhint="go" lang="en">
+<button class="go">${button}</button>
+</form>`;
+}
 
-const REFUSED = page({
-  title: '无法打开',
-  icon: 'brokenLink',
-  body: '<p>请求有误，请回到视频或简介，重新点开链接。</p>',
-});
+function inBothLanguages(name: PageName, { form = false }: { form?: boolean } = {}): Html {
+  const pageIn = (language: PageLanguage): string => {
+    const { icon, [language]: text } = PAGE_TEXTS[name];
+    const body = form ? `${text.intro}\n${codeForm(language)}\n${text.outro}` : `${text.intro}${text.outro}`;
+    return page({ title: text.title, icon, body, language });
+  };
+  return { zh: pageIn('zh'), en: pageIn('en') };
+}
 
-const LANDING = page({
-  title: '带货 daihuo',
-  icon: 'link',
-  body: '<p>达人推广短链与佣金结算服务。打开达人分享的链接，即可前往商品页面。</p><p><a href="/docs">接口文档</a></p>',
-});
+const CHECK = inBothLanguages('check', { form: true });
+const LANDING = inBothLanguages('landing', { form: true });
+const PAUSED = inBothLanguages('paused');
+const GONE = inBothLanguages('gone');
+const LIMITED = inBothLanguages('limited');
+const UNAVAILABLE = inBothLanguages('unavailable');
+const REFUSED = inBothLanguages('refused');
+
+function send(reply: FastifyReply, status: number, html: Html): void {
+  sendPage(reply, status, html[languageOf(reply.request)]);
+}
+
+function sendForm(reply: FastifyReply, status: number, html: Html, boxText: string): void {
+  const filled = html[languageOf(reply.request)].replace(BOX, () => escapeHtml(boxText));
+  sendPage(reply, status, filled, { hasForm: true });
+}
 
 /** 410: the influencer or the brand paused the link, or the product went off sale. */
 export function sendGonePage(reply: FastifyReply, status: 'paused' | 'gone'): void {
-  sendPage(reply, 410, status === 'paused' ? PAUSED : GONE);
+  send(reply, 410, status === 'paused' ? PAUSED : GONE);
+}
+
+/** 429: too many codes that name nothing came from the visitor's network. */
+export function sendLimitedPage(reply: FastifyReply, retryAfterSeconds: number): void {
+  send(reply.header('retry-after', String(retryAfterSeconds)), 429, LIMITED);
 }
 
 /** 503: nobody who knows the link answers. */
 export function sendUnavailablePage(reply: FastifyReply): void {
-  sendPage(reply.header('retry-after', '5'), 503, UNAVAILABLE);
+  send(reply.header('retry-after', '5'), 503, UNAVAILABLE);
 }
 
-/** 200: the front door. */
+/** 200: the front door, with a box to type a code. */
 export function sendLandingPage(reply: FastifyReply): void {
-  sendPage(reply, 200, LANDING);
+  sendForm(reply, 200, LANDING, '');
 }
 
-/** For `createServer`: what visitors see where no route is, or something failed. Unknown codes and unknown paths are alike in every byte. */
+/**
+ * 404: "check the code", the box filled with what was typed. It is made of the request alone, so whatever names no link, reserved words and
+ * nonsense included, gets the same bytes but for its own letters and digits.
+ */
+export function sendCheckPage(reply: FastifyReply, typed: string): void {
+  sendForm(reply, 404, CHECK, boxTextOf(typed));
+}
+
+function notFound(request: FastifyRequest, reply: FastifyReply): void {
+  const mended = mendedAddress(request.url);
+  if (mended === undefined) sendCheckPage(reply, readAddressText(FIRST_SEGMENT.exec(request.url)?.[1] ?? ''));
+  else void reply.code(302).header('location', mended).header('cache-control', 'no-store').send();
+}
+
+/** For `createServer`: what visitors see where no route is, or something failed. */
 export const visitorPages: VisitorPages = {
-  notFound: (_request, reply) => sendPage(reply, 404, NOT_FOUND),
-  failed: (_request, reply, status) => {
-    if (status === 404) sendPage(reply, 404, NOT_FOUND);
-    else if (status < 500) sendPage(reply, status, REFUSED);
-    else sendPage(reply, status, UNAVAILABLE);
+  notFound,
+  failed: (request, reply, status) => {
+    if (status === 404) notFound(request, reply);
+    else if (status === 429) send(reply, 429, LIMITED);
+    else if (status < 500) send(reply, status, REFUSED);
+    else send(reply, status, UNAVAILABLE);
   },
 };

@@ -1,7 +1,9 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 
 import { canonicalCode, canonicalTag } from '../core/link-code.ts';
+import { readAddressText, readTypedCode } from '../core/typed-code.ts';
 import { isProgramAddress } from '../http/error-handler.ts';
+import type { MissBudget } from '../http/miss-budget.ts';
 import { problems } from '../http/problem.ts';
 import type { Server } from '../http/server.ts';
 import type { LinkResolver, LinkTarget, Resolution } from '../links/resolve.ts';
@@ -9,19 +11,24 @@ import { locationOf } from '../platforms/destination.ts';
 import type { ClickStream } from './click-stream.ts';
 import type { ClickMaker } from './make-click.ts';
 import type { ClickMetrics } from './metrics.ts';
-import { sendGonePage, sendLandingPage, sendUnavailablePage } from './pages.ts';
+import { findRoutes } from './find.ts';
+import { sendCheckPage, sendGonePage, sendLandingPage, sendLimitedPage, sendUnavailablePage } from './pages.ts';
 
 export interface RedirectDeps {
   resolver: LinkResolver;
   clickStream: ClickStream;
   makeClick: ClickMaker;
   metrics: ClickMetrics;
+  /** For codes that this process does not know; links it knows are never held back. */
+  missBudget: MissBudget;
 }
 
 /** What a visit is made of, in plain words; the query string is not among it and has no effect. */
 interface Visit {
   request: FastifyRequest;
   reply: FastifyReply;
+  /** As the path spells it, its escapes undone. */
+  rawCode: string;
   rawTag: string | undefined;
 }
 
@@ -66,7 +73,7 @@ function createAnswer(deps: RedirectDeps): (resolution: Resolution, visit: Visit
       sendGonePage(visit.reply, target.status);
     } else {
       metrics.redirected(resolution.reason);
-      if (resolution.reason === 'unknown') visit.reply.callNotFound();
+      if (resolution.reason === 'unknown') sendCheckPage(visit.reply, readAddressText(visit.rawCode));
       else sendUnavailablePage(visit.reply);
     }
   };
@@ -74,34 +81,48 @@ function createAnswer(deps: RedirectDeps): (resolution: Resolution, visit: Visit
 
 function createVisitHandler(deps: RedirectDeps): (visit: Visit) => void {
   const answer = createAnswer(deps);
+
+  /** A code that this process cannot send on at once: within the budget of its network it is looked up. */
+  const lookUp = async (code: string, visit: Visit): Promise<void> => {
+    const admission = deps.missBudget.admit(visit.request.ip ?? '');
+    if (!admission.isAdmitted) {
+      deps.metrics.redirected('limited');
+      sendLimitedPage(visit.reply, admission.retryAfterSeconds);
+      return;
+    }
+    const resolution = deps.resolver.known(code) ?? (await deps.resolver.resolve(code));
+    const isMiss = !resolution.found && resolution.reason === 'unknown';
+    if (isMiss) admission.missed();
+    else admission.found();
+    answer(resolution, visit);
+  };
+
   return (visit) => {
-    const { request, reply } = visit;
+    const { request, reply, rawCode } = visit;
     // `/v1/nothing` has the shape of a code with a tag, but who calls it expects JSON.
     if (isProgramAddress(request.url)) throw problems.notFound();
-    const code = canonicalCode((request.params as { code: string }).code);
+    const code = canonicalCode(rawCode) ?? readTypedCode(readAddressText(rawCode));
     if (code === undefined) {
+      // No lookup, so nothing to be learned and nothing to be counted: browsers ask for /favicon.ico by themselves.
       answer({ found: false, reason: 'unknown' }, visit);
       return;
     }
     const known = deps.resolver.known(code);
-    if (known !== undefined) {
+    if (known?.found === true) {
       answer(known, visit);
       return;
     }
-    deps.resolver
-      .resolve(code)
-      .then((resolution) => answer(resolution, visit))
-      .catch((error: unknown) => {
-        request.log.error({ err: error }, 'a visit could not be answered');
-        if (!reply.sent) sendUnavailablePage(reply);
-      });
+    lookUp(code, visit).catch((error: unknown) => {
+      request.log.error({ err: error }, 'a visit could not be answered');
+      if (!reply.sent) sendUnavailablePage(reply);
+    });
   };
 }
 
 const visitorTags = ['Visitors'];
 
 /**
- * `GET /:code` and `/:code/:tag`: sends the visitor to the product, or shows a page; and the front door `/`. `HEAD` answers alike. What is
+ * `GET /:code` and `/:code/:tag`: sends the visitor to the product, or shows a page; the front door `/` and where its box leads. `HEAD` answers alike. What is
  * plain and known was answered before, in `hot-path.ts`, by the same rules.
  *
  * Routes with a fixed second segment
@@ -110,17 +131,19 @@ const visitorTags = ['Visitors'];
 export async function redirectRoutes(app: Server, deps: RedirectDeps): Promise<void> {
   const visit = createVisitHandler(deps);
 
+  await findRoutes(app);
   app.get('/', { schema: { summary: 'The front door', tags: visitorTags } }, (_request, reply) => {
     sendLandingPage(reply);
   });
   app.get('/:code', { schema: { summary: 'Go to the product of a link', tags: visitorTags } }, (request, reply) => {
-    visit({ request, reply, rawTag: undefined });
+    visit({ request, reply, rawCode: (request.params as { code: string }).code, rawTag: undefined });
   });
   app.get(
     '/:code/:tag',
     { schema: { summary: 'Go to the product of a link; the tag names the video', tags: visitorTags } },
     (request, reply) => {
-      visit({ request, reply, rawTag: (request.params as { tag: string }).tag });
+      const { code, tag } = request.params as { code: string; tag: string };
+      visit({ request, reply, rawCode: code, rawTag: tag });
     },
   );
 }

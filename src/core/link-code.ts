@@ -106,6 +106,6 @@ export function noteTokens(note: string): string[] {
  * Full-width ASCII (`Ｋ７`, `＃`, as Chinese keyboards type it) in its plain form. Not the whole of NFKC, which would also turn `①`
  * or `ﬁ` into characters nobody typed.
  */
-function foldWidth(text: string): string {
+export function foldWidth(text: string): string {
   return text.replace(/[\uFF01-\uFF5E]/g, (char) => String.fromCharCode(char.charCodeAt(0) - 0xfee0));
 }

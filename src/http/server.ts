@@ -11,7 +11,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { guardApi } from '../access/guard-api.ts';
 import type { Db } from '../infra/db.ts';
 import { jsonBody } from './body-parsers.ts';
-import { answerClientError } from './client-error.ts';
+import { createClientErrorAnswer } from './client-error.ts';
 import { createErrorHandler, isProgramAddress, problemOf, sendProblem } from './error-handler.ts';
 import { knownMethods } from './known-methods.ts';
 import { measureRequests } from './metrics.ts';
@@ -50,6 +50,8 @@ export interface ServerOptions {
   metrics?: MetricsRegistry;
   /** Asked before the router, for every request. */
   early?: EarlyRoute;
+  /** The path that a visitor's address should have been which HTTP's parser refuses, if that can be told. */
+  mendAddress?: (address: string) => string | undefined;
   /** A request that has not arrived whole by then is cut off; 10,000 ms by default. Its headers have half of that. */
   requestTimeoutMs?: number;
 }
@@ -114,7 +116,7 @@ function createFastify(options: ServerOptions): Server {
     // While closing, requests on open connections are still served (with Connection: close) instead of a 503 in JSON.
     return503OnClosing: false,
     routerOptions: { maxParamLength: MAX_PARAM_LENGTH, ignoreTrailingSlash: false },
-    clientErrorHandler: answerClientError,
+    clientErrorHandler: createClientErrorAnswer(options.mendAddress ?? (() => undefined)),
     // A URL that cannot be decoded never reaches a route, a hook or the error handler; to a visitor it is an unknown address like any other.
     frameworkErrors: (error, request, reply) => {
       if (isProgramAddress(request.url)) sendProblem(reply, problemOf(error), publicUrl());

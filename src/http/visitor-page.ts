@@ -4,11 +4,14 @@
 import { createHash } from 'node:crypto';
 import type { FastifyReply } from 'fastify';
 
+import type { PageLanguage } from './visitor-language.ts';
+
 const STYLE = `
 :root{color-scheme:light dark;--paper:#fff;--ink:#1d1d1f;--soft:#6e6e73;--line:#e5e5ea;--back:#f5f5f7}
 @media (prefers-color-scheme:dark){:root{--paper:#1c1c1e;--ink:#f5f5f7;--soft:#a1a1a6;--line:#38383a;--back:#000}}
 *{box-sizing:border-box}
-body{margin:0;min-height:100vh;min-height:100dvh;display:grid;place-items:center;padding:24px;background:var(--back);color:var(--ink);
+body{margin:0;min-height:100vh;min-height:100dvh;display:grid;place-items:center;
+padding:max(24px,env(safe-area-inset-top)) max(24px,env(safe-area-inset-right)) max(24px,env(safe-area-inset-bottom)) max(24px,env(safe-area-inset-left));background:var(--back);color:var(--ink);
 font:16px/1.7 system-ui,-apple-system,"PingFang SC","Microsoft YaHei","Noto Sans CJK SC",sans-serif;-webkit-text-size-adjust:100%}
 main{width:100%;max-width:26rem;padding:40px 28px;background:var(--paper);border:1px solid var(--line);border-radius:16px;text-align:center}
 svg{width:56px;height:56px;color:var(--soft)}
@@ -16,13 +19,35 @@ h1{margin:16px 0 8px;font-size:1.375rem;line-height:1.35;font-weight:600}
 p{margin:0;color:var(--soft);overflow-wrap:anywhere;text-wrap:balance}
 p+p{margin-top:20px}
 a{color:inherit}
-code{font-size:.8125rem}
-.go{display:block;margin-top:28px;padding:12px 20px;border-radius:12px;background:var(--ink);color:var(--paper);text-decoration:none}`;
+code{font-size:1rem}
+form{margin-top:24px;text-align:start}
+label{display:block;margin-bottom:6px;color:var(--soft)}
+input{display:block;width:100%;padding:12px 14px;border:1px solid var(--soft);border-radius:12px;background:var(--back);color:var(--ink);
+font:1.25rem/1.4 ui-monospace,Menlo,Consolas,monospace;-webkit-appearance:none;appearance:none}
+form+p{margin-top:20px}
+ul{margin:28px 0 0;padding:0;list-style:none;text-align:start}
+li+li{margin-top:12px}
+li a{display:block;padding:12px 16px;border:1px solid var(--line);border-radius:12px;text-decoration:none;overflow-wrap:anywhere}
+li span{display:block;color:var(--soft)}
+.go{display:block;width:100%;margin-top:28px;padding:12px 20px;border:0;border-radius:12px;background:var(--ink);color:var(--paper);font:inherit;text-align:center;text-decoration:none;cursor:pointer}
+form .go{margin-top:12px}
+:focus-visible{outline:3px solid #0a84ff;outline-offset:2px}`;
 
 const STYLE_HASH = createHash('sha256').update(STYLE).digest('base64');
 
 /** As strict as the server's own policy, but for the one style above. */
-const POLICY = `default-src 'none'; style-src 'sha256-${STYLE_HASH}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`;
+const POLICY = policyWith("form-action 'none'");
+/**
+ * Browsers hold every redirect that follows on a form against `form-action`, and a code typed into ours leads to a shop, which may send its
+ * visitors on: any https address, since nobody but us writes the form.
+ */
+const FORM_POLICY = policyWith("form-action 'self' https:");
+
+function policyWith(formAction: string): string {
+  return `default-src 'none'; style-src 'sha256-${STYLE_HASH}'; base-uri 'none'; ${formAction}; frame-ancestors 'none'`;
+}
+
+const LANGUAGE_TAGS: Readonly<Record<PageLanguage, string>> = { zh: 'zh-CN', en: 'en' };
 
 /** Line drawings of 24 × 24, to stand above the title. */
 export const PAGE_ICONS = {
@@ -34,9 +59,15 @@ export const PAGE_ICONS = {
 } as const;
 
 /** A page. `title` and `body` are HTML: whatever does not come from this project goes through `escapeHtml` first. */
-export function visitorPage(content: { title: string; icon: keyof typeof PAGE_ICONS; body: string }): string {
+export function visitorPage(content: {
+  title: string;
+  icon: keyof typeof PAGE_ICONS;
+  body: string;
+  /** Chinese unless it says otherwise. */
+  language?: PageLanguage;
+}): string {
   return `<!doctype html>
-<html lang="zh-CN">
+<html lang="${LANGUAGE_TAGS[content.language ?? 'zh']}">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1, viewport-fit=cover">
@@ -56,12 +87,17 @@ ${content.body}
 `;
 }
 
-/** Sends a page made by `visitorPage`; nobody on the way keeps it. */
-export function sendVisitorPage(reply: FastifyReply, status: number, html: string): void {
+/** Sends a page made by `visitorPage`; nobody on the way keeps it. A page with a form says so, or the form cannot be sent. */
+export function sendVisitorPage(
+  reply: FastifyReply,
+  status: number,
+  html: string,
+  { hasForm = false }: { hasForm?: boolean } = {},
+): void {
   void reply
     .code(status)
     .header('cache-control', 'no-store')
-    .header('content-security-policy', POLICY)
+    .header('content-security-policy', hasForm ? FORM_POLICY : POLICY)
     .type('text/html; charset=utf-8')
     .send(html);
 }

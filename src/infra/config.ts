@@ -39,6 +39,9 @@ export interface Config {
   /** Lowest score of an eligible store, as exact decimals: `score` out of `scale`. */
   minStoreRating: { score: string; scale: string };
   minStoreAgeDays: number;
+  /** Codes that name nothing which one network may try at once, and in a minute from then on. */
+  missBurst: number;
+  missesPerMinute: number;
 }
 
 export type ConfigResult = { ok: true; config: Config } | { ok: false; problems: string[] };
@@ -163,6 +166,8 @@ const SETTINGS = z.object({
   SHUTDOWN_GRACE_MS: wholeNumber('SHUTDOWN_GRACE_MS', 0, 60_000).default(1_000),
   MIN_STORE_STARS: text(readStars, 'MIN_STORE_STARS must be a number from 0 to 5, such as 4 or 4.5.').default('4'),
   MIN_STORE_AGE_DAYS: wholeNumber('MIN_STORE_AGE_DAYS', 0, 36_500).default(90),
+  MISS_BURST: wholeNumber('MISS_BURST', 1, 1_000_000).default(60),
+  MISSES_PER_MINUTE: wholeNumber('MISSES_PER_MINUTE', 1, 1_000_000).default(60),
 });
 
 type Settings = z.infer<typeof SETTINGS>;
@@ -215,6 +220,8 @@ function toConfig(settings: Settings): Config {
     shutdownGraceMs: settings.SHUTDOWN_GRACE_MS,
     minStoreRating: { score: settings.MIN_STORE_STARS, scale: '5' },
     minStoreAgeDays: settings.MIN_STORE_AGE_DAYS,
+    missBurst: settings.MISS_BURST,
+    missesPerMinute: settings.MISSES_PER_MINUTE,
   };
 }
 

@@ -3,6 +3,7 @@ import type { EligibilityRule } from '../core/eligibility.ts';
 import { instant, prefixedId } from '../http/fields.ts';
 import { captionFor } from './caption.ts';
 import { reasonsAgainst } from './issue-link.ts';
+import { captionKit, captionKitOf } from './kit/caption-kit.ts';
 import type { LinkRow } from './queries.ts';
 
 export const linkStatus = z.enum(['active', 'paused']);
@@ -28,6 +29,7 @@ export const linkAnswer = z.object({
   destinationUrl: z.string().meta({ description: 'where it leads, without the click id' }),
   caption: z.string().meta({ description: 'text to paste below a video' }),
   qrUrl: z.string(),
+  kit: captionKit,
   warnings: z.array(z.object({ code: z.string(), detail: z.string() })).meta({
     description:
       'why the pair would get no new link today; this link keeps redirecting and earning as long as it is active',
@@ -54,6 +56,7 @@ export function linkAnswerOf(
     destinationUrl: row.url,
     caption: captionFor({ ...row, url }),
     qrUrl: `${url}/qr.svg`,
+    kit: captionKitOf({ ...row, origin: publicUrl, code }),
     warnings: reasonsAgainst(row, { rule, today }),
     createdAt,
   };

@@ -7,21 +7,25 @@ import { canonicalCode } from '../core/link-code.ts';
 import { prefixedId, problemResponses } from '../http/fields.ts';
 import { cursorBigint, decodeCursor, jsonOrCsv, listOf, pageQuery } from '../http/list.ts';
 import type { CsvColumn } from '../http/list.ts';
+import type { MissBudget } from '../http/miss-budget.ts';
 import { problems } from '../http/problem.ts';
 import type { Server } from '../http/server.ts';
 import { couponRoutes } from './coupons/routes.ts';
+import { kitRoutes } from './kit/routes.ts';
 import { issueLink } from './issue-link.ts';
 import type { IssueDeps } from './issue-link.ts';
 import { linkAnswer, linkAnswerOf, linkBody, linkStatus } from './link-fields.ts';
 import type { LinkAnswer } from './link-fields.ts';
 import { linkPageRoutes } from './pages/routes.ts';
-import { findLink, listLinks, setLinkStatus } from './queries.ts';
+import { getOwnLink } from './own-link.ts';
+import { listLinks, setLinkStatus } from './queries.ts';
 import type { LinkRow } from './queries.ts';
 import { trackingSlotRoutes } from './tracking-slots/routes.ts';
 
 export interface LinkDeps extends IssueDeps {
   /** The origin of short links, without a trailing slash. */
   publicUrl: () => string;
+  missBudget: MissBudget;
 }
 
 const columns: CsvColumn<LinkAnswer>[] = [
@@ -44,6 +48,7 @@ const numberCursor = z.tuple([cursorBigint]);
 export async function linkRoutes(app: Server, deps: LinkDeps): Promise<void> {
   issuingRoutes(app, deps);
   readingRoutes(app, deps);
+  await kitRoutes(app, deps);
   await trackingSlotRoutes(app, deps);
   await couponRoutes(app, deps);
   await linkPageRoutes(app, deps);
@@ -93,7 +98,7 @@ function issuingRoutes(app: Server, deps: LinkDeps): void {
       const scope = influencerScope(request.principal);
       const { status } = request.body;
       if (code === undefined || !(await setLinkStatus(deps.db, { code, status, scope }))) throw problems.notFound();
-      return answerOf(await getLink(deps, request.principal, code));
+      return answerOf((await getOwnLink(deps.db, request.principal, code)).link);
     },
   );
 }
@@ -141,7 +146,7 @@ function readingRoutes(app: Server, deps: LinkDeps): void {
         response: { 200: linkAnswer, ...problemResponses },
       },
     },
-    async (request) => answerOf(await getLink(deps, request.principal, request.params.code)),
+    async (request) => answerOf((await getOwnLink(deps.db, request.principal, request.params.code)).link),
   );
 }
 
@@ -157,11 +162,4 @@ function ownerOf(principal: Principal, named: string | undefined): string {
   }
   if (named !== undefined) return named;
   throw problems.validationFailed([{ path: 'influencerId', message: 'an admin key must name the influencer' }]);
-}
-
-async function getLink({ db }: LinkDeps, principal: Principal, text: string): Promise<LinkRow> {
-  const code = canonicalCode(text);
-  const link = code === undefined ? undefined : await findLink(db, { code, scope: influencerScope(principal) });
-  if (link === undefined) throw problems.notFound();
-  return link;
 }

@@ -54,6 +54,12 @@ const links: Example[] = [
     make: ({ ids }) => ({ path: `/v1/links/${ids.code}` }),
   },
   {
+    route: 'GET /v1/links/:code/kit',
+    callers: LINK_SIDE,
+    status: 200,
+    make: ({ ids }) => ({ path: `/v1/links/${ids.code}/kit`, query: { tag: 'v12' } }),
+  },
+  {
     route: 'GET /v1/links/:code/stats',
     callers: ['influencer', 'brand', 'finance', 'financeOfBrand', 'admin'],
     status: 200,

@@ -110,7 +110,23 @@ export const ofProgramsAndVisitors: readonly Example[] = [
   { route: 'GET /metrics', callers: ['admin'], status: 200, make: () => ({ path: '/metrics' }) },
   { route: 'GET /:code', callers: ANYONE, status: 302, make: ({ ids }) => ({ path: `/${ids.code}` }) },
   { route: 'GET /:code/:tag', callers: ANYONE, status: 302, make: ({ ids }) => ({ path: `/${ids.code}/v12` }) },
-  { route: 'GET /:code/qr.svg', callers: ANYONE, status: 200, make: ({ ids }) => ({ path: `/${ids.code}/qr.svg` }) },
-  { route: 'GET /:code/qr.png', callers: ANYONE, status: 200, make: ({ ids }) => ({ path: `/${ids.code}/qr.png` }) },
+  {
+    route: 'GET /:code/qr.svg',
+    callers: ANYONE,
+    status: 200,
+    make: ({ ids }) => ({ path: `/${ids.code}/qr.svg`, query: { tag: 'v12' } }),
+  },
+  {
+    route: 'GET /:code/qr.png',
+    callers: ANYONE,
+    status: 200,
+    make: ({ ids }) => ({ path: `/${ids.code}/qr.png`, query: { tag: 'v12', size: 'print' } }),
+  },
+  {
+    route: 'GET /-/find',
+    callers: ANYONE,
+    status: 303,
+    make: ({ ids }) => ({ path: '/-/find', query: { code: ids.code } }),
+  },
   { route: 'GET /:code/preview', callers: ANYONE, status: 200, make: ({ ids }) => ({ path: `/${ids.code}/preview` }) },
 ];

@@ -2,6 +2,7 @@ import { createKey } from '../../src/access/keys.ts';
 import { catalogRoutes } from '../../src/catalog/routes.ts';
 import { addDays, shanghaiDay } from '../../src/core/calendar.ts';
 import { DEFAULT_ELIGIBILITY_RULE } from '../../src/core/eligibility.ts';
+import { NO_MISS_BUDGET } from '../../src/http/miss-budget.ts';
 import type { Server } from '../../src/http/server.ts';
 import { inTransaction } from '../../src/infra/db.ts';
 import { deriveKeys } from '../../src/infra/secrets.ts';
@@ -56,6 +57,7 @@ export async function createCatalogServer(): Promise<CatalogServer> {
       now,
       eligibilityRule: DEFAULT_ELIGIBILITY_RULE,
       publicUrl: () => PUBLIC_URL,
+      missBudget: NO_MISS_BUDGET,
       newCode: () => nextCodes.shift() ?? randomCode(),
     });
   });

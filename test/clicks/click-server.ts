@@ -3,11 +3,13 @@ import { vi } from 'vitest';
 
 import { createClickIdReader } from '../../src/core/click-id.ts';
 import type { ClickIdReading } from '../../src/core/click-id.ts';
+import type { BucketLimits } from '../../src/core/token-bucket.ts';
 import { createClickStream } from '../../src/clicks/click-stream.ts';
 import { createHotPath } from '../../src/clicks/hot-path.ts';
 import type { ClickSpool } from '../../src/clicks/lane.ts';
 import { createClickMaker } from '../../src/clicks/make-click.ts';
 import { createClickMetrics } from '../../src/clicks/metrics.ts';
+import { mendedAddress } from '../../src/clicks/mended-address.ts';
 import { visitorPages } from '../../src/clicks/pages.ts';
 import { redirectHeaders, redirectRoutes } from '../../src/clicks/redirect.ts';
 import { linkStatsRoutes } from '../../src/clicks/stats/routes.ts';
@@ -15,6 +17,7 @@ import { createVisitorKeys } from '../../src/clicks/visitor-keys.ts';
 import { startClickWorker } from '../../src/clicks/worker.ts';
 import type { ClickWorkerLimits } from '../../src/clicks/worker.ts';
 import { createClientAddress } from '../../src/http/client-address.ts';
+import { createMissBudget, createMissMetrics, NO_MISS_BUDGET } from '../../src/http/miss-budget.ts';
 import { createMetricsRegistry } from '../../src/http/metrics.ts';
 import type { MetricsRegistry } from '../../src/http/metrics.ts';
 import type { Server } from '../../src/http/server.ts';
@@ -29,7 +32,7 @@ import { PUBLIC_URL, createTestServer } from '../http/test-server.ts';
 import type { TestDatabase } from '../support/database.ts';
 import { NO_SPOOL } from '../support/no-spool.ts';
 
-const { clickIdKeys } = deriveKeys(Buffer.alloc(32, 9));
+const { clickIdKeys, missKey } = deriveKeys(Buffer.alloc(32, 9));
 export const readClickId: (text: string) => ClickIdReading = createClickIdReader(clickIdKeys);
 
 export const PHONE =
@@ -53,6 +56,8 @@ export async function createClickServer(options: {
   now?: () => Date;
   /** Without one, clicks that Redis does not take are not kept. */
   spool?: ClickSpool;
+  /** Without them, misses are not counted. */
+  missLimits?: BucketLimits;
 }): Promise<ClickServer> {
   const { db, url: databaseUrl } = options.test;
   const now = options.now ?? (() => new Date());
@@ -67,17 +72,23 @@ export async function createClickServer(options: {
   await visitorKeys.refresh();
   const [clickIdKey] = clickIdKeys;
   if (clickIdKey === undefined) throw new Error('a secret gives a key');
-  const visits = { resolver, clickStream, makeClick: createClickMaker({ clickIdKey, visitorKeys, now }), metrics };
+  const missBudget =
+    options.missLimits === undefined
+      ? NO_MISS_BUDGET
+      : createMissBudget({ redis, key: missKey, limits: options.missLimits, metrics: createMissMetrics(registry) });
+  const makeClick = createClickMaker({ clickIdKey, visitorKeys, now });
+  const visits = { resolver, clickStream, makeClick, metrics, missBudget };
   const trustProxy = ['127.0.0.1'];
   const { app } = await createTestServer(
     db,
     async (server) => {
       await redirectRoutes(server, visits);
-      await linkPageRoutes(server, { db, publicUrl: () => PUBLIC_URL });
+      await linkPageRoutes(server, { db, publicUrl: () => PUBLIC_URL, missBudget });
       await linkStatsRoutes(server, { db });
     },
     {
       visitorPages,
+      mendAddress: mendedAddress,
       trustProxy,
       early: createHotPath({
         ...visits,

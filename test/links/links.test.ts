@@ -66,6 +66,7 @@ describe('issuing a link', () => {
       destinationUrl: 'https://item.taobao.com/item.htm?id=42',
       caption: `【广告】手冲壶\n淘宝价 ¥199.00，以下单页为准\n👉 ${PUBLIC_URL}/${body.code}`,
       qrUrl: `${PUBLIC_URL}/${body.code}/qr.svg`,
+      kit: expect.objectContaining({ shortLine: `daihuo.test/${body.code}` }) as object,
       warnings: [],
       createdAt: expect.any(String) as string,
     });

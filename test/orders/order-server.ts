@@ -7,6 +7,7 @@ import { commissionsRoutes } from '../../src/commissions/routes.ts';
 import { createClickIdMint, createClickIdReader } from '../../src/core/click-id.ts';
 import { DEFAULT_ELIGIBILITY_RULE } from '../../src/core/eligibility.ts';
 import { createMetricsRegistry } from '../../src/http/metrics.ts';
+import { NO_MISS_BUDGET } from '../../src/http/miss-budget.ts';
 import type { Server } from '../../src/http/server.ts';
 import { inTransaction } from '../../src/infra/db.ts';
 import { deriveKeys } from '../../src/infra/secrets.ts';
@@ -50,7 +51,7 @@ export async function createOrderServer(options: { inferenceDelaySeconds?: numbe
   const { app } = await createTestServer(db, async (server) => {
     const eligibilityRule = DEFAULT_ELIGIBILITY_RULE;
     await catalogRoutes(server, { db, now, sealingKeys: keys.sealingKeys, eligibilityRule });
-    await linkRoutes(server, { db, now, eligibilityRule, publicUrl: () => PUBLIC_URL });
+    await linkRoutes(server, { db, now, eligibilityRule, publicUrl: () => PUBLIC_URL, missBudget: NO_MISS_BUDGET });
     await hookRoutes(server, { ...deps, now, metrics: createHookMetrics(createMetricsRegistry()) });
     await orderRoutes(server, { db });
     await commissionsRoutes(server, { db, now });

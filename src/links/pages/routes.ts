@@ -1,9 +1,11 @@
-import type { FastifyReply } from 'fastify';
-import QRCode from 'qrcode';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { canonicalCode } from '../../core/link-code.ts';
+import { canonicalCode, canonicalTag } from '../../core/link-code.ts';
+import type { MissBudget } from '../../http/miss-budget.ts';
+import { problems } from '../../http/problem.ts';
 import type { Server } from '../../http/server.ts';
 import type { Db } from '../../infra/db.ts';
+import { qrPng, qrSvg } from '../kit/qr-picture.ts';
 import { findLink } from '../queries.ts';
 import type { LinkRow } from '../queries.ts';
 import { sendVisitorPage } from '../../http/visitor-page.ts';
@@ -12,47 +14,77 @@ import { previewPage } from './preview-page.ts';
 export interface LinkPageDeps {
   db: Db;
   publicUrl: () => string;
+  /** These addresses tell whether a code exists as the link itself does. */
+  missBudget: MissBudget;
 }
 
 /** A picture never changes: the code and what it stands for are for ever. */
 const QR_CACHE = 'public, max-age=86400, immutable';
-const QR_MARGIN_MODULES = 4;
-const QR_PNG_WIDTH_PX = 512;
 
 const params = z.object({ code: z.string().max(128) });
+const tag = z.string().max(200).exactOptional().meta({ description: 'the video that the code in the picture names' });
+const svgQuery = z.object({ tag });
+const pngQuery = z.object({
+  tag,
+  size: z.enum(['screen', 'print']).exactOptional().meta({ description: '512 or 1,200 px wide' }),
+});
+
+interface FoundLink {
+  link: LinkRow;
+  /** The short link as it was asked for: an alias stays an alias, with the tag if one was given. */
+  url: string;
+}
+
+/** Finds the link of a page within the miss budget of the visitor's network. @throws Problem rate_limited, shown as a page */
+function createFind({ db, publicUrl, missBudget }: LinkPageDeps) {
+  return async (request: FastifyRequest, rawTag?: string): Promise<FoundLink | undefined> => {
+    const code = canonicalCode((request.params as { code: string }).code);
+    const wantedTag = rawTag === undefined ? undefined : canonicalTag(rawTag);
+    // A picture with another address than the one asked for would be printed.
+    if (code === undefined || (rawTag !== undefined && wantedTag === undefined)) return undefined;
+    const admission = missBudget.admit(request.ip ?? '');
+    if (!admission.isAdmitted) throw problems.rateLimited(admission.retryAfterSeconds);
+    const link = await findLink(db, { code, scope: undefined });
+    if (link === undefined) {
+      admission.missed();
+      return undefined;
+    }
+    admission.found();
+    const url = `${publicUrl()}/${code}`;
+    return { link, url: wantedTag === undefined ? url : `${url}/${wantedTag}` };
+  };
+}
 
 /** `/:code/qr.svg`, `/:code/qr.png` and `/:code/preview`, for anyone. None of them logs a click; unknown codes get the visitors' 404 page. */
-export async function linkPageRoutes(app: Server, { db, publicUrl }: LinkPageDeps): Promise<void> {
-  const find = async (text: string): Promise<{ link: LinkRow; url: string } | undefined> => {
-    const code = canonicalCode(text);
-    const link = code === undefined ? undefined : await findLink(db, { code, scope: undefined });
-    // An alias stays an alias: it is what people asked for a picture of.
-    return link === undefined ? undefined : { link, url: `${publicUrl()}/${code}` };
-  };
+export async function linkPageRoutes(app: Server, deps: LinkPageDeps): Promise<void> {
+  const find = createFind(deps);
 
-  app.get('/:code/qr.svg', { schema: { params, ...page('The QR code of a link, as SVG') } }, async (request, reply) => {
-    const found = await find(request.params.code);
-    if (found === undefined) return notFound(reply);
-    const svg = await QRCode.toString(found.url, { type: 'svg', errorCorrectionLevel: 'M', margin: QR_MARGIN_MODULES });
-    return reply.type('image/svg+xml').header('cache-control', QR_CACHE).send(svg);
-  });
+  app.get(
+    '/:code/qr.svg',
+    { schema: { params, querystring: svgQuery, ...page('The QR code of a link with the link under it, as SVG') } },
+    async (request, reply) => {
+      const found = await find(request, request.query.tag);
+      if (found === undefined) return notFound(reply);
+      return reply.type('image/svg+xml').header('cache-control', QR_CACHE).send(qrSvg(found.url));
+    },
+  );
 
-  app.get('/:code/qr.png', { schema: { params, ...page('The QR code of a link, as PNG') } }, async (request, reply) => {
-    const found = await find(request.params.code);
-    if (found === undefined) return notFound(reply);
-    const png = await QRCode.toBuffer(found.url, {
-      errorCorrectionLevel: 'M',
-      margin: QR_MARGIN_MODULES,
-      width: QR_PNG_WIDTH_PX,
-    });
-    return reply.type('image/png').header('cache-control', QR_CACHE).send(png);
-  });
+  app.get(
+    '/:code/qr.png',
+    { schema: { params, querystring: pngQuery, ...page('The QR code of a link with the link under it, as PNG') } },
+    async (request, reply) => {
+      const { tag: rawTag, size = 'screen' } = request.query;
+      const found = await find(request, rawTag);
+      if (found === undefined) return notFound(reply);
+      return reply.type('image/png').header('cache-control', QR_CACHE).send(qrPng(found.url, size));
+    },
+  );
 
   app.get(
     '/:code/preview',
     { schema: { params, ...page('Where a link leads; logs no click') } },
     async (request, reply) => {
-      const found = await find(request.params.code);
+      const found = await find(request);
       if (found === undefined) return notFound(reply);
       sendVisitorPage(reply.header('x-robots-tag', 'noindex'), 200, previewPage(found.link, found.url));
       return reply;

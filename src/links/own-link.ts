@@ -1,0 +1,24 @@
+import { influencerScope } from '../access/principal.ts';
+import type { Principal } from '../access/principal.ts';
+import { canonicalCode } from '../core/link-code.ts';
+import { problems } from '../http/problem.ts';
+import type { Db } from '../infra/db.ts';
+import { findLink } from './queries.ts';
+import type { LinkRow } from './queries.ts';
+
+/**
+ * The caller's link by its code or an alias in any spelling.
+ *
+ * @returns the link and the spelling under which it was asked for
+ * @throws Problem not_found
+ */
+export async function getOwnLink(
+  db: Db,
+  principal: Principal,
+  text: string,
+): Promise<{ link: LinkRow; askedCode: string }> {
+  const code = canonicalCode(text);
+  const link = code === undefined ? undefined : await findLink(db, { code, scope: influencerScope(principal) });
+  if (code === undefined || link === undefined) throw problems.notFound();
+  return { link, askedCode: code };
+}
