@@ -5,9 +5,13 @@ import { createHotPath } from './clicks/hot-path.ts';
 import { createClickMaker } from './clicks/make-click.ts';
 import { type ClickMetrics } from './clicks/metrics.ts';
 import { mendedAddress } from './clicks/mended-address.ts';
+import { createPageContents } from './clicks/middle-page/content.ts';
+import { createPageMetrics } from './clicks/middle-page/metrics.ts';
+import { createStepRecorder } from './clicks/middle-page/step-recorder.ts';
 import { visitorPages } from './clicks/pages.ts';
 import { redirectHeaders, redirectRoutes, type RedirectDeps } from './clicks/redirect.ts';
 import { linkStatsRoutes } from './clicks/stats/routes.ts';
+import { createVisitReader } from './clicks/visit-facts.ts';
 import type { VisitorKeys } from './clicks/visitor-keys.ts';
 import { commissionsRoutes } from './commissions/routes.ts';
 import { createClickIdReader } from './core/click-id.ts';
@@ -70,7 +74,7 @@ export async function buildApp(deps: AppDeps): Promise<Server> {
     inferenceDelaySeconds: deps.inferenceDelaySeconds,
   };
 
-  // visitors: /, /-/find, /:code, /:code/:tag
+  // visitors: /, /-/find, /:code, /:code/:tag, /-/step, /-/seen, /-/go
   await redirectRoutes(app, visits);
   // the interface describes what is registered after it
   await docsRoutes(app, { version: deps.version });
@@ -112,7 +116,7 @@ export async function buildVisitorApp(deps: VisitorAppDeps & { schemaCheck: Chec
   const visits = visitDeps(deps);
   const app = await openServer(deps, visits);
 
-  // /, /-/find, /:code, /:code/:tag
+  // /, /-/find, /:code, /:code/:tag, /-/step, /-/seen, /-/go
   await redirectRoutes(app, visits);
   // /:code/qr.svg, /:code/qr.png, /:code/preview
   await linkPageRoutes(app, { db, publicUrl, missBudget: visits.missBudget });
@@ -154,15 +158,24 @@ function missBudgetOf({ redis, keys, registry, missLimits }: VisitorAppDeps): Mi
 }
 
 function visitDeps(deps: VisitorAppDeps): RedirectDeps {
-  const { redirect, keys, clickMetrics, now } = deps;
+  const { redirect, keys, clickMetrics, registry, now, db, log } = deps;
   const [clickIdKey] = keys.clickIdKeys;
   if (clickIdKey === undefined) throw new Error('there is no key to make click ids with');
   const { resolver, clickStream, visitorKeys } = redirect;
+  const pageMetrics = createPageMetrics(registry);
   return {
     resolver,
     clickStream,
+    readVisit: createVisitReader(),
     makeClick: createClickMaker({ clickIdKey, visitorKeys, now }),
     metrics: clickMetrics,
     missBudget: missBudgetOf(deps),
+    pageContents: createPageContents({ db, log, metrics: pageMetrics }),
+    steps: {
+      readClickId: createClickIdReader(keys.clickIdKeys),
+      recorder: createStepRecorder({ db, log, metrics: pageMetrics }),
+      metrics: pageMetrics,
+      now,
+    },
   };
 }

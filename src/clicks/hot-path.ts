@@ -2,16 +2,19 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Logger } from 'pino';
 
 import { isCanonicalTag } from '../core/link-code.ts';
+import { wayOf } from '../core/visit-way.ts';
 import type { EarlyRoute } from '../http/server.ts';
 import type { LinkResolver, LinkTarget } from '../links/resolve.ts';
 import { locationOf } from '../platforms/destination.ts';
 import type { ClickStream } from './click-stream.ts';
 import type { ClickMaker } from './make-click.ts';
 import type { ClickMetrics } from './metrics.ts';
+import type { VisitFacts, VisitReader } from './visit-facts.ts';
 
 export interface HotPathDeps {
   resolver: Pick<LinkResolver, 'knownTarget'>;
   clickStream: Pick<ClickStream, 'append'>;
+  readVisit: VisitReader;
   makeClick: ClickMaker;
   metrics: Pick<ClickMetrics, 'redirected'>;
   /** The visitor's address, whatever proxies stand before us. */
@@ -22,7 +25,7 @@ export interface HotPathDeps {
 }
 
 /** The link and the tag that an address names, where it is spelled as we print it: `/k7q2m8x` or `/k7q2m8x/v12`. */
-interface PlainVisit {
+interface PlainAddress {
   target: LinkTarget;
   tag: string | undefined;
 }
@@ -38,12 +41,12 @@ interface PlainVisit {
  * - the Location is one concatenation, cut open once per link; headers are a flat list that Node writes as it is;
  * - the click is durable before the answer, and costs a thirtieth of a command: see `lane.ts`.
  *
- * Everything else (HEAD, other spellings, unknown and paused links, pages) is left to `redirect.ts`, by returning false.
+ * Everything else (HEAD, other spellings, unknown and paused links, the middle page and other pages) is left to `redirect.ts`, by returning false.
  */
 export function createHotPath(deps: HotPathDeps): EarlyRoute {
-  const { resolver, clickStream, makeClick, metrics, addressOf, log } = deps;
+  const { resolver, clickStream, readVisit, makeClick, metrics, addressOf, log } = deps;
 
-  const readVisit = (url: string): PlainVisit | undefined => {
+  const readAddress = (url: string): PlainAddress | undefined => {
     const slashAt = url.indexOf('/', 1);
     const target = resolver.knownTarget(slashAt === -1 ? url.slice(1) : url.slice(1, slashAt));
     if (target === undefined || target.status !== 'active') return undefined;
@@ -52,8 +55,13 @@ export function createHotPath(deps: HotPathDeps): EarlyRoute {
     return isCanonicalTag(tag) ? { target, tag } : undefined;
   };
 
-  const sendOn = ({ target, tag }: PlainVisit, request: IncomingMessage, response: ServerResponse): void => {
-    const click = makeClick(target, { request, address: addressOf(request), tag });
+  const sendOn = (
+    { target, tag }: PlainAddress,
+    facts: VisitFacts,
+    request: IncomingMessage,
+    response: ServerResponse,
+  ): void => {
+    const click = makeClick(target, { facts, address: addressOf(request), tag });
     clickStream.append(click, (isKept) => {
       metrics.redirected(isKept ? 'tracked' : 'untracked');
       // A click id is handed out only for a click that is kept.
@@ -65,10 +73,14 @@ export function createHotPath(deps: HotPathDeps): EarlyRoute {
 
   return (request, response) => {
     if (request.method !== 'GET') return false;
-    const visit = readVisit(request.url ?? '');
-    if (visit === undefined) return false;
+    const named = readAddress(request.url ?? '');
+    if (named === undefined) return false;
     try {
-      sendOn(visit, request, response);
+      const { target } = named;
+      const facts = readVisit(request);
+      // Nothing was done yet, so the router may do it all again.
+      if (wayOf(target.platform, facts, target.ways) === 'page') return false;
+      sendOn(named, facts, request, response);
       return true;
     } catch (error) {
       // A bug: the router's own way ends in a page for the visitor, and an uncaught error would end the process.

@@ -1,19 +1,19 @@
-import type { IncomingMessage } from 'node:http';
-
 import { CLICK_ID_RANDOM_BYTES, createClickIdMint } from '../core/click-id.ts';
 import type { ClickIdKey } from '../core/click-id.ts';
 import type { Click } from '../core/click.ts';
 import type { LinkTarget } from '../links/resolve.ts';
 import { createRandomPool } from './random-pool.ts';
-import { createVisitReader } from './visit-facts.ts';
+import type { VisitFacts } from './visit-facts.ts';
 import type { VisitorKeys } from './visitor-keys.ts';
 
 export interface VisitOfLink {
-  request: Pick<IncomingMessage, 'method' | 'headers'>;
+  facts: VisitFacts;
   /** Of the visitor, not of a proxy; empty where the connection is gone already. */
   address: string;
   /** In canonical spelling. */
   tag: string | undefined;
+  /** How the visitor is answered; by a redirect unless said otherwise. */
+  outcome?: 'page';
 }
 
 export type ClickMaker = (target: Pick<LinkTarget, 'linkNumber'>, visit: VisitOfLink) => Click;
@@ -27,10 +27,9 @@ export function createClickMaker(deps: {
 }): ClickMaker {
   const mint = createClickIdMint(deps.clickIdKey);
   const nextRandom = createRandomPool(CLICK_ID_RANDOM_BYTES);
-  const readVisit = createVisitReader();
-  return ({ linkNumber }, { request, address, tag }) => {
+  return ({ linkNumber }, { facts, address, tag, outcome }) => {
     const clickedAt = deps.now();
-    const { agentDigest, kind, app, os } = readVisit(request);
+    const { agentDigest, kind, app, os } = facts;
     const click: Click = {
       clickId: mint({ linkNumber, clickedAtMs: clickedAt.getTime(), random: nextRandom() }),
       clickedAt,
@@ -41,6 +40,7 @@ export function createClickMaker(deps: {
       os,
     };
     if (tag !== undefined) click.tag = tag;
+    if (outcome !== undefined) click.outcome = outcome;
     return click;
   };
 }

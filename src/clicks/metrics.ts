@@ -3,10 +3,18 @@ import { Counter, Gauge, Histogram } from 'prom-client';
 import type { MetricsRegistry } from '../http/metrics.ts';
 
 /**
- * How a request through a link was answered. `untracked`: sent on, but the click could not be kept in time; `limited`: not looked up, too
- * many misses came from its network.
+ * How a request through a link was answered. `page`: with the middle page. `untracked`: sent on or shown the page, but the click could not be
+ * kept in time. `limited`: not looked up, too many misses came from its network.
  */
-export type RedirectOutcome = 'tracked' | 'untracked' | 'unknown' | 'limited' | 'paused' | 'gone' | 'unavailable';
+export type RedirectOutcome =
+  | 'tracked'
+  | 'page'
+  | 'untracked'
+  | 'unknown'
+  | 'limited'
+  | 'paused'
+  | 'gone'
+  | 'unavailable';
 
 /**
  * Why Redis did not acknowledge a click: no connection, no answer in time, an error as answer, too many waiting, or it was not asked because

@@ -1,5 +1,5 @@
 import type { PAGE_ICONS } from '../http/visitor-page.ts';
-import type { PageLanguage } from '../http/visitor-language.ts';
+import type { Language } from '../core/language.ts';
 
 /** HTML of ours; `intro` stands above a form, `outro` below it. */
 interface PageText {
@@ -12,7 +12,7 @@ export type PageName = 'check' | 'landing' | 'paused' | 'gone' | 'limited' | 'un
 
 /** What every page says, in both languages. */
 export const PAGE_TEXTS: Readonly<
-  Record<PageName, Readonly<Record<PageLanguage, PageText>> & { icon: keyof typeof PAGE_ICONS }>
+  Record<PageName, Readonly<Record<Language, PageText>> & { icon: keyof typeof PAGE_ICONS }>
 > = {
   check: {
     icon: 'brokenLink',

@@ -2,28 +2,28 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 
 import { boxTextOf, readAddressText } from '../core/typed-code.ts';
-import { languageOf } from '../http/visitor-language.ts';
-import type { PageLanguage } from '../http/visitor-language.ts';
+import { languageOf } from '../core/language.ts';
+import type { Language } from '../core/language.ts';
 import { escapeHtml, sendVisitorPage as sendPage, visitorPage as page } from '../http/visitor-page.ts';
 import type { VisitorPages } from '../http/visitor-pages.ts';
 import { mendedAddress } from './mended-address.ts';
 import { PAGE_TEXTS } from './page-texts.ts';
 import type { PageName } from './page-texts.ts';
 
-type Html = Readonly<Record<PageLanguage, string>>;
+type Html = Readonly<Record<Language, string>>;
 
 /** Stands for what the box is filled with; the texts of the pages hold no such character. */
 const BOX = '\u0000';
-/** A code is the first segment of the path. */
-const FIRST_SEGMENT = /^\/([^/?#]{0,600})/;
+/** A code is the first segment of the path; our own addresses for visitors (`/-/…`) hold none. */
+const FIRST_SEGMENT = /^\/(?!-\/)([^/?#]{0,600})/;
 
-const FORM_LABELS: Readonly<Record<PageLanguage, { label: string; button: string }>> = {
+const FORM_LABELS: Readonly<Record<Language, { label: string; button: string }>> = {
   zh: { label: '短码', button: '打开' },
   en: { label: 'Code', button: 'Open' },
 };
 
 /** Works without a script: the server reads the text, and sends the visitor to an address of its own. */
-function codeForm(language: PageLanguage): string {
+function codeForm(language: Language): string {
   const { label, button } = FORM_LABELS[language];
   return `<form action="/-/find" method="get" role="search">
 <label for="code">${label}</label>
@@ -33,7 +33,7 @@ function codeForm(language: PageLanguage): string {
 }
 
 function inBothLanguages(name: PageName, { form = false }: { form?: boolean } = {}): Html {
-  const pageIn = (language: PageLanguage): string => {
+  const pageIn = (language: Language): string => {
     const { icon, [language]: text } = PAGE_TEXTS[name];
     const body = form ? `${text.intro}\n${codeForm(language)}\n${text.outro}` : `${text.intro}${text.outro}`;
     return page({ title: text.title, icon, body, language });
@@ -50,11 +50,11 @@ const UNAVAILABLE = inBothLanguages('unavailable');
 const REFUSED = inBothLanguages('refused');
 
 function send(reply: FastifyReply, status: number, html: Html): void {
-  sendPage(reply, status, html[languageOf(reply.request)]);
+  sendPage(reply, status, html[languageOf(reply.request.headers['accept-language'])]);
 }
 
 function sendForm(reply: FastifyReply, status: number, html: Html, boxText: string): void {
-  const filled = html[languageOf(reply.request)].replace(BOX, () => escapeHtml(boxText));
+  const filled = html[languageOf(reply.request.headers['accept-language'])].replace(BOX, () => escapeHtml(boxText));
   sendPage(reply, status, filled, { hasForm: true });
 }
 

@@ -1,26 +1,28 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 
-import { canonicalCode, canonicalTag } from '../core/link-code.ts';
+import { canonicalCode } from '../core/link-code.ts';
 import { readAddressText, readTypedCode } from '../core/typed-code.ts';
 import { isProgramAddress } from '../http/error-handler.ts';
 import type { MissBudget } from '../http/miss-budget.ts';
 import { problems } from '../http/problem.ts';
 import type { Server } from '../http/server.ts';
-import type { LinkResolver, LinkTarget, Resolution } from '../links/resolve.ts';
-import { locationOf } from '../platforms/destination.ts';
-import type { ClickStream } from './click-stream.ts';
-import type { ClickMaker } from './make-click.ts';
-import type { ClickMetrics } from './metrics.ts';
+import type { LinkResolver, Resolution } from '../links/resolve.ts';
+import { createDeadLinkAnswer } from './dead-link-answer.ts';
+import type { DeadLinkAnswer } from './dead-link-answer.ts';
 import { findRoutes } from './find.ts';
-import { sendCheckPage, sendGonePage, sendLandingPage, sendLimitedPage, sendUnavailablePage } from './pages.ts';
+import { middlePageRoutes } from './middle-page/routes.ts';
+import type { StepDeps } from './middle-page/routes.ts';
+import { sendLandingPage, sendLimitedPage, sendUnavailablePage } from './pages.ts';
+import { createSendOn } from './send-on.ts';
+import type { SendOnDeps } from './send-on.ts';
+import type { VisitReader } from './visit-facts.ts';
 
-export interface RedirectDeps {
+export interface RedirectDeps extends SendOnDeps {
   resolver: LinkResolver;
-  clickStream: ClickStream;
-  makeClick: ClickMaker;
-  metrics: ClickMetrics;
+  readVisit: VisitReader;
   /** For codes that this process does not know; links it knows are never held back. */
   missBudget: MissBudget;
+  steps: Pick<StepDeps, 'readClickId' | 'recorder' | 'metrics' | 'now'>;
 }
 
 /** What a visit is made of, in plain words; the query string is not among it and has no effect. */
@@ -43,44 +45,20 @@ export function redirectHeaders(publicUrl: string): readonly string[] {
   return publicUrl.startsWith('https:') ? [...headers, 'Strict-Transport-Security', 'max-age=31536000'] : headers;
 }
 
-function sendRedirect(reply: FastifyReply, location: string): void {
-  void reply.code(302).header('location', location).header('cache-control', 'no-store').send();
-}
-
-/** Answers a visit whose link was looked up: the click is appended and acknowledged first, and the visitor sent on whatever became of it. */
-function createAnswer(deps: RedirectDeps): (resolution: Resolution, visit: Visit) => void {
-  const { metrics } = deps;
-
-  const sendOn = (target: LinkTarget, { request, reply, rawTag }: Visit): void => {
-    // A tag that cannot be one is left out: the visitor must arrive, and the link is credited all the same.
-    const tag = rawTag === undefined ? undefined : canonicalTag(rawTag);
-    const click = deps.makeClick(target, { request: request.raw, address: request.ip ?? '', tag });
-    deps.clickStream.append(click, (isKept) => {
-      metrics.redirected(isKept ? 'tracked' : 'untracked');
-      // A click id is handed out only for a click that is kept.
-      sendRedirect(reply, locationOf(target, isKept ? click.clickId : undefined));
-    });
-  };
-
-  return (resolution, visit) => {
-    if (resolution.found) {
-      const { target } = resolution;
-      if (target.status === 'active') {
-        sendOn(target, visit);
-        return;
-      }
-      metrics.redirected(target.status);
-      sendGonePage(visit.reply, target.status);
+/** Answers a visit whose link was looked up, by its code in canonical spelling. */
+function createAnswer(deps: RedirectDeps, answerDeadLink: DeadLinkAnswer) {
+  const sendOn = createSendOn(deps);
+  return (resolution: Resolution, code: string, visit: Visit): void => {
+    if (resolution.found && resolution.target.status === 'active') {
+      sendOn({ ...visit, code, target: resolution.target, facts: deps.readVisit(visit.request.raw) });
     } else {
-      metrics.redirected(resolution.reason);
-      if (resolution.reason === 'unknown') sendCheckPage(visit.reply, readAddressText(visit.rawCode));
-      else sendUnavailablePage(visit.reply);
+      answerDeadLink(resolution, visit);
     }
   };
 }
 
-function createVisitHandler(deps: RedirectDeps): (visit: Visit) => void {
-  const answer = createAnswer(deps);
+function createVisitHandler(deps: RedirectDeps, answerDeadLink: DeadLinkAnswer): (visit: Visit) => void {
+  const answer = createAnswer(deps, answerDeadLink);
 
   /** A code that this process cannot send on at once: within the budget of its network it is looked up. */
   const lookUp = async (code: string, visit: Visit): Promise<void> => {
@@ -94,7 +72,7 @@ function createVisitHandler(deps: RedirectDeps): (visit: Visit) => void {
     const isMiss = !resolution.found && resolution.reason === 'unknown';
     if (isMiss) admission.missed();
     else admission.found();
-    answer(resolution, visit);
+    answer(resolution, code, visit);
   };
 
   return (visit) => {
@@ -104,12 +82,12 @@ function createVisitHandler(deps: RedirectDeps): (visit: Visit) => void {
     const code = canonicalCode(rawCode) ?? readTypedCode(readAddressText(rawCode));
     if (code === undefined) {
       // No lookup, so nothing to be learned and nothing to be counted: browsers ask for /favicon.ico by themselves.
-      answer({ found: false, reason: 'unknown' }, visit);
+      answerDeadLink({ found: false, reason: 'unknown' }, visit);
       return;
     }
     const known = deps.resolver.known(code);
     if (known?.found === true) {
-      answer(known, visit);
+      answer(known, code, visit);
       return;
     }
     lookUp(code, visit).catch((error: unknown) => {
@@ -122,14 +100,16 @@ function createVisitHandler(deps: RedirectDeps): (visit: Visit) => void {
 const visitorTags = ['Visitors'];
 
 /**
- * `GET /:code` and `/:code/:tag`: sends the visitor to the product, or shows a page; the front door `/` and where its box leads. `HEAD` answers alike. What is
- * plain and known was answered before, in `hot-path.ts`, by the same rules.
+ * `GET /:code` and `/:code/:tag`: sends the visitor to the product, or shows the middle page or another; the front door `/` and where its box
+ * leads; and what the middle page calls. `HEAD` answers alike. What is plain and known was answered before, in `hot-path.ts`, by the same
+ * rules.
  *
  * Routes with a fixed second segment
  * (`/:code/qr.svg`) win over `:tag` in the router, whatever the order of registration.
  */
 export async function redirectRoutes(app: Server, deps: RedirectDeps): Promise<void> {
-  const visit = createVisitHandler(deps);
+  const answerDeadLink = createDeadLinkAnswer(deps);
+  const visit = createVisitHandler(deps, answerDeadLink);
 
   await findRoutes(app);
   app.get('/', { schema: { summary: 'The front door', tags: visitorTags } }, (_request, reply) => {
@@ -146,4 +126,5 @@ export async function redirectRoutes(app: Server, deps: RedirectDeps): Promise<v
       visit({ request, reply, rawCode: code, rawTag: tag });
     },
   );
+  await middlePageRoutes(app, { ...deps, ...deps.steps, answerDeadLink });
 }

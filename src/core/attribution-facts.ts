@@ -61,7 +61,7 @@ export interface AttributionFacts {
   coupons: CouponLease[];
   /** Links that the codes in the buyer's note name. */
   noteLinks: { code: string; linkId: string }[];
-  /** Clicks on the line's product: near `evidence.clickedAt`, and the latest counted one of each influencer up to `createdAt`. */
+  /** Clicks on the line's product: near `evidence.clickedAt` (themselves or by a step), and the latest counted one of each influencer up to `createdAt`. */
   clicks: ClickFact[];
   /** Status history of the links, products and influencers that levels 2–4 may credit. */
   statusChanges: StatusChange[];
@@ -115,6 +115,8 @@ export interface ClickFact {
   productId: string;
   verdict: ClickVerdict;
   tag?: string;
+  /** A step on the middle page of this click, where that is nearer to the platform's `clickedAt` than the click itself: level 5 goes by it. */
+  steppedAt?: Date;
 }
 
 export interface StatusChange {

@@ -4,7 +4,15 @@
  * A level ends the ladder (it wins, or only a person can decide) or passes on, with the miss of each piece of evidence in its trace.
  */
 import assert from 'node:assert/strict';
-import { UNREGISTERED, countedClicks, isDrained, judgeClick, missOfClick, missOfLink } from './attribution-checks.ts';
+import {
+  UNREGISTERED,
+  countedClicks,
+  isDrained,
+  judgeClick,
+  missOfClick,
+  missOfLink,
+  newestFirst,
+} from './attribution-checks.ts';
 import type { Proof } from './attribution-checks.ts';
 import type { AttributionFacts, ClickFact, ClickVerdict, LadderMethod, TraceEntry } from './attribution-facts.ts';
 import { deferred, missEntry, nothing, proofEntry } from './attribution-trace.ts';
@@ -53,17 +61,34 @@ export function clickIdLevel(facts: AttributionFacts): LevelOutcome {
   return { trace, end: { kind: 'review', reason: 'policy_review', proofs: [proof] } };
 }
 
-/** Level 5: the platform saw the buyer arrive on the product just when links of exactly one influencer had been clicked. */
+/** When a click showed somebody's interest: at the click, or later at a step on its middle page. */
+function shownAt({ clickedAt, steppedAt }: ClickFact): Date {
+  return steppedAt ?? clickedAt;
+}
+
+/** Level 5 takes a repeated click as well where a step on its page shows a person: repeating is how people come back to the page. */
+function clicksOrSteps(facts: AttributionFacts): ClickFact[] {
+  const repeated = facts.clicks.filter(
+    ({ verdict, productId, steppedAt }) =>
+      verdict === 'repeat' && steppedAt !== undefined && productId === facts.productId,
+  );
+  return [...countedClicks(facts), ...repeated].toSorted(newestFirst);
+}
+
+/**
+ * Level 5: the platform saw the buyer arrive on the product just when links of exactly one influencer had been clicked, or when people were
+ * at work on their middle pages.
+ */
 export function clickTimeLevel(facts: AttributionFacts, named: ReadonlySet<string>): LevelOutcome {
   const method = 'click_time';
   const arrivedAt = facts.evidence.clickedAt;
   if (arrivedAt === undefined) return nothing(method, 'no_click_time');
   if (facts.productId === undefined) return { trace: [missEntry(method, { miss: UNREGISTERED })] };
   if (!isDrained(facts)) return deferred(method);
-  const distanceMs = ({ clickedAt }: ClickFact): number => Math.abs(arrivedAt.getTime() - clickedAt.getTime());
-  const near = countedClicks(facts)
-    .filter(({ clickedAt }) => {
-      const delayMs = arrivedAt.getTime() - clickedAt.getTime();
+  const distanceMs = (click: ClickFact): number => Math.abs(arrivedAt.getTime() - shownAt(click).getTime());
+  const near = clicksOrSteps(facts)
+    .filter((click) => {
+      const delayMs = arrivedAt.getTime() - shownAt(click).getTime();
       return delayMs >= -ARRIVAL_BEFORE_CLICK_MS && delayMs <= ARRIVAL_AFTER_CLICK_MS;
     })
     // The sort is stable: of two equally near clicks the newer stays first.

@@ -3,21 +3,27 @@
  *
  * The first line names the version, each following line is a click: `clickId, clickedAt in ms, linkNumber, tag, verdict, visitor, app,
  * os, province`, separated by tabs, an absent value empty. Lines, so that a click is encoded once when it happens and a batch is a
- * join; and so that a line that cannot be read costs one click, not its batch. A later version gets another first line and a decoder
- * of its own, while this one stays for the entries and spools of older processes.
+ * join; and so that a line that cannot be read costs one click, not its batch.
+ *
+ * Version 2 adds a tenth field, `page`, to the lines of clicks that were answered by the middle page. An entry without such a line is
+ * written as version 1, so that a worker of an older program misses nothing but what it could not store. Both are read for ever: entries
+ * and spools of older processes may come at any time.
  */
 import assert from 'node:assert/strict';
 import { isClickIdText, MAX_CLICKED_AT_MS, MAX_LINK_NUMBER } from './click-id.ts';
 import { VERDICTS } from './click.ts';
 import type { Click, Verdict } from './click.ts';
 
-export const CLICK_BATCH_VERSION = 'clicks/1';
+const PLAIN_VERSION = 'clicks/1';
+const PAGE_VERSION = 'clicks/2';
 /** Group commit gathers 24–35 clicks at 64 connections; the limit only bounds what a stall can pile up in one entry. */
 export const MAX_CLICKS_PER_ENTRY = 1_000;
 /** Of the free texts (tag, app, os, province), in code points. */
 export const MAX_CLICK_TEXT_CHARACTERS = 32;
 
 const FIELD_COUNT = 9;
+const PAGE_FIELD_COUNT = 10;
+const PAGE_ENDING = '\tpage';
 /** Nearly every text is a short word of ours: this spares the redirect the slow way. */
 const PLAIN_TEXT = /^[ -~]{0,32}$/;
 const CONTROL_CHARACTERS = /\p{Cc}/gu;
@@ -56,7 +62,8 @@ export function encodeClickLine(click: Click): string {
   const { clickId, linkNumber, verdict, visitor, tag = '', province = '' } = click;
   const texts = `${cleanClickText(click.app)}\t${cleanClickText(click.os)}\t${cleanClickText(province)}`;
   // One template: an array and a join cost three times as much, for every click.
-  return `${clickId}\t${click.clickedAt.getTime()}\t${linkNumber}\t${tag}\t${verdict}\t${visitor}\t${texts}`;
+  const line = `${clickId}\t${click.clickedAt.getTime()}\t${linkNumber}\t${tag}\t${verdict}\t${visitor}\t${texts}`;
+  return click.outcome === undefined ? line : line + PAGE_ENDING;
 }
 
 /**
@@ -66,7 +73,8 @@ export function encodeClickLine(click: Click): string {
  */
 export function joinClickLines(lines: readonly string[]): string {
   assert(lines.length >= 1 && lines.length <= MAX_CLICKS_PER_ENTRY, 'an entry has 1 to 1,000 clicks');
-  return `${CLICK_BATCH_VERSION}\n${lines.join('\n')}`;
+  const version = lines.some((line) => line.endsWith(PAGE_ENDING)) ? PAGE_VERSION : PLAIN_VERSION;
+  return `${version}\n${lines.join('\n')}`;
 }
 
 /** The text of an entry; what `decodeClicks` reads back. */
@@ -77,7 +85,8 @@ export function encodeClicks(clicks: readonly Click[]): string {
 /** Takes an entry apart into its lines, each for `decodeClickLine`. Not `ok`: as `decodeClicks`. */
 export function splitClickLines(text: string): { ok: true; lines: string[] } | UnreadableBatch {
   const lines = text.split('\n');
-  if (lines.shift() !== CLICK_BATCH_VERSION) return { ok: false, reason: 'unknown_version' };
+  const version = lines.shift();
+  if (version !== PLAIN_VERSION && version !== PAGE_VERSION) return { ok: false, reason: 'unknown_version' };
   if (lines.length === 0) return { ok: false, reason: 'empty' };
   if (lines.length > MAX_CLICKS_PER_ENTRY) return { ok: false, reason: 'too_many_clicks' };
   return { ok: true, lines };
@@ -102,8 +111,9 @@ export function decodeClicks(text: string): ClickBatchReading {
 
 /** Reads one line, with the first thing that is wrong with it as the reason. What it accepts, Postgres accepts. */
 export function decodeClickLine(line: string): ClickLineReading {
-  const fields = line.split('\t', FIELD_COUNT + 1);
-  if (fields.length !== FIELD_COUNT) return { ok: false, reason: 'fields' };
+  const fields = line.split('\t', PAGE_FIELD_COUNT + 1);
+  const isPage = fields.length === PAGE_FIELD_COUNT && line.endsWith(PAGE_ENDING);
+  if (fields.length !== FIELD_COUNT && !isPage) return { ok: false, reason: 'fields' };
   const [clickId = '', time = '', link = '', tag = '', verdict = '', visitor = '', app = '', os = '', province = ''] =
     fields;
   if (!isClickIdText(clickId)) return { ok: false, reason: 'click_id' };
@@ -117,6 +127,7 @@ export function decodeClickLine(line: string): ClickLineReading {
   const click: Click = { clickId, clickedAt, linkNumber: Number(link), verdict, visitor, app, os };
   if (tag !== '') click.tag = tag;
   if (province !== '') click.province = province;
+  if (isPage) click.outcome = 'page';
   return { ok: true, click };
 }
 

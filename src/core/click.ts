@@ -21,6 +21,8 @@ export interface Click {
   app: string;
   os: string;
   province?: string;
+  /** The visitor was shown the middle page; absent: sent straight on. */
+  outcome?: 'page';
 }
 
 /** What the decision about repeats needs of a click that is stored already. */

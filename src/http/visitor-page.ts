@@ -4,7 +4,7 @@
 import { createHash } from 'node:crypto';
 import type { FastifyReply } from 'fastify';
 
-import type { PageLanguage } from './visitor-language.ts';
+import type { Language } from '../core/language.ts';
 
 const STYLE = `
 :root{color-scheme:light dark;--paper:#fff;--ink:#1d1d1f;--soft:#6e6e73;--line:#e5e5ea;--back:#f5f5f7}
@@ -47,7 +47,7 @@ function policyWith(formAction: string): string {
   return `default-src 'none'; style-src 'sha256-${STYLE_HASH}'; base-uri 'none'; ${formAction}; frame-ancestors 'none'`;
 }
 
-const LANGUAGE_TAGS: Readonly<Record<PageLanguage, string>> = { zh: 'zh-CN', en: 'en' };
+const LANGUAGE_TAGS: Readonly<Record<Language, string>> = { zh: 'zh-CN', en: 'en' };
 
 /** Line drawings of 24 × 24, to stand above the title. */
 export const PAGE_ICONS = {
@@ -64,7 +64,7 @@ export function visitorPage(content: {
   icon: keyof typeof PAGE_ICONS;
   body: string;
   /** Chinese unless it says otherwise. */
-  language?: PageLanguage;
+  language?: Language;
 }): string {
   return `<!doctype html>
 <html lang="${LANGUAGE_TAGS[content.language ?? 'zh']}">

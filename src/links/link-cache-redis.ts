@@ -10,7 +10,7 @@ export const REDIS_LINK_TTL_MS = 30_000;
 const REDIS_CODE_TTL_MS = 3_600_000;
 
 /** The number is the version of the value's shape: a program of another version sees nothing rather than something it cannot read. */
-const LINK_KEY = 'link:2:';
+const LINK_KEY = 'link:3:';
 const CODE_KEY = 'linkcode:1:';
 
 const FACTS = z.strictObject({
@@ -20,6 +20,8 @@ const FACTS = z.strictObject({
   platform: z.enum(PLATFORMS),
   url: z.string(),
   sls: z.string().nullable(),
+  way: z.enum(['direct', 'page']).nullable(),
+  waysByApp: z.string().nullable(),
   changesAtMs: z.int().nullable(),
   version: z.int(),
 });

@@ -1,12 +1,31 @@
 import { z } from 'zod';
 import type { EligibilityRule } from '../core/eligibility.ts';
-import { instant, prefixedId } from '../http/fields.ts';
+import { instant, prefixedId, text } from '../http/fields.ts';
+import { isTaoCode } from '../platforms/tao-code.ts';
 import { captionFor } from './caption.ts';
 import { reasonsAgainst } from './issue-link.ts';
 import { captionKit, captionKitOf } from './kit/caption-kit.ts';
 import type { LinkRow } from './queries.ts';
+import { visitWay } from './visit-ways/routes.ts';
 
 export const linkStatus = z.enum(['active', 'paused']);
+
+const taoCode = text(200).refine(isTaoCode, { error: 'must be one line, with no address but Taobao’s' }).nullable();
+
+/** What can be changed of a link; at least one of them. */
+export const linkChangeBody = z
+  .strictObject({
+    status: linkStatus.exactOptional().meta({ description: 'influencer and admin keys' }),
+    way: visitWay.nullable().exactOptional().meta({
+      description: 'brand and admin keys: how visitors of this link are answered; null: the usual way',
+    }),
+    taoCode: taoCode.exactOptional().meta({
+      description: 'brand and admin keys: the 淘口令 that the middle page of this link offers; null: its product’s',
+    }),
+  })
+  .refine((change) => Object.keys(change).length > 0, { error: 'must name something to change' })
+  .meta({ examples: [{ status: 'paused' }] });
+export type LinkChangeInput = z.output<typeof linkChangeBody>;
 
 export const linkBody = z
   .strictObject({
@@ -26,6 +45,8 @@ export const linkAnswer = z.object({
   productId: prefixedId('prd'),
   influencerId: prefixedId('inf'),
   status: linkStatus,
+  way: visitWay.nullable().meta({ description: 'what the brand wants for this link; null: the usual way' }),
+  taoCode: z.string().nullable().meta({ description: 'the link’s own 淘口令; null: its product’s, if that has one' }),
   destinationUrl: z.string().meta({ description: 'where it leads, without the click id' }),
   caption: z.string().meta({ description: 'text to paste below a video' }),
   qrUrl: z.string(),
@@ -43,7 +64,7 @@ export function linkAnswerOf(
   row: LinkRow,
   { publicUrl, rule, today }: { publicUrl: string; rule: EligibilityRule; today: string },
 ): LinkAnswer {
-  const { id, code, aliases, productId, influencerId, status, createdAt } = row;
+  const { id, code, aliases, productId, influencerId, status, way, taoCode, createdAt } = row;
   const url = `${publicUrl}/${code}`;
   return {
     id,
@@ -53,6 +74,8 @@ export function linkAnswerOf(
     productId,
     influencerId,
     status,
+    way,
+    taoCode,
     destinationUrl: row.url,
     caption: captionFor({ ...row, url }),
     qrUrl: `${url}/qr.svg`,

@@ -1,4 +1,4 @@
-import { influencerScope } from '../access/principal.ts';
+import { brandScope, influencerScope } from '../access/principal.ts';
 import type { Principal } from '../access/principal.ts';
 import { canonicalCode } from '../core/link-code.ts';
 import { problems } from '../http/problem.ts';
@@ -7,7 +7,7 @@ import { findLink } from './queries.ts';
 import type { LinkRow } from './queries.ts';
 
 /**
- * The caller's link by its code or an alias in any spelling.
+ * The caller's link by its code or an alias in any spelling: an influencer's own, or one of a brand's product.
  *
  * @returns the link and the spelling under which it was asked for
  * @throws Problem not_found
@@ -20,5 +20,7 @@ export async function getOwnLink(
   const code = canonicalCode(text);
   const link = code === undefined ? undefined : await findLink(db, { code, scope: influencerScope(principal) });
   if (code === undefined || link === undefined) throw problems.notFound();
+  const brandId = brandScope(principal);
+  if (brandId !== undefined && link.brandId !== brandId) throw problems.notFound();
   return { link, askedCode: code };
 }

@@ -1,3 +1,4 @@
+import type { VisitWay } from '../core/visit-way.ts';
 import type { Queryable, Tx } from '../infra/db.ts';
 import type { Platform } from '../platforms/platform.ts';
 
@@ -11,6 +12,10 @@ export interface LinkRow {
   productId: string;
   influencerId: string;
   status: LinkStatus;
+  /** What the brand wants for this link instead of the usual way. */
+  way: VisitWay | null;
+  /** The link's own 淘口令; null: its product's, if that has one. */
+  taoCode: string | null;
   createdAt: Date;
   /** The generated code. */
   code: string;
@@ -118,7 +123,7 @@ export async function insertLinkCode(
 // for none. Served by links_pkey, link_codes_pkey, link_codes_link_idx and store_assessments_newest_idx.
 const FIND_LINK = `
 select l.id, l.number, l.brand_id as "brandId", l.product_id as "productId", l.influencer_id as "influencerId", l.status,
-  l.created_at as "createdAt", c.code, a.aliases, p.title, p.url, p.price_fen as "priceFen", p.status as "productStatus", s.platform,
+  l.way, l.tao_code as "taoCode", l.created_at as "createdAt", c.code, a.aliases, p.title, p.url, p.price_fen as "priceFen", p.status as "productStatus", s.platform,
   s.name as "storeName", s.status as "storeStatus", trim_scale(r.score) as score, trim_scale(r.scale) as scale,
   o.opened_on as "openedOn", i.status as "influencerStatus"
 from links l
@@ -156,7 +161,7 @@ export async function findLink(
 // The newest first, before number $3. Served by links_influencer_idx or links_number_key, and as FIND_LINK.
 const LIST_LINKS = `
 select l.id, l.number, l.brand_id as "brandId", l.product_id as "productId", l.influencer_id as "influencerId", l.status,
-  l.created_at as "createdAt", c.code, a.aliases, p.title, p.url, p.price_fen as "priceFen", p.status as "productStatus", s.platform,
+  l.way, l.tao_code as "taoCode", l.created_at as "createdAt", c.code, a.aliases, p.title, p.url, p.price_fen as "priceFen", p.status as "productStatus", s.platform,
   s.name as "storeName", s.status as "storeStatus", trim_scale(r.score) as score, trim_scale(r.scale) as scale,
   o.opened_on as "openedOn", i.status as "influencerStatus"
 from links l

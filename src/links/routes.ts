@@ -10,17 +10,19 @@ import type { CsvColumn } from '../http/list.ts';
 import type { MissBudget } from '../http/miss-budget.ts';
 import { problems } from '../http/problem.ts';
 import type { Server } from '../http/server.ts';
+import { changeLink } from './change-link.ts';
 import { couponRoutes } from './coupons/routes.ts';
 import { kitRoutes } from './kit/routes.ts';
 import { issueLink } from './issue-link.ts';
 import type { IssueDeps } from './issue-link.ts';
-import { linkAnswer, linkAnswerOf, linkBody, linkStatus } from './link-fields.ts';
+import { linkAnswer, linkAnswerOf, linkBody, linkChangeBody } from './link-fields.ts';
 import type { LinkAnswer } from './link-fields.ts';
 import { linkPageRoutes } from './pages/routes.ts';
 import { getOwnLink } from './own-link.ts';
-import { listLinks, setLinkStatus } from './queries.ts';
+import { listLinks } from './queries.ts';
 import type { LinkRow } from './queries.ts';
 import { trackingSlotRoutes } from './tracking-slots/routes.ts';
+import { visitWayRoutes } from './visit-ways/routes.ts';
 
 export interface LinkDeps extends IssueDeps {
   /** The origin of short links, without a trailing slash. */
@@ -51,6 +53,7 @@ export async function linkRoutes(app: Server, deps: LinkDeps): Promise<void> {
   await kitRoutes(app, deps);
   await trackingSlotRoutes(app, deps);
   await couponRoutes(app, deps);
+  await visitWayRoutes(app, deps);
   await linkPageRoutes(app, deps);
 }
 
@@ -58,7 +61,7 @@ function answerWith({ publicUrl, eligibilityRule, now }: LinkDeps): (row: LinkRo
   return (row) => linkAnswerOf(row, { publicUrl: publicUrl(), rule: eligibilityRule, today: shanghaiDay(now()) });
 }
 
-/** Issuing links, pausing and resuming them. */
+/** Issuing links and changing them. */
 function issuingRoutes(app: Server, deps: LinkDeps): void {
   const answerOf = answerWith(deps);
 
@@ -84,20 +87,19 @@ function issuingRoutes(app: Server, deps: LinkDeps): void {
   app.patch(
     '/v1/links/:code',
     {
-      config: { roles: ['influencer', 'admin'] },
+      config: { roles: ['influencer', 'brand', 'admin'] },
       schema: {
-        summary: 'Pause or resume a link',
+        summary: 'Pause or resume a link, or change what its visitors are shown',
         tags,
         params,
-        body: z.strictObject({ status: linkStatus }).meta({ examples: [{ status: 'paused' }] }),
+        body: linkChangeBody,
         response: { 200: linkAnswer, ...problemResponses },
       },
     },
     async (request) => {
       const code = canonicalCode(request.params.code);
-      const scope = influencerScope(request.principal);
-      const { status } = request.body;
-      if (code === undefined || !(await setLinkStatus(deps.db, { code, status, scope }))) throw problems.notFound();
+      if (code === undefined) throw problems.notFound();
+      await changeLink(deps.db, request.principal, code, request.body);
       return answerOf((await getOwnLink(deps.db, request.principal, code)).link);
     },
   );

@@ -35,6 +35,8 @@ interface ClickRow extends LinkRow {
   clickedAt: Date;
   verdict: ClickFact['verdict'];
   tag: string | null;
+  /** Asked for only where steps count. */
+  steppedAt?: Date | null;
 }
 
 // The latest counted click of every link of the product, up to the order: one backward probe of clicks_link_idx a link (links_product_idx
@@ -84,22 +86,32 @@ export async function listLatestClicks(db: Queryable, lines: readonly LatestClic
   return rows.map(clickOfLine);
 }
 
-// The nearest counted click of each influencer to the platform's time of arrival; one after the order only if there is no other, because
-// it cannot win. Bounded by the 130 s around the arrival. Served by clicks_product_idx; a lateral query, because Postgres would not see
-// that a plain join touches a few rows a line and read whole partitions.
+// What of each influencer is nearest to the platform's time of arrival: a counted click, or a step on the middle page of a click by a person,
+// taken before the order; a click after the order only if there is nothing else, because it cannot win. Bounded by the 130 s around the
+// arrival. Served by clicks_product_idx, click_steps_product_idx and, from a step to its click, clicks_pkey; a lateral query, because
+// Postgres would not see that a plain join touches a few rows a line and read whole partitions.
 const LIST_CLICKS_NEAR = `
-select input.line_id as "lineId", c.click_id as "clickId", c.clicked_at as "clickedAt", c.verdict, c.tag, l.id as "linkId",
-  l.number as "linkNumber", l.brand_id as "brandId", p.store_id as "storeId", l.product_id as "productId",
+select input.line_id as "lineId", c.click_id as "clickId", c.clicked_at as "clickedAt", c.verdict, c.tag, c.stepped_at as "steppedAt",
+  l.id as "linkId", l.number as "linkNumber", l.brand_id as "brandId", p.store_id as "storeId", l.product_id as "productId",
   l.influencer_id as "influencerId"
 from unnest($1::text[], $2::text[], $3::timestamptz[], $4::timestamptz[], $5::timestamptz[], $6::timestamptz[])
   as input (line_id, product_id, from_at, until_at, arrived_at, created_at)
 cross join lateral (
-  select distinct on (k.influencer_id) k.click_id, k.clicked_at, k.verdict, k.tag, k.link_id
-  from clicks k
-  where k.product_id = input.product_id and k.clicked_at >= input.from_at and k.clicked_at <= input.until_at
-    and k.verdict = 'counted'
-  order by k.influencer_id, k.clicked_at > input.created_at, abs(extract(epoch from k.clicked_at - input.arrived_at)),
-    k.clicked_at desc, k.click_id collate "C"
+  select distinct on (near.influencer_id) near.click_id, near.clicked_at, near.verdict, near.tag, near.link_id, near.stepped_at
+  from (
+    select k.click_id, k.clicked_at, k.verdict, k.tag, k.link_id, k.influencer_id, null::timestamptz as stepped_at, k.clicked_at as shown_at
+    from clicks k
+    where k.product_id = input.product_id and k.clicked_at >= input.from_at and k.clicked_at <= input.until_at
+      and k.verdict = 'counted'
+    union all
+    select k.click_id, k.clicked_at, k.verdict, k.tag, k.link_id, k.influencer_id, t.stepped_at, t.stepped_at
+    from click_steps t
+    join clicks k on k.click_id = t.click_id and k.clicked_at = t.clicked_at
+    where t.product_id = input.product_id and t.stepped_at >= input.from_at and t.stepped_at <= input.until_at
+      and t.stepped_at <= input.created_at and k.verdict in ('counted', 'repeat')
+  ) near
+  order by near.influencer_id, near.shown_at > input.created_at, abs(extract(epoch from near.shown_at - input.arrived_at)),
+    near.clicked_at desc, near.click_id collate "C", near.stepped_at nulls first
 ) as c
 join links l on l.id = c.link_id
 join products p on p.id = l.product_id`;
@@ -114,7 +126,7 @@ export interface ClicksNearQuestion {
   until: Date;
 }
 
-/** Per line, each influencer's counted click on the product nearest to `arrivedAt`. */
+/** Per line, each influencer's click on the product that is nearest to `arrivedAt`, by itself or by a step on its middle page. */
 export async function listClicksNear(db: Queryable, lines: readonly ClicksNearQuestion[]): Promise<ClickOfLine[]> {
   const { rows } = await db.query<ClickRow>({
     name: 'list_clicks_near',
@@ -132,9 +144,9 @@ export async function listClicksNear(db: Queryable, lines: readonly ClicksNearQu
 }
 
 function clickOfLine(row: ClickRow): ClickOfLine {
-  const { lineId, clickId, clickedAt, verdict, tag, linkId, influencerId, productId } = row;
+  const { lineId, clickId, clickedAt, verdict, tag, steppedAt = null, linkId, influencerId, productId } = row;
   return {
-    ...present({ tag }),
+    ...present({ tag, steppedAt }),
     lineId,
     clickId,
     clickedAt,

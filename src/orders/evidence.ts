@@ -170,7 +170,8 @@ async function addClicks(
     return [{ lineId, productId, createdAt, arrivedAt, from, until }];
   });
   const near = arrivals.length === 0 ? [] : await listClicksNear(db, arrivals);
-  const clicksOf = Map.groupBy([...latest, ...near], ({ lineId }) => lineId);
+  // Those near go first: of one click, theirs is the fact that tells of a step.
+  const clicksOf = Map.groupBy([...near, ...latest], ({ lineId }) => lineId);
   for (const { line, of } of open) {
     const clicks = uniqueBy(clicksOf.get(line.lineId) ?? [], ({ clickId }) => clickId);
     of.clicks = clicks;

@@ -3,26 +3,9 @@
  * so that `MQQBrowser/` is not QQ and an app named after another is not the other.
  */
 
-export type App =
-  | 'alipay'
-  | 'taobao'
-  | 'tmall'
-  | 'dingtalk'
-  | 'wechat_work'
-  | 'wechat'
-  | 'qq'
-  | 'douyin'
-  | 'douyin_lite'
-  | 'toutiao'
-  | 'kuaishou'
-  | 'weibo'
-  | 'xiaohongshu'
-  | 'bilibili'
-  | 'lark'
-  | 'zhihu'
-  | 'other';
+import type { App, Device, Os, VisitorPlace } from '../core/visitor-place.ts';
 
-export type Os = 'ios' | 'android' | 'harmonyos' | 'windows' | 'macos' | 'linux' | 'other';
+export type { App, Os } from '../core/visitor-place.ts';
 
 /** Longer texts are no browser's; cutting them bounds the work. */
 const MAX_USER_AGENT_LENGTH = 1024;
@@ -60,11 +43,17 @@ const SYSTEMS: readonly { os: Os; token: RegExp }[] = [
   { os: 'linux', token: /(?<!\w)(?:Linux|X11)(?!\w)/i },
 ];
 
-/** The app and system a user agent names; `other` for a plain browser or none we know. */
-export function recogniseApp(userAgent: string | undefined): { app: App; os: Os } {
+/** Phones say so; a HarmonyOS NEXT agent names the device first. */
+function deviceOf(text: string, os: Os): Device {
+  if (/(?<!\w)(?:iPad|Tablet|PAD)(?!\w)/i.test(text)) return 'tablet';
+  if (os === 'ios') return 'phone';
+  if (os === 'android' || os === 'harmonyos') return /(?<!\w)(?:Mobile|Phone)(?!\w)/i.test(text) ? 'phone' : 'tablet';
+  return 'desktop';
+}
+
+/** The app, system and device a user agent names; `other` for a plain browser or none we know. */
+export function recogniseApp(userAgent: string | undefined): VisitorPlace {
   const text = (userAgent ?? '').slice(0, MAX_USER_AGENT_LENGTH);
-  return {
-    app: APPS.find(({ token }) => token.test(text))?.app ?? 'other',
-    os: SYSTEMS.find(({ token }) => token.test(text))?.os ?? 'other',
-  };
+  const os = SYSTEMS.find(({ token }) => token.test(text))?.os ?? 'other';
+  return { app: APPS.find(({ token }) => token.test(text))?.app ?? 'other', os, device: deviceOf(text, os) };
 }

@@ -10,9 +10,13 @@ import type { ClickSpool } from '../../src/clicks/lane.ts';
 import { createClickMaker } from '../../src/clicks/make-click.ts';
 import { createClickMetrics } from '../../src/clicks/metrics.ts';
 import { mendedAddress } from '../../src/clicks/mended-address.ts';
+import { createPageContents } from '../../src/clicks/middle-page/content.ts';
+import { createPageMetrics } from '../../src/clicks/middle-page/metrics.ts';
+import { createStepRecorder } from '../../src/clicks/middle-page/step-recorder.ts';
 import { visitorPages } from '../../src/clicks/pages.ts';
 import { redirectHeaders, redirectRoutes } from '../../src/clicks/redirect.ts';
 import { linkStatsRoutes } from '../../src/clicks/stats/routes.ts';
+import { createVisitReader } from '../../src/clicks/visit-facts.ts';
 import { createVisitorKeys } from '../../src/clicks/visitor-keys.ts';
 import { startClickWorker } from '../../src/clicks/worker.ts';
 import type { ClickWorkerLimits } from '../../src/clicks/worker.ts';
@@ -58,6 +62,8 @@ export async function createClickServer(options: {
   spool?: ClickSpool;
   /** Without them, misses are not counted. */
   missLimits?: BucketLimits;
+  /** How long a visitor waits for what a middle page shows; long, so that a busy machine fails no test. */
+  pageWaitMs?: number;
 }): Promise<ClickServer> {
   const { db, url: databaseUrl } = options.test;
   const now = options.now ?? (() => new Date());
@@ -76,8 +82,17 @@ export async function createClickServer(options: {
     options.missLimits === undefined
       ? NO_MISS_BUDGET
       : createMissBudget({ redis, key: missKey, limits: options.missLimits, metrics: createMissMetrics(registry) });
-  const makeClick = createClickMaker({ clickIdKey, visitorKeys, now });
-  const visits = { resolver, clickStream, makeClick, metrics, missBudget };
+  const pageMetrics = createPageMetrics(registry);
+  const visits = {
+    resolver,
+    clickStream,
+    readVisit: createVisitReader(),
+    makeClick: createClickMaker({ clickIdKey, visitorKeys, now }),
+    metrics,
+    missBudget,
+    pageContents: createPageContents({ db, log, metrics: pageMetrics, waitMs: options.pageWaitMs ?? 5_000 }),
+    steps: { readClickId, recorder: createStepRecorder({ db, log, metrics: pageMetrics }), metrics: pageMetrics, now },
+  };
   const trustProxy = ['127.0.0.1'];
   const { app } = await createTestServer(
     db,

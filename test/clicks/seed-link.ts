@@ -20,6 +20,8 @@ export interface SeedOptions {
   url?: string;
   brandId?: string;
   influencerId?: string;
+  /** Visitors are sent straight on unless said otherwise; null: the usual way. */
+  way?: 'direct' | 'page' | null;
 }
 
 /** A link with everything it stands on. What is given is used, the rest is made. */
@@ -48,8 +50,8 @@ export async function seedLink(db: Db, options: SeedOptions = {}): Promise<Seede
     [productId, brandId, storeId, url],
   );
   const { rows } = await db.query<{ number: bigint }>(
-    `insert into links (id, brand_id, product_id, influencer_id) values ($1, $2, $3, $4) returning number`,
-    [linkId, brandId, productId, influencerId],
+    `insert into links (id, brand_id, product_id, influencer_id, way) values ($1, $2, $3, $4, $5) returning number`,
+    [linkId, brandId, productId, influencerId, options.way === undefined ? 'direct' : options.way],
   );
   await addCode(db, { linkId, brandId }, linkCode, 'code');
   const linkNumber = Number(rows[0]?.number);

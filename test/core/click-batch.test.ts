@@ -94,7 +94,7 @@ describe('the text of a stream entry', () => {
 
   it('is not guessed at in an unknown version, empty or without end', () => {
     const text = encodeClicks([CLICK]);
-    for (const version of ['clicks/2', 'clicks/10', 'clicks/1 ', '']) {
+    for (const version of ['clicks/3', 'clicks/10', 'clicks/1 ', '']) {
       expect(decodeClicks(text.replace('clicks/1', version))).toEqual({ ok: false, reason: 'unknown_version' });
     }
     expect(decodeClicks('')).toEqual({ ok: false, reason: 'unknown_version' });

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { fen, instant, prefixedId, rateBp, text } from '../../http/fields.ts';
 import { PLATFORMS } from '../../platforms/platform.ts';
+import { isTaoCode } from '../../platforms/tao-code.ts';
 import type { OfferRow } from './offer-queries.ts';
 import type { ProductRow } from './queries.ts';
 
@@ -26,6 +27,10 @@ const imageUrl = z
   .refine(isPlainHttpsUrl, { error: 'must be an https address' })
   .meta({ description: 'https address of a picture' });
 
+const taoCode = text(200)
+  .refine(isTaoCode, { error: 'must be one line, with no address but Taobao’s' })
+  .meta({ description: 'the 淘口令 that the middle page offers for copying; a link may have its own' });
+
 function isPlainHttpsUrl(address: string): boolean {
   const parsed = URL.parse(address);
   return parsed !== null && parsed.protocol === 'https:' && parsed.username === '' && /^[\x21-\x7e]+$/.test(address);
@@ -43,6 +48,7 @@ export const productBody = z
     windowDays: windowDays.exactOptional(),
     holdDays: holdDays.exactOptional(),
     imageUrl: imageUrl.exactOptional(),
+    taoCode: taoCode.exactOptional(),
     status: status.exactOptional(),
   })
   .meta({
@@ -70,6 +76,7 @@ export const productChangeBody = z
     windowDays: windowDays.exactOptional(),
     holdDays: holdDays.exactOptional(),
     imageUrl: imageUrl.nullable().exactOptional(),
+    taoCode: taoCode.nullable().exactOptional(),
     status: status.exactOptional(),
   })
   .meta({ examples: [{ priceFen: 17900, commission: { rateBp: 2000 } }] });
@@ -94,6 +101,8 @@ export const productAnswer = z.object({
   affiliateItemId: z.string().nullable().exactOptional(),
   itemKeys: z.array(z.string()).exactOptional().meta({ description: 'names by which order lines find the product' }),
   imageUrl: z.string().nullable(),
+  taoCode: z.string().nullable().exactOptional().meta({ description: 'not on offers' }),
+  priceTakenAt: instant.exactOptional().meta({ description: 'when the price was last given; not on offers' }),
   status,
   warnings: z.array(z.object({ code: z.string(), detail: z.string() })).exactOptional(),
   createdAt: instant,

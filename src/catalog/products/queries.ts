@@ -15,6 +15,9 @@ export interface ProductRow {
   externalItemId: string | null;
   affiliateItemId: string | null;
   imageUrl: string | null;
+  taoCode: string | null;
+  /** When the price was last given. */
+  priceTakenAt: Date;
   status: ProductStatus;
   createdAt: Date;
   /** Every name an order line may call it by. */
@@ -36,16 +39,18 @@ export interface NewProduct {
   externalItemId: string | null;
   affiliateItemId: string | null;
   imageUrl: string | null;
+  taoCode: string | null;
   status: ProductStatus;
 }
 
 const INSERT_PRODUCT = `
-insert into products (id, brand_id, store_id, title, url, price_fen, external_item_id, affiliate_item_id, image_url, status)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`;
+insert into products (id, brand_id, store_id, title, url, price_fen, external_item_id, affiliate_item_id, image_url, status, tao_code)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`;
 
 export async function insertProduct(tx: Tx, product: NewProduct): Promise<void> {
   const { id, brandId, storeId, title, url, priceFen, externalItemId, affiliateItemId, imageUrl, status } = product;
-  const values = [id, brandId, storeId, title, url, priceFen, externalItemId, affiliateItemId, imageUrl, status];
+  const facts = [title, url, priceFen, externalItemId, affiliateItemId, imageUrl, status, product.taoCode];
+  const values = [id, brandId, storeId, ...facts];
   await tx.query({ name: 'insert_product', text: INSERT_PRODUCT, values });
 }
 
@@ -106,14 +111,21 @@ export async function readClock(tx: Tx): Promise<Date> {
   return row.now;
 }
 
+// A price that is given again was taken again, also when it is the same.
 const UPDATE_PRODUCT = `
 update products
-set title = $2, url = $3, price_fen = $4, external_item_id = $5, affiliate_item_id = $6, image_url = $7, status = $8
+set title = $2, url = $3, price_fen = $4, external_item_id = $5, affiliate_item_id = $6, image_url = $7, status = $8, tao_code = $9,
+  price_taken_at = case when $10 then now() else products.price_taken_at end
 where products.id = $1`;
 
-export async function updateProduct(tx: Tx, product: Omit<NewProduct, 'brandId' | 'storeId'>): Promise<void> {
-  const { id, title, url, priceFen, externalItemId, affiliateItemId, imageUrl, status } = product;
-  const values = [id, title, url, priceFen, externalItemId, affiliateItemId, imageUrl, status];
+export async function updateProduct(
+  tx: Tx,
+  product: Omit<NewProduct, 'brandId' | 'storeId'> & { isPriceTaken: boolean },
+): Promise<void> {
+  const { id, title, url, priceFen, externalItemId, affiliateItemId, imageUrl, status, taoCode, isPriceTaken } =
+    product;
+  const facts = [title, url, priceFen, externalItemId, affiliateItemId, imageUrl, status, taoCode];
+  const values = [id, ...facts, isPriceTaken];
   await tx.query({ name: 'update_product', text: UPDATE_PRODUCT, values });
 }
 
@@ -122,7 +134,7 @@ export async function updateProduct(tx: Tx, product: Omit<NewProduct, 'brandId' 
 const FIND_PRODUCT = `
 select p.id, p.brand_id as "brandId", p.store_id as "storeId", s.platform, p.title, p.url, p.price_fen as "priceFen",
   p.external_item_id as "externalItemId", p.affiliate_item_id as "affiliateItemId", p.image_url as "imageUrl", p.status,
-  p.created_at as "createdAt", k.item_keys as "itemKeys", t.rate_bp as "rateBp", t.flat_fen as "flatFen",
+  p.tao_code as "taoCode", p.price_taken_at as "priceTakenAt", p.created_at as "createdAt", k.item_keys as "itemKeys", t.rate_bp as "rateBp", t.flat_fen as "flatFen",
   t.window_days as "windowDays", t.hold_days as "holdDays"
 from products p
 join stores s on s.id = p.store_id
@@ -149,7 +161,7 @@ export async function findProduct(
 const LIST_PRODUCTS = `
 select p.id, p.brand_id as "brandId", p.store_id as "storeId", s.platform, p.title, p.url, p.price_fen as "priceFen",
   p.external_item_id as "externalItemId", p.affiliate_item_id as "affiliateItemId", p.image_url as "imageUrl", p.status,
-  p.created_at as "createdAt", k.item_keys as "itemKeys", t.rate_bp as "rateBp", t.flat_fen as "flatFen",
+  p.tao_code as "taoCode", p.price_taken_at as "priceTakenAt", p.created_at as "createdAt", k.item_keys as "itemKeys", t.rate_bp as "rateBp", t.flat_fen as "flatFen",
   t.window_days as "windowDays", t.hold_days as "holdDays"
 from products p
 join stores s on s.id = p.store_id

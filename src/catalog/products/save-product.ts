@@ -21,6 +21,7 @@ import type { NewProduct, ProductRow } from './queries.ts';
  */
 export async function registerProduct(db: Db, principal: Principal, input: ProductInput): Promise<ProductRow> {
   const { title, priceFen, externalItemId = null, affiliateItemId = null, imageUrl = null, status = 'active' } = input;
+  const { taoCode = null } = input;
   return await inTransaction(db, async (tx) => {
     const store = await findStore(tx, { storeId: input.storeId, scope: brandScope(principal) });
     if (store === undefined) throw problems.notFound();
@@ -28,7 +29,7 @@ export async function registerProduct(db: Db, principal: Principal, input: Produ
     const { href, itemKeys } = destinationOf({ platform: store.platform, url: input.url });
     const ids = { externalItemId, affiliateItemId };
     const owner = { id: newId('prd'), brandId: store.brandId, storeId: store.id };
-    await insertProduct(tx, { ...owner, title, url: href, priceFen, ...ids, imageUrl, status });
+    await insertProduct(tx, { ...owner, title, url: href, priceFen, ...ids, imageUrl, taoCode, status });
     await addItemKeys(tx, owner, itemKeysOf(itemKeys, ids));
     await addTermsVersion(tx, {
       brandId: store.brandId,
@@ -61,7 +62,7 @@ export async function changeProduct(
     const destination =
       input.url === undefined ? undefined : destinationOf({ platform: before.platform, url: input.url });
     const after = { ...before, ...input, url: destination?.href ?? before.url };
-    await updateProduct(tx, after);
+    await updateProduct(tx, { ...after, isPriceTaken: input.priceFen !== undefined });
     await addItemKeys(tx, before, itemKeysOf(destination?.itemKeys ?? [], after));
     await changeTerms(tx, principal, { before, input });
     return await getProduct(tx, productId);

@@ -1,7 +1,7 @@
 /** From decided clicks to what Postgres is told: pure arithmetic, so that Postgres has none to do. */
 import type { Click } from '../../core/click.ts';
 import type { KnownLink } from './link-directory.ts';
-import type { ClickWrite, RollupRise, Visit } from './store-queries.ts';
+import type { ClickWrite, RollupRise, ShownRise, Visit } from './store-queries.ts';
 import type { Trail } from './trails.ts';
 import { dayOf } from './visit-key.ts';
 
@@ -58,6 +58,26 @@ class Rollups {
   }
 }
 
+function byDayApp(a: ShownRise, b: ShownRise): number {
+  return compareTexts(a.day, b.day) || compareTexts(a.app, b.app);
+}
+
+/** The middle pages that people were shown; what machines were shown says nothing about a funnel. */
+function shownPages(decided: readonly DecidedClick[], links: ReadonlyMap<number, KnownLink>): ShownRise[] {
+  const rises = new Map<string, ShownRise>();
+  for (const { click } of decided) {
+    const { linkNumber, app, outcome, verdict, clickedAt } = click;
+    const link = links.get(linkNumber);
+    if (outcome === undefined || (verdict !== 'counted' && verdict !== 'repeat') || link === undefined) continue;
+    const day = dayOf(clickedAt.getTime());
+    const key = `${linkNumber} ${day} ${app}`;
+    const rise = rises.get(key) ?? { linkNumber, day, app, brandId: link.brandId, pages: 0 };
+    rise.pages += 1;
+    rises.set(key, rise);
+  }
+  return [...rises.values()].toSorted((a, b) => a.linkNumber - b.linkNumber || byDayApp(a, b));
+}
+
 /**
  * @param decided        clicks none of which is stored, those of a trail by time; every one has its link
  * @param isVisitBefore  whether the trail (by its key) has a counted click on the day from the batch before
@@ -90,9 +110,15 @@ export function buildClickWrite(
   for (const { click, line, trail } of decided.toSorted((a, b) => a.click.linkNumber - b.click.linkNumber)) {
     const link = links.get(click.linkNumber);
     if (link === undefined) throw new RangeError('a decided click has its link');
-    lines.push(`${line}\t${link.lineText}`);
+    lines.push(`${link.lineText}\t${line}`);
     const isUnique = trail !== undefined && addVisit(click, trail);
     rollups.add(click, link, isUnique);
   }
-  return { lines: lines.join('\n'), firstVisits, furtherVisits, rollups: rollups.all() };
+  return {
+    lines: lines.join('\n'),
+    firstVisits,
+    furtherVisits,
+    rollups: rollups.all(),
+    shown: shownPages(decided, links),
+  };
 }

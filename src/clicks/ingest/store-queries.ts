@@ -22,11 +22,21 @@ export interface RollupRise {
   uniques: number;
 }
 
+/** Pages shown to people, by link, Shanghai day and app. */
+export interface ShownRise {
+  linkNumber: number;
+  /** `2026-11-22`. */
+  day: string;
+  app: string;
+  brandId: string;
+  pages: number;
+}
+
 /** What a batch of new clicks changes, computed beforehand. */
 export interface ClickWrite {
   /**
-   * A click a line, as it is encoded in the stream, and what it is booked under: `click_id, clicked_at in ms, link_number, tag, verdict, visitor,
-   * app, os, province, brand_id, link_id, product_id, influencer_id`, separated by tabs.
+   * A click a line, what it is booked under before it as it is encoded in the stream: `brand_id, link_id, product_id, influencer_id, click_id,
+   * clicked_at in ms, link_number, tag, verdict, visitor, app, os, province` and mostly no `outcome`, separated by tabs.
    */
   lines: string;
   /** Visitors that had no counted click on the link and day. */
@@ -35,6 +45,8 @@ export interface ClickWrite {
   furtherVisits: readonly Visit[];
   /** By link, hour, verdict and tag: rows are locked in this order, so that two shards cannot wait for each other. */
   rollups: readonly RollupRise[];
+  /** By link, day and app, for the same reason. */
+  shown: readonly ShownRise[];
 }
 
 // Adds clicks, visits and the rollups' share of both, all or nothing: a click or visit that is there already fails the statement by
@@ -65,11 +77,18 @@ with writer as materialized (
   where exists (select from writer)
   on conflict on constraint click_rollups_pkey do update
     set clicks = r.clicks + excluded.clicks, uniques = r.uniques + excluded.uniques
+), shown as (
+  insert into step_rollups as r (link_number, day, app, step, brand_id, steps)
+  select input.link_number, input.day, input.app, 'shown', input.brand_id, input.pages
+  from unnest($17::bigint[], $18::date[], $19::text[], $20::text[], $21::bigint[]) as input (link_number, day, app, brand_id, pages)
+  where exists (select from writer)
+  on conflict on constraint step_rollups_pkey do update set steps = r.steps + excluded.steps
 )
-insert into clicks (click_id, clicked_at, link_number, tag, verdict, visitor, app, os, province, brand_id, link_id, product_id, influencer_id)
-select input.line[1], to_timestamp(input.line[2]::float8 / 1000), input.line[3]::bigint, nullif(input.line[4], ''), input.line[5],
-  decode(input.line[6], 'hex'), input.line[7], input.line[8], nullif(input.line[9], ''), input.line[10], input.line[11], input.line[12],
-  input.line[13]
+insert into clicks (brand_id, link_id, product_id, influencer_id, click_id, clicked_at, link_number, tag, verdict, visitor, app, os, province,
+  outcome)
+select input.line[1], input.line[2], input.line[3], input.line[4], input.line[5], to_timestamp(input.line[6]::float8 / 1000),
+  input.line[7]::bigint, nullif(input.line[8], ''), input.line[9], decode(input.line[10], 'hex'), input.line[11], input.line[12],
+  nullif(input.line[13], ''), input.line[14]
 from (select string_to_array(line, E'\\t') from string_to_table($1, E'\\n') as line offset 0) as input (line)
 where exists (select from writer)`;
 
@@ -84,7 +103,7 @@ export async function insertNewClicks(
   { shard, worker }: { shard: number; worker: string },
   write: ClickWrite,
 ): Promise<number> {
-  const { lines, firstVisits, furtherVisits, rollups } = write;
+  const { lines, firstVisits, furtherVisits, rollups, shown } = write;
   const values = [
     lines,
     ...keyArrays(firstVisits),
@@ -100,6 +119,11 @@ export async function insertNewClicks(
     arrayText(rollups.map(({ uniques }) => uniques)),
     shard,
     worker,
+    arrayText(shown.map(({ linkNumber }) => linkNumber)),
+    arrayText(shown.map(({ day }) => day)),
+    shown.map(({ app }) => app),
+    shown.map(({ brandId }) => brandId),
+    arrayText(shown.map(({ pages }) => pages)),
   ];
   const { rowCount } = await tx.query({ name: 'insert_new_clicks', text: INSERT_NEW_CLICKS, values });
   return rowCount ?? 0;
@@ -111,14 +135,15 @@ export async function insertNewClicks(
 const INSERT_CLICKS = `
 with stored as (
   insert into clicks (click_id, clicked_at, link_number, brand_id, link_id, product_id, influencer_id, tag, verdict, visitor, app, os,
-    province)
+    province, outcome)
   select input.click_id, input.clicked_at, input.link_number, input.brand_id, input.link_id, input.product_id, input.influencer_id,
-    input.tag, input.verdict, decode(input.visitor, 'hex'), input.app, input.os, input.province
+    input.tag, input.verdict, decode(input.visitor, 'hex'), input.app, input.os, input.province, input.outcome
   from unnest($1::text[], $2::timestamptz[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[],
-      $10::text[], $11::text[], $12::text[], $13::text[])
-    as input (click_id, clicked_at, link_number, brand_id, link_id, product_id, influencer_id, tag, verdict, visitor, app, os, province)
+      $10::text[], $11::text[], $12::text[], $13::text[], $15::text[])
+    as input (click_id, clicked_at, link_number, brand_id, link_id, product_id, influencer_id, tag, verdict, visitor, app, os, province,
+      outcome)
   on conflict (click_id, clicked_at) do nothing
-  returning click_id, clicked_at, link_number, brand_id, tag, verdict
+  returning click_id, clicked_at, link_number, brand_id, tag, verdict, app, outcome
 ), counted as (
   select s.click_id, s.clicked_at, (s.clicked_at at time zone 'Asia/Shanghai')::date as day, input.visit
   from stored s
@@ -146,6 +171,14 @@ with stored as (
   order by s.link_number, date_trunc('hour', s.clicked_at, 'Asia/Shanghai'), s.verdict collate "C", coalesce(s.tag, '') collate "C"
   on conflict on constraint click_rollups_pkey do update
     set clicks = r.clicks + excluded.clicks, uniques = r.uniques + excluded.uniques
+), shown as (
+  insert into step_rollups as r (link_number, day, app, step, brand_id, steps)
+  select s.link_number, (s.clicked_at at time zone 'Asia/Shanghai')::date, coalesce(s.app, 'other'), 'shown', s.brand_id, count(*)
+  from stored s
+  where s.outcome = 'page' and s.verdict in ('counted', 'repeat')
+  group by 1, 2, 3, 5
+  order by s.link_number, (s.clicked_at at time zone 'Asia/Shanghai')::date, coalesce(s.app, 'other') collate "C"
+  on conflict on constraint step_rollups_pkey do update set steps = r.steps + excluded.steps
 )
 select count(*) as stored from stored`;
 
@@ -169,6 +202,7 @@ export async function insertClicks(tx: Tx, clicks: readonly ClickRow[]): Promise
     column('os'),
     column('province'),
     clicks.map(({ visitor, linkNumber }) => visitOf(visitor, linkNumber)),
+    column('outcome'),
   ];
   const { rows } = await tx.query<{ stored: bigint }>({ name: 'insert_clicks', text: INSERT_CLICKS, values });
   return Number(rows[0]?.stored ?? 0n);

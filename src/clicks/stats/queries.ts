@@ -1,4 +1,5 @@
 import type { Verdict } from '../../core/click.ts';
+import type { Step } from '../../core/visit-step.ts';
 import type { Queryable } from '../../infra/db.ts';
 
 export interface StatsLink {
@@ -122,4 +123,28 @@ export async function findLinkSales(
   const values = [query.influencerId, query.linkId, query.from ?? null, query.to ?? null, query.payeeId ?? null];
   const { rows } = await db.query<LinkSales>({ name: 'find_link_sales', text: FIND_SALES, values });
   return rows[0] ?? { orders: 0n, paidFen: 0n, commissionFen: 0n };
+}
+
+export interface FunnelCounts {
+  app: string;
+  /** `shown`: pages served to people. */
+  step: Step | 'shown';
+  steps: bigint;
+}
+
+// Shanghai days of the click that lie in the span or overlap it. By app, the one that was shown most pages first. Served by step_rollups_pkey.
+const LIST_FUNNEL = `
+select r.app, r.step, sum(r.steps)::bigint as steps
+from step_rollups r
+where r.link_number = $1
+  and ($2::timestamptz is null or r.day >= ($2 at time zone 'Asia/Shanghai')::date)
+  and ($3::timestamptz is null or r.day::timestamp at time zone 'Asia/Shanghai' < $3)
+group by r.app, r.step
+order by sum(sum(r.steps) filter (where r.step = 'shown')) over (partition by r.app) desc nulls last, r.app collate "C", r.step`;
+
+/** What people did on the middle page of a link, by app and step; what nobody did is absent. */
+export async function listFunnel(db: Queryable, query: StatsSpan & { linkNumber: bigint }): Promise<FunnelCounts[]> {
+  const values = [query.linkNumber, query.from ?? null, query.to ?? null];
+  const { rows } = await db.query<FunnelCounts>({ name: 'list_funnel', text: LIST_FUNNEL, values });
+  return rows;
 }

@@ -8,8 +8,8 @@ import { problems } from '../../http/problem.ts';
 import type { Server } from '../../http/server.ts';
 import { inTransaction } from '../../infra/db.ts';
 import type { Db } from '../../infra/db.ts';
-import { findLinkSales, findStatsLink, listSeries, listTagCounts } from './queries.ts';
-import type { ClickCounts } from './queries.ts';
+import { findLinkSales, findStatsLink, listFunnel, listSeries, listTagCounts } from './queries.ts';
+import type { ClickCounts, FunnelCounts } from './queries.ts';
 
 /** Tags that are listed; the sums are over all of them. */
 const MAX_TAGS = 200;
@@ -27,6 +27,18 @@ const clicks = z.object({
 });
 type Clicks = z.output<typeof clicks>;
 
+const funnelOfApp = z
+  .object({
+    app: z.string().meta({ description: 'the app whose browser the visitor was in; `other` is a plain browser' }),
+    shown: count.meta({ description: 'Middle pages served to people (clicks counted or repeated)' }),
+    view: count.meta({ description: 'Pages that were seen' }),
+    copy: count.meta({ description: 'Pages whose 淘口令 was copied' }),
+    open: count.meta({ description: 'Pages whose button to open the shop’s app was tapped' }),
+    continue: count.meta({ description: 'Visitors who went on in the browser' }),
+  })
+  .meta({ examples: [{ app: 'douyin', shown: 120, view: 118, copy: 31, open: 64, continue: 9 }] });
+type FunnelOfApp = z.output<typeof funnelOfApp>;
+
 const statsAnswer = z.object({
   clicks,
   orders: count.meta({ description: 'Orders with a line credited to this link' }),
@@ -34,6 +46,7 @@ const statsAnswer = z.object({
   commissionFen: fen,
   series: z.array(clicks.extend({ from: instant })),
   byTag: z.array(clicks.extend({ tag: z.string().nullable() })),
+  funnel: z.array(funnelOfApp).meta({ description: 'The middle page by app; empty where no visitor got it' }),
 });
 
 const querystring = z
@@ -57,9 +70,18 @@ function clicksOf(rows: readonly ClickCounts[]): Clicks {
   return total;
 }
 
+function funnelOf(rows: readonly FunnelCounts[]): FunnelOfApp[] {
+  return [...Map.groupBy(rows, ({ app }) => app)].map(([app, ofApp]) => {
+    const funnel: FunnelOfApp = { app, shown: 0n, view: 0n, copy: 0n, open: 0n, continue: 0n };
+    for (const { step, steps } of ofApp) funnel[step] = steps;
+    return funnel;
+  });
+}
+
 const DESCRIPTION = `Clicks are filtered by the time of the click, in whole hours: an hour belongs to the range when it begins in it.
 Orders, paidFen and commissionFen are those of lines credited to this link and paid within the range; an influencer sees its own leg of the
-commission. Times without clicks are left out of \`series\`; \`byTag\` lists the ${MAX_TAGS} tags with the most counted clicks, clicks without a tag under null.`;
+commission. Times without clicks are left out of \`series\`; \`byTag\` lists the ${MAX_TAGS} tags with the most counted clicks, clicks without a tag under null.
+\`funnel\` counts each step of a click once, on the Shanghai day of the click, and takes every day that the range touches.`;
 
 /** `GET /v1/links/:code/stats`: what a link brought. */
 export async function linkStatsRoutes(app: Server, { db }: { db: Db }): Promise<void> {
@@ -90,7 +112,8 @@ export async function linkStatsRoutes(app: Server, { db }: { db: Db }): Promise<
           const payeeId = scope.influencerId === undefined ? undefined : link.payeeId;
           const series = await listSeries(tx, { linkNumber, from, to, interval });
           const tags = await listTagCounts(tx, { linkNumber, from, to, most: MAX_TAGS });
-          return { series, tags, sales: await findLinkSales(tx, { influencerId, linkId, from, to, payeeId }) };
+          const funnel = await listFunnel(tx, { linkNumber, from, to });
+          return { series, tags, funnel, sales: await findLinkSales(tx, { influencerId, linkId, from, to, payeeId }) };
         },
         { isolation: 'repeatable read' },
       );
@@ -102,6 +125,7 @@ export async function linkStatsRoutes(app: Server, { db }: { db: Db }): Promise<
         ...stats.sales,
         series: [...byTime].map(([atMs, rows]) => ({ from: new Date(atMs), ...clicksOf(rows) })),
         byTag: [...byTag].map(([tag, rows]) => ({ tag: tag === '' ? null : tag, ...clicksOf(rows) })),
+        funnel: funnelOf(stats.funnel),
       };
     },
   );

@@ -1,0 +1,37 @@
+import { actorOf, brandScope, influencerScope } from '../access/principal.ts';
+import type { Principal } from '../access/principal.ts';
+import { problems } from '../http/problem.ts';
+import { writeAudit } from '../infra/audit.ts';
+import { inTransaction } from '../infra/db.ts';
+import type { Db } from '../infra/db.ts';
+import type { LinkChangeInput } from './link-fields.ts';
+import { setLinkStatus } from './queries.ts';
+import { setLinkPage } from './visit-ways/queries.ts';
+
+/**
+ * Changes a link, all or nothing: its status is the influencer's to change, what its visitors are shown the brand's; an admin may do both.
+ *
+ * @param code  in canonical spelling
+ * @throws Problem forbidden (a field that is not the caller's to change), not_found (no such link of the caller's)
+ */
+export async function changeLink(db: Db, principal: Principal, code: string, input: LinkChangeInput): Promise<void> {
+  const { status, way, taoCode } = input;
+  const changesPage = way !== undefined || taoCode !== undefined;
+  if (changesPage && principal.role === 'influencer') throw problems.forbidden();
+  if (status !== undefined && principal.role === 'brand') throw problems.forbidden();
+  await inTransaction(db, async (tx) => {
+    const isChanged =
+      status === undefined || (await setLinkStatus(tx, { code, status, scope: influencerScope(principal) }));
+    if (!isChanged) throw problems.notFound();
+    if (!changesPage) return;
+    const link = await setLinkPage(tx, { code, scope: brandScope(principal), change: { way, taoCode } });
+    if (link === undefined) throw problems.notFound();
+    await writeAudit(tx, {
+      actor: actorOf(principal),
+      action: 'link.change_page',
+      brandId: link.brandId,
+      subject: link.id,
+      detail: { way, taoCode },
+    });
+  });
+}
