@@ -170,8 +170,8 @@ async function addClicks(
     return [{ lineId, productId, createdAt, arrivedAt, from, until }];
   });
   const near = arrivals.length === 0 ? [] : await listClicksNear(db, arrivals);
-  // Those near go first: of one click, theirs is the fact that tells of a step.
-  const clicksOf = Map.groupBy([...near, ...latest], ({ lineId }) => lineId);
+  // Those near go last: of one click the last fact is kept, and theirs may tell of a step.
+  const clicksOf = Map.groupBy([...latest, ...near], ({ lineId }) => lineId);
   for (const { line, of } of open) {
     const clicks = uniqueBy(clicksOf.get(line.lineId) ?? [], ({ clickId }) => clickId);
     of.clicks = clicks;

@@ -33,6 +33,31 @@ const links: Example[] = [
     make: ({ ids }) => ({ path: `/v1/links/${ids.code}`, body: { status: 'active' } }),
   },
   {
+    route: 'PATCH /v1/links/:code',
+    callers: BRAND_SIDE,
+    status: 200,
+    make: ({ ids }) => ({ path: `/v1/links/${ids.code}`, body: { way: 'direct', taoCode: '7￥AbCdEfG￥' } }),
+  },
+  {
+    route: 'GET /v1/brands/:id/visit-ways',
+    callers: BRAND_SIDE,
+    status: 200,
+    make: ({ ids }) => ({ path: `/v1/brands/${ids.brand}/visit-ways` }),
+  },
+  {
+    route: 'PUT /v1/brands/:id/visit-ways',
+    callers: BRAND_SIDE,
+    status: 200,
+    make: ({ ids }) => ({ path: `/v1/brands/${ids.brand}/visit-ways`, body: { byApp: { wechat: 'direct' } } }),
+  },
+  { route: 'GET /v1/visit-ways', callers: ['admin'], status: 200, make: () => ({ path: '/v1/visit-ways' }) },
+  {
+    route: 'PUT /v1/visit-ways',
+    callers: ['admin'],
+    status: 200,
+    make: () => ({ path: '/v1/visit-ways', body: { byApp: { other: 'direct' } } }),
+  },
+  {
     route: 'GET /v1/links',
     callers: LINK_SIDE,
     status: 200,

@@ -128,5 +128,24 @@ export const ofProgramsAndVisitors: readonly Example[] = [
     status: 303,
     make: ({ ids }) => ({ path: '/-/find', query: { code: ids.code } }),
   },
+  // Nobody can make up a click id: what a page calls is refused, or looks like what was never there.
+  {
+    route: 'POST /-/step',
+    callers: ANYONE,
+    status: 400,
+    make: () => ({ path: '/-/step', body: { clickId: 'x'.repeat(38), step: 'view' } }),
+  },
+  {
+    route: 'GET /-/seen/:clickId',
+    callers: ANYONE,
+    status: 200,
+    make: () => ({ path: `/-/seen/${'x'.repeat(38)}` }),
+  },
+  {
+    route: 'GET /-/go/:clickId/:code',
+    callers: ANYONE,
+    status: 404,
+    make: ({ ids }) => ({ path: `/-/go/${'x'.repeat(38)}/${ids.code}` }),
+  },
   { route: 'GET /:code/preview', callers: ANYONE, status: 200, make: ({ ids }) => ({ path: `/${ids.code}/preview` }) },
 ];

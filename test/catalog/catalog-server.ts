@@ -27,6 +27,7 @@ export interface Caller {
     headers?: Record<string, string>,
   ): Promise<Answer<Body>>;
   patch<Body = Record<string, unknown>>(url: string, body: object): Promise<Answer<Body>>;
+  put<Body = Record<string, unknown>>(url: string, body: object): Promise<Answer<Body>>;
 }
 
 export interface CatalogServer {
@@ -82,7 +83,7 @@ export async function createCatalogServer(): Promise<CatalogServer> {
 
 export function callerOf(app: Server, key: string): Caller {
   const call = async <Body>(
-    method: 'GET' | 'POST' | 'PATCH',
+    method: 'GET' | 'POST' | 'PATCH' | 'PUT',
     url: string,
     { body, headers }: { body?: object; headers?: Record<string, string> | undefined },
   ): Promise<Answer<Body>> => {
@@ -99,6 +100,7 @@ export function callerOf(app: Server, key: string): Caller {
     get: async (url, headers) => call('GET', url, { headers }),
     post: async (url, body, headers) => call('POST', url, { body, headers }),
     patch: async (url, body) => call('PATCH', url, { body }),
+    put: async (url, body) => call('PUT', url, { body }),
   };
 }
 

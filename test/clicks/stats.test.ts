@@ -128,6 +128,7 @@ describe('GET /v1/links/:code/stats', () => {
         { tag: 'v1', counted: 6, unique: 4, notCounted: {} },
         { tag: 'v2', counted: 0, unique: 0, notCounted: { bot: 4 } },
       ],
+      funnel: [],
     });
   });
 

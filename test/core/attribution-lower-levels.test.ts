@@ -118,6 +118,38 @@ describe('level 5, click time', () => {
     }
   });
 
+  it.each([
+    ['120 s before the arrival', 120, 0, 'click_time lnk_a_p'],
+    ['earlier', 120, 1, 'no_evidence'],
+    ['10 s after it, by another clock', -10, 0, 'click_time lnk_a_p'],
+    ['later', -10, -1, 'no_evidence'],
+  ])('a step %s, of a click an hour before', (_, seconds, extraMs, expected) => {
+    const steppedAt = before(DAY_MS + seconds * SECOND_MS + extraMs);
+    expect(said({ ...tbk, clicks: [{ ...clicked('a', 3_600), steppedAt }] })).toBe(expected);
+  });
+
+  it('a step near the arrival goes before a click farther away, and tells of its click', () => {
+    const stepped = { ...clicked('a', 3_600), steppedAt: before(DAY_MS + 2 * SECOND_MS) };
+    const result = attribute(facts({ ...tbk, clicks: [clicked('a', 100), stepped] }));
+    expect(result).toMatchObject({ clickId: stepped.clickId, clickedAt: stepped.clickedAt });
+    expect(said({ ...tbk, clicks: [clicked('b', 3), stepped] })).toBe('ambiguous');
+  });
+
+  it('a repeated click is evidence where a step on its page shows a person; a machine’s never is', () => {
+    const steppedAt = before(DAY_MS + 2 * SECOND_MS);
+    expect(said({ ...tbk, clicks: [{ ...clicked('a', 3_600), verdict: 'repeat', steppedAt }] })).toBe(
+      'click_time lnk_a_p',
+    );
+    for (const verdict of ['head', 'prefetch', 'preview', 'bot', 'scanner'] as const) {
+      expect(said({ ...tbk, clicks: [{ ...clicked('a', 3_600), verdict, steppedAt }] })).toBe('no_evidence');
+    }
+  });
+
+  it('a step near the arrival helps no click outside the window', () => {
+    const clicks = [{ ...click('a', 17 * DAY_MS), steppedAt: before(DAY_MS + 2 * SECOND_MS) }];
+    expect(said({ ...tbk, clicks })).toBe('outside_window');
+  });
+
   it('a click after the order or outside the window is none, however near the platform’s time', () => {
     const atOrder = { orderSource: 'tbk' as const, evidence: { clickedAt: ORDER_AT } };
     expect(said({ ...atOrder, clicks: [click('a', 0)] })).toBe('click_time lnk_a_p');

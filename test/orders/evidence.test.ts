@@ -19,6 +19,7 @@ import {
   insertOrder,
   insertProduct,
   insertSlot,
+  insertStep,
   insertStore,
   mintClickId,
   readClickId,
@@ -209,6 +210,42 @@ describe('what the tables know reaches the ladder', () => {
     expect(await attributeOne(arrived)).toMatchObject({ method: 'click_time', clickedAt: before(2 * DAY_MS) });
     const elsewhen = line('l', aOnT, { clickedAt: before(DAY_MS) }, 'tbk');
     expect(await attributeOne(elsewhen)).toMatchObject({ reason: 'no_evidence' });
+  });
+
+  it('level 5: a step on the middle page, by a person and before the order, as well as a click', async () => {
+    const clickedAt = before(8 * DAY_MS);
+    const stepped = async (
+      verdict: 'counted' | 'repeat' | 'scanner',
+      minutes: number,
+    ): Promise<{ clickId: string; steppedAt: Date }> => {
+      const at = new Date(clickedAt.getTime() + minutes * MINUTE_MS);
+      const clickId = await insertClick(test.db, aOnT, at, { verdict });
+      const steppedAt = new Date(at.getTime() + 300_000);
+      await insertStep(test.db, aOnT, { clickId, clickedAt: at, steppedAt });
+      return { clickId, steppedAt };
+    };
+    const arrivedAfter = (steppedAt: Date) =>
+      line('l', aOnT, { clickedAt: new Date(steppedAt.getTime() + 20_000) }, 'tbk');
+    for (const [verdict, minutes] of [['counted', 0] as const, ['repeat', 60] as const]) {
+      const { clickId, steppedAt } = await stepped(verdict, minutes);
+      expect(await attributeOne(arrivedAfter(steppedAt))).toMatchObject({
+        method: 'click_time',
+        confidence: 'inferred',
+        linkId: aOnT.linkId,
+        clickId,
+      });
+    }
+    const machine = await stepped('scanner', 120);
+    expect(await attributeOne(arrivedAfter(machine.steppedAt))).toMatchObject({ reason: 'no_evidence' });
+    // A step after the order led to nothing.
+    const late = await stepped('counted', 180);
+    const orderCreatedAt = new Date(late.steppedAt.getTime() - 1);
+    expect(await attributeOne({ ...arrivedAfter(late.steppedAt), orderCreatedAt })).toMatchObject({
+      reason: 'no_evidence',
+    });
+    // The click of the latest question is also the latest on the product: its step must not be lost beside it.
+    const near = { ...arrivedAfter(late.steppedAt), orderCreatedAt: new Date(late.steppedAt.getTime() + 60_000) };
+    expect(await attributeOne(near)).toMatchObject({ method: 'click_time', clickId: late.clickId });
   });
 
   it('level 6: the last counted click before the order, of the only influencer in the window', async () => {

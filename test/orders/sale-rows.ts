@@ -176,6 +176,19 @@ export async function insertClick(
   return clickId;
 }
 
+/** A step on the middle page of a click of the link. */
+export async function insertStep(
+  db: Db,
+  link: Link,
+  { clickId, clickedAt, steppedAt }: { clickId: string; clickedAt: Date; steppedAt: Date },
+): Promise<void> {
+  await db.query(
+    `insert into click_steps (click_id, step, clicked_at, stepped_at, link_number, brand_id, product_id, app, os)
+     values ($1, 'copy', $2, $3, $4, $5, $6, 'douyin', 'android')`,
+    [clickId, clickedAt, steppedAt, link.number, link.brandId, link.productId],
+  );
+}
+
 /** Everything inserted so far has existed, and been active, for two months. */
 export async function ageStatusHistory(db: Db): Promise<void> {
   await db.query(`update status_changes set changed_at = now() - interval '60 days' where status = 'active'`);
