@@ -4,7 +4,7 @@ import { digestAgent } from '../core/click.ts';
 import type { VisitorPlace } from '../core/visitor-place.ts';
 import { classifyRequest, machineOf } from '../platforms/request-kind.ts';
 import type { Machine, RequestKind } from '../platforms/request-kind.ts';
-import { recogniseApp } from '../platforms/webview.ts';
+import { recogniseApp, withHints } from '../platforms/webview.ts';
 
 /** What a request tells of the visit, besides the link. */
 export interface VisitFacts extends VisitorPlace {
@@ -12,14 +12,15 @@ export interface VisitFacts extends VisitorPlace {
   kind: RequestKind;
 }
 
-interface AgentFacts extends VisitorPlace {
+interface AgentFacts {
   agentDigest: string;
   machine: Machine | undefined;
+  place: VisitorPlace;
 }
 
 export type VisitReader = (request: Pick<IncomingMessage, 'method' | 'headers'>) => VisitFacts;
 
-/** Some hundred agents make nearly all visits; reading one takes 40 regular expressions and a hash, some 10 µs. At most 4 MB. */
+/** Some hundred agents make nearly all visits; reading one takes 50 regular expressions and a hash, some 10 µs. At most 4 MB. */
 const MAX_AGENTS = 4_000;
 /** Longer ones are rare and not remembered, so that nobody fills the memory with them. */
 const MAX_REMEMBERED_LENGTH = 512;
@@ -35,7 +36,11 @@ export function createVisitReader(): VisitReader {
   const agentOf = (userAgent: string): AgentFacts => {
     const known = agents.get(userAgent);
     if (known !== undefined) return known;
-    const facts = { agentDigest: digestAgent(userAgent), machine: machineOf(userAgent), ...recogniseApp(userAgent) };
+    const facts = {
+      agentDigest: digestAgent(userAgent),
+      machine: machineOf(userAgent),
+      place: recogniseApp(userAgent),
+    };
     if (userAgent.length > MAX_REMEMBERED_LENGTH) return facts;
     // All at once: common agents are soon there again, and keeping an order of use would cost more than the rest.
     if (agents.size >= MAX_AGENTS) agents.clear();
@@ -43,7 +48,7 @@ export function createVisitReader(): VisitReader {
     return facts;
   };
   return ({ method, headers }) => {
-    const { agentDigest, machine, app, os, device } = agentOf(headers['user-agent'] ?? '');
+    const { agentDigest, machine, place } = agentOf(headers['user-agent'] ?? '');
     const kind = classifyRequest({
       method,
       machine,
@@ -51,6 +56,11 @@ export function createVisitReader(): VisitReader {
       xPurpose: textOf(headers['x-purpose']),
       secPurpose: textOf(headers['sec-purpose']),
       xMoz: textOf(headers['x-moz']),
+    });
+    // Hints are no part of what is remembered: they vary by setting, not by agent, and cost two look-ups.
+    const { app, os, device } = withHints(place, {
+      mobile: textOf(headers['sec-ch-ua-mobile']),
+      platform: textOf(headers['sec-ch-ua-platform']),
     });
     return { agentDigest, kind, app, os, device };
   };
