@@ -4,8 +4,8 @@ export interface RepeatedJob {
   name: string;
   /** Pause between the end of one run and the start of the next, ms. */
   everyMs: number;
-  /** One run. May be called by several processes at once: the job itself decides who works (an advisory lock). */
-  run: () => Promise<unknown>;
+  /** One run. May be called by several processes at once: the job itself decides who works (an advisory lock). `signal` fires when it is to stop. */
+  run: (signal: AbortSignal) => Promise<unknown>;
 }
 
 /** A failing job waits longer each time, doubling from its own interval up to this: 1 s, 2, 4, … 60 s. */
@@ -23,7 +23,7 @@ export function repeat(job: RepeatedJob, log: Logger): () => Promise<void> {
   const loop = async (): Promise<void> => {
     while (!stopped.signal.aborted) {
       try {
-        await job.run();
+        await job.run(stopped.signal);
         failures = 0;
       } catch (error) {
         failures += 1;

@@ -75,7 +75,7 @@ describe('the key of a day', () => {
        select date '2026-11-22', n, now() from generate_series(1, 50001) n union all select date '2026-11-23', 1, now()`,
     );
     const jobs = clickUpkeepJobs({ db: test.db, now: () => new Date('2026-11-23T16:00:00Z') });
-    await Promise.all(jobs.map((job) => job.run()));
+    await Promise.all(jobs.map((job) => job.run(new AbortController().signal)));
     // Of yesterday's and today's clicks some may still come; the key of the 22nd has served its two days.
     expect(await storedDays()).toEqual(['2026-11-23']);
     const { rows } = await test.db.query<{ day: string }>('select day from click_visitors');
