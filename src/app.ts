@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import { accessRoutes } from './access/routes.ts';
+import { pictureRoutes } from './catalog/products/pictures/routes.ts';
 import { catalogRoutes } from './catalog/routes.ts';
 import { createHotPath } from './clicks/hot-path.ts';
 import { createClickMaker } from './clicks/make-click.ts';
@@ -92,6 +93,8 @@ export async function buildApp(deps: AppDeps): Promise<Server> {
   await orderRoutes(app, { db });
   await explanationRoutes(app, { db, ...recompute });
   await decisionRoutes(app, { db, ...recompute });
+  // /-/pictures/:file
+  await pictureRoutes(app, { db });
   // /v1/terms, /v1/commissions, /v1/commissions/totals, /v1/journal, /v1/payees/:id/balance, /v1/order-lines/:id/{hold,reprice}
   await commissionsRoutes(app, { db, now });
   // /healthz, /readyz, /metrics, /problems/:slug
@@ -120,6 +123,8 @@ export async function buildVisitorApp(deps: VisitorAppDeps & { schemaCheck: Chec
   await redirectRoutes(app, visits);
   // /:code/qr.svg, /:code/qr.png, /:code/preview
   await linkPageRoutes(app, { db, publicUrl, missBudget: visits.missBudget });
+  // /-/pictures/:file
+  await pictureRoutes(app, { db });
   // /healthz, /readyz, /metrics
   await healthRoutes(app, {
     isDraining: deps.isDraining,

@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import { outgoingJobs, type OutgoingJobDeps } from './catalog/products/outgoing-jobs.ts';
 import { clickUpkeepJobs } from './clicks/upkeep.ts';
 import { releaseDueLines } from './commissions/release.ts';
 import { sealJournals } from './commissions/sealer.ts';
@@ -13,6 +14,8 @@ export interface JobDeps extends RecomputeDeps {
   db: Db;
   log: Logger;
   now: () => Date;
+  /** What asks servers elsewhere; absent where the operator forbids that. */
+  outgoing?: Pick<OutgoingJobDeps, 'fetch' | 'registry'>;
 }
 
 const SECOND_MS = 1_000;
@@ -33,6 +36,7 @@ export function timedJobs(deps: JobDeps): RepeatedJob[] {
     { name: 'raw messages retention', everyMs: HOUR_MS, run: () => deleteRawMessages(db) },
     { name: 'idempotency retention', everyMs: HOUR_MS, run: () => deleteExpiredAnswers(db) },
     ...clickUpkeepJobs(deps),
+    ...(deps.outgoing === undefined ? [] : outgoingJobs({ ...deps, ...deps.outgoing })),
   ];
 }
 

@@ -36,6 +36,8 @@ const WRITERS: Record<string, string> = {
   store_assessments: 'catalog',
   products: 'catalog',
   product_item_keys: 'catalog',
+  product_pictures: 'catalog',
+  destination_checks: 'catalog',
   api_keys: 'access',
   idempotency_keys: 'http',
   audit_log: 'infra',
@@ -216,6 +218,31 @@ describe('SQL', () => {
       'journal_balance_checks',
       'status_changes',
     ]);
+  });
+});
+
+describe('servers elsewhere', () => {
+  /** The demo talks to daihuo itself, at the address its caller names. */
+  const MAY_ASK = ['infra/guarded-fetch.ts', 'cli/demo/api.ts'];
+
+  it('are asked by the guarded fetcher only', () => {
+    // A guarded fetcher takes an object, the one of the platform an address.
+    const ASKS = /(?<![.\w])fetch\((?!\{)|https?\.(?:request|get)\(|from '(?:node:)?(?:https|http2|undici)'/;
+    const strays = files.filter(({ path, text }) => ASKS.test(withoutComments(text)) && !MAY_ASK.includes(path));
+    expect(strays.map(({ path }) => path)).toEqual([]);
+    expect(
+      files
+        .filter(({ text }) => ASKS.test(withoutComments(text)))
+        .map(({ path }) => path)
+        .toSorted(),
+    ).toEqual(MAY_ASK.toSorted());
+  });
+
+  it('are real ones: the program never gives the fetcher a network made for tests', () => {
+    const strays = files.filter(
+      ({ path, text }) => path !== 'infra/guarded-fetch.ts' && /testNetwork|TestNetwork/.test(text),
+    );
+    expect(strays.map(({ path }) => path)).toEqual([]);
   });
 });
 

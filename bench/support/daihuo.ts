@@ -63,6 +63,7 @@ export async function startDaihuo(options: DaihuoOptions): Promise<Daihuo> {
         // No balancer has to be told of the end of a run.
         SHUTDOWN_GRACE_MS: '0',
         HOST: '127.0.0.1',
+        OUTGOING_REQUESTS: 'off',
         ...(options.command === 'serve' ? { PORT: '0' } : {}),
         ...options.env,
       },

@@ -18,7 +18,7 @@ Usage: daihuo <command>
 
 Settings are environment variables: HOST, PORT, DATABASE_URL, REDIS_URL, DAIHUO_HOME, DAIHUO_SPOOL_DIR, DAIHUO_SPOOL_MAX_MB, DAIHUO_SECRET, DAIHUO_ADMIN_KEY,
 DAIHUO_SECRET_PREVIOUS, DAIHUO_PUBLIC_URL, INFERENCE_DELAY_SECONDS, LOG_LEVEL, TRUST_PROXY, METRICS_PORT, CLICK_SHARDS, SHUTDOWN_GRACE_MS, MIN_STORE_STARS,
-MIN_STORE_AGE_DAYS, MISS_BURST, MISSES_PER_MINUTE; .env.example explains each.`;
+MIN_STORE_AGE_DAYS, MISS_BURST, MISSES_PER_MINUTE, OUTGOING_REQUESTS; .env.example explains each.`;
 
 /** The command line was not understood; `message` says what about it. */
 export class UsageFault extends Error {

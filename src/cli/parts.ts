@@ -10,6 +10,8 @@ import { startClickWorker } from '../clicks/worker.ts';
 import { createClickIdReader } from '../core/click-id.ts';
 import { createMetricsRegistry, createMetricsServer, type MetricsRegistry, type MetricsText } from '../http/metrics.ts';
 import type { Server } from '../http/server.ts';
+import { createGuardedFetch } from '../infra/guarded-fetch.ts';
+import type { Config } from '../infra/config.ts';
 import { startJobs } from '../jobs.ts';
 import { createLinkResolver } from '../links/resolve.ts';
 import { metricsOfCluster } from './cluster-metrics.ts';
@@ -136,6 +138,9 @@ export function openWorker(runtime: Runtime, measures: Measures): void {
     now,
     readClickId: createClickIdReader(keys.clickIdKeys),
     inferenceDelaySeconds: config.inferenceDelaySeconds,
+    ...(config.asksOutside
+      ? { outgoing: { fetch: createGuardedFetch({ userAgent: userAgentOf(config) }), registry: measures.registry } }
+      : {}),
   });
   shutdown.add('jobs', 5_000, async () => jobs.stop());
   const worker = startClickWorker({
@@ -147,6 +152,12 @@ export function openWorker(runtime: Runtime, measures: Measures): void {
     now,
   });
   shutdown.add('click worker', 5_000, async () => worker.stop());
+}
+
+/** Who asks, in words a shop's operator can look up. */
+function userAgentOf({ publicUrl }: Config): string {
+  const name = `daihuo/${readVersion()}`;
+  return publicUrl === undefined ? name : `${name} (+${publicUrl})`;
 }
 
 function readVersion(): string {

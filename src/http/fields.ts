@@ -81,6 +81,21 @@ export function prefixedId(prefix: IdPrefix) {
     .regex(new RegExp(`^${prefix}_[a-z0-9_]{1,48}$`), { error: `must be an id that starts with ${prefix}_` });
 }
 
+/** What somebody should look at, on whatever has the trouble; its work goes on meanwhile. */
+export const troubles = z.array(z.object({ code: z.string(), since: instant, detail: z.string() })).meta({
+  description:
+    'what is wrong and since when; nothing is paused by it. `destination_broken`: the page it leads to was gone at every look',
+  examples: [
+    [
+      {
+        code: 'destination_broken',
+        since: '2026-11-22T03:04:05.000Z',
+        detail: 'The shop answers that the page does not exist (404).',
+      },
+    ],
+  ],
+});
+
 /** The body of every error answer under /v1 and /hooks. */
 export const problemBody = z
   .object({

@@ -42,6 +42,8 @@ export interface Config {
   /** Codes that name nothing which one network may try at once, and in a minute from then on. */
   missBurst: number;
   missesPerMinute: number;
+  /** Whether the worker asks servers elsewhere for pictures and about destinations. */
+  asksOutside: boolean;
 }
 
 export type ConfigResult = { ok: true; config: Config } | { ok: false; problems: string[] };
@@ -102,6 +104,10 @@ function readOrigin(value: string): string | undefined {
 
 function readHost(value: string): string | undefined {
   return isIP(value) !== 0 || /^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/i.test(value) ? value : undefined;
+}
+
+function readSwitch(value: string): boolean | undefined {
+  return value === 'on' ? true : value === 'off' ? false : undefined;
 }
 
 function readStars(value: string): string | undefined {
@@ -168,6 +174,7 @@ const SETTINGS = z.object({
   MIN_STORE_AGE_DAYS: wholeNumber('MIN_STORE_AGE_DAYS', 0, 36_500).default(90),
   MISS_BURST: wholeNumber('MISS_BURST', 1, 1_000_000).default(60),
   MISSES_PER_MINUTE: wholeNumber('MISSES_PER_MINUTE', 1, 1_000_000).default(60),
+  OUTGOING_REQUESTS: text(readSwitch, 'OUTGOING_REQUESTS must be on or off.').default(true),
 });
 
 type Settings = z.infer<typeof SETTINGS>;
@@ -222,6 +229,7 @@ function toConfig(settings: Settings): Config {
     minStoreAgeDays: settings.MIN_STORE_AGE_DAYS,
     missBurst: settings.MISS_BURST,
     missesPerMinute: settings.MISSES_PER_MINUTE,
+    asksOutside: settings.OUTGOING_REQUESTS,
   };
 }
 

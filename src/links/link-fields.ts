@@ -1,6 +1,7 @@
 import { z } from 'zod';
+import { destinationProblems } from '../core/destination-health.ts';
 import type { EligibilityRule } from '../core/eligibility.ts';
-import { instant, prefixedId, text } from '../http/fields.ts';
+import { instant, prefixedId, text, troubles } from '../http/fields.ts';
 import { isTaoCode } from '../platforms/tao-code.ts';
 import { captionFor } from './caption.ts';
 import { reasonsAgainst } from './issue-link.ts';
@@ -55,6 +56,7 @@ export const linkAnswer = z.object({
     description:
       'why the pair would get no new link today; this link keeps redirecting and earning as long as it is active',
   }),
+  problems: troubles,
   createdAt: instant,
 });
 export type LinkAnswer = z.output<typeof linkAnswer>;
@@ -81,6 +83,7 @@ export function linkAnswerOf(
     qrUrl: `${url}/qr.svg`,
     kit: captionKitOf({ ...row, origin: publicUrl, code }),
     warnings: reasonsAgainst(row, { rule, today }),
+    problems: destinationProblems(row),
     createdAt,
   };
 }

@@ -1,4 +1,5 @@
 import type { VisitWay } from '../core/visit-way.ts';
+import type { DestinationFailure } from '../core/destination-health.ts';
 import type { Queryable, Tx } from '../infra/db.ts';
 import type { Platform } from '../platforms/platform.ts';
 
@@ -33,6 +34,9 @@ export interface LinkRow {
   scale: string | null;
   openedOn: string | null;
   influencerStatus: 'active' | 'paused';
+  /** Both null unless the destination was found broken. */
+  brokenSince: Date | null;
+  failure: DestinationFailure | null;
 }
 
 /** What decides whether a pair may get a new link. */
@@ -125,7 +129,7 @@ const FIND_LINK = `
 select l.id, l.number, l.brand_id as "brandId", l.product_id as "productId", l.influencer_id as "influencerId", l.status,
   l.way, l.tao_code as "taoCode", l.created_at as "createdAt", c.code, a.aliases, p.title, p.url, p.price_fen as "priceFen", p.status as "productStatus", s.platform,
   s.name as "storeName", s.status as "storeStatus", trim_scale(r.score) as score, trim_scale(r.scale) as scale,
-  o.opened_on as "openedOn", i.status as "influencerStatus"
+  o.opened_on as "openedOn", i.status as "influencerStatus", dc.broken_since as "brokenSince", dc.failure
 from links l
 join link_codes c on c.link_id = l.id and c.kind = 'code'
 cross join lateral (
@@ -135,6 +139,7 @@ cross join lateral (
 join products p on p.id = l.product_id
 join stores s on s.id = p.store_id
 join influencers i on i.id = l.influencer_id
+left join destination_checks dc on dc.product_id = l.product_id
 left join lateral (
   select sa.score, sa.scale from store_assessments sa
   where sa.store_id = s.id and sa.kind = 'rating' order by sa.id desc limit 1
@@ -163,7 +168,7 @@ const LIST_LINKS = `
 select l.id, l.number, l.brand_id as "brandId", l.product_id as "productId", l.influencer_id as "influencerId", l.status,
   l.way, l.tao_code as "taoCode", l.created_at as "createdAt", c.code, a.aliases, p.title, p.url, p.price_fen as "priceFen", p.status as "productStatus", s.platform,
   s.name as "storeName", s.status as "storeStatus", trim_scale(r.score) as score, trim_scale(r.scale) as scale,
-  o.opened_on as "openedOn", i.status as "influencerStatus"
+  o.opened_on as "openedOn", i.status as "influencerStatus", dc.broken_since as "brokenSince", dc.failure
 from links l
 join link_codes c on c.link_id = l.id and c.kind = 'code'
 cross join lateral (
@@ -173,6 +178,7 @@ cross join lateral (
 join products p on p.id = l.product_id
 join stores s on s.id = p.store_id
 join influencers i on i.id = l.influencer_id
+left join destination_checks dc on dc.product_id = l.product_id
 left join lateral (
   select sa.score, sa.scale from store_assessments sa
   where sa.store_id = s.id and sa.kind = 'rating' order by sa.id desc limit 1

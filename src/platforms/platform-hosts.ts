@@ -33,6 +33,11 @@ const YOUZAN_HOSTS: ReadonlyMap<string, HostRule> = new Map([
   ['j.youzan.com', OPAQUE],
 ]);
 
+/** The hosts of short and converted links, of all platforms. */
+export const OPAQUE_HOSTS: readonly string[] = [...ALIBABA_HOSTS, ...YOUZAN_HOSTS].flatMap(([host, { opaque }]) =>
+  opaque ? [host] : [],
+);
+
 /** A shop's own host, `shop10192168.m.youzan.com`: the number is the shop's, so it never begins with 0. */
 const YOUZAN_SHOP_HOST = /^shop[1-9]\d{0,11}\.(m\.)?youzan\.com$/;
 

@@ -16,6 +16,8 @@ import {
 } from './sides.ts';
 
 const NAME_OF_B = '品牌乙丙丁';
+/** What the picture of brand B's product is served under. */
+export const PICTURE_SHA256 = 'a5'.repeat(32);
 
 /** Who sends a request: a role's key (a finance key sees all brands or one), or somebody without any. */
 export const CALLERS = ['admin', 'brand', 'influencer', 'finance', 'financeOfBrand', 'anyone'] as const;
@@ -96,6 +98,7 @@ interface Trade {
 export async function makeMarket(abuse: AbuseApp): Promise<Market> {
   const trade = await makeTrade(abuse);
   const { a, b, mixed, links, one } = trade;
+  await givePicture(abuse, b.product);
   const sealedAt = await seal(abuse.db);
   const { spareKey, keys } = await makeKeys(abuse, trade);
   const own: Ids = {
@@ -113,6 +116,17 @@ export async function makeMarket(abuse: AbuseApp): Promise<Market> {
     ...mapValues(pick(keys, ['admin', 'brand', 'influencer', 'finance', 'financeOfBrand']), bearer),
   };
   return { own, ...viewsOf(trade), headers, keys, a, b, sealedAt };
+}
+
+/** Of a product of brand B, whose picture no request here changes, as a worker would have fetched it. */
+async function givePicture({ db }: AbuseApp, productId: string): Promise<void> {
+  await db.query(`update products set image_url = 'https://img.example.com/a.jpg' where id = $1`, [productId]);
+  await db.query(
+    `update product_pictures
+     set sha256 = $2, bytes = 'RIFF', width = 1, height = 1, media_type = 'image/webp', fetched_at = now(), next_try_at = null
+     where product_id = $1`,
+    [productId, PICTURE_SHA256],
+  );
 }
 
 async function makeTrade({ app, db }: AbuseApp): Promise<Trade> {

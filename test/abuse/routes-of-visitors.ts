@@ -1,5 +1,5 @@
 import { readYouzanCapture } from '../support/youzan-message.ts';
-import type { Caller } from './market.ts';
+import { type Caller, PICTURE_SHA256 } from './market.ts';
 import type { Example } from './routes.ts';
 
 const ANYONE: readonly Caller[] = ['anyone'];
@@ -46,6 +46,7 @@ const FIXED: readonly [route: string, status: number, path?: string][] = [
   ['GET /docs/static/swagger-initializer.js', 200],
   ['GET /docs/static/*', 200, '/docs/static/swagger-ui.css'],
   ['GET /problems/:slug', 200, '/problems/not-found'],
+  ['GET /-/pictures/:file', 200, `/-/pictures/${PICTURE_SHA256}.webp`],
 ];
 
 /** What a shop and Youzan post; the sender signs the bytes. */

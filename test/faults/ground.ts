@@ -50,6 +50,7 @@ export function environmentFor(ground: Pick<Ground, 'folder' | 'adminKey'>, urls
     DAIHUO_ADMIN_KEY: ground.adminKey,
     LOG_LEVEL: 'warn',
     PORT: '0',
+    OUTGOING_REQUESTS: 'off',
   };
 }
 

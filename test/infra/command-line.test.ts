@@ -29,6 +29,7 @@ function daihuo(args: string[], env: Record<string, string> = {}): Program {
     PATH: process.env['PATH'] ?? '',
     HOME: os.homedir(),
     DAIHUO_HOME: home,
+    OUTGOING_REQUESTS: 'off',
     LOG_LEVEL: 'warn',
     ...env,
   });

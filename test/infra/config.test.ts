@@ -33,6 +33,7 @@ describe('settings', () => {
       shutdownGraceMs: 1_000,
       minStoreRating: { score: '4', scale: '5' },
       minStoreAgeDays: 90,
+      asksOutside: true,
     });
   });
 
@@ -61,6 +62,7 @@ describe('settings', () => {
       SHUTDOWN_GRACE_MS: '2500',
       MIN_STORE_STARS: '4.5',
       MIN_STORE_AGE_DAYS: '30',
+      OUTGOING_REQUESTS: 'off',
     });
     expect(config).toEqual({
       host: '0.0.0.0',
@@ -82,6 +84,7 @@ describe('settings', () => {
       shutdownGraceMs: 2_500,
       minStoreRating: { score: '4.5', scale: '5' },
       minStoreAgeDays: 30,
+      asksOutside: false,
     });
   });
 });
@@ -113,6 +116,7 @@ describe('faults', () => {
     ['SHUTDOWN_GRACE_MS', '60001', '-1', '1s'],
     ['MIN_STORE_STARS', '5.1', '-1', 'four', '4.', '10'],
     ['MIN_STORE_AGE_DAYS', '-1', 'ninety'],
+    ['OUTGOING_REQUESTS', 'yes', 'false', 'OFF'],
   ];
 
   test.each(FAULTS.flatMap(([name, ...values]) => values.map((value) => [name, value] as const)))(

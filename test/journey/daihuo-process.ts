@@ -52,6 +52,7 @@ export async function install(): Promise<Installation> {
         DAIHUO_ADMIN_KEY: adminKey,
         LOG_LEVEL: 'error',
         PORT: '0',
+        OUTGOING_REQUESTS: 'off',
         ...env,
       },
       { node: '/bin/sh' },

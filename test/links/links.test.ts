@@ -70,6 +70,7 @@ describe('issuing a link', () => {
       qrUrl: `${PUBLIC_URL}/${body.code}/qr.svg`,
       kit: expect.objectContaining({ shortLine: `daihuo.test/${body.code}` }) as object,
       warnings: [],
+      problems: [],
       createdAt: expect.any(String) as string,
     });
   });

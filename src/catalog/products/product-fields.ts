@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { fen, instant, prefixedId, rateBp, text } from '../../http/fields.ts';
+import { destinationProblems } from '../../core/destination-health.ts';
+import { fen, instant, prefixedId, rateBp, text, troubles } from '../../http/fields.ts';
 import { PLATFORMS } from '../../platforms/platform.ts';
 import { isTaoCode } from '../../platforms/tao-code.ts';
 import type { OfferRow } from './offer-queries.ts';
@@ -105,6 +106,7 @@ export const productAnswer = z.object({
   priceTakenAt: instant.exactOptional().meta({ description: 'when the price was last given; not on offers' }),
   status,
   warnings: z.array(z.object({ code: z.string(), detail: z.string() })).exactOptional(),
+  problems: troubles.exactOptional(),
   createdAt: instant,
 });
 export type ProductAnswer = z.output<typeof productAnswer>;
@@ -122,7 +124,12 @@ const NO_ITEM_KEY = {
 
 /** A product as its brand and the operator see it. */
 export function productAnswerOf(row: ProductRow): ProductAnswer {
-  return { ...row, commission: commissionOf(row), warnings: row.itemKeys.length === 0 ? [NO_ITEM_KEY] : [] };
+  return {
+    ...row,
+    commission: commissionOf(row),
+    warnings: row.itemKeys.length === 0 ? [NO_ITEM_KEY] : [],
+    problems: destinationProblems(row),
+  };
 }
 
 /** A product as it is offered to an influencer; what the row has beyond the schema is not sent. */

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import type { DestinationFailure } from '../../core/destination-health.ts';
 import type { Queryable, Tx } from '../../infra/db.ts';
 import type { Platform } from '../../platforms/platform.ts';
 
@@ -27,6 +28,9 @@ export interface ProductRow {
   flatFen: bigint | null;
   windowDays: number | null;
   holdDays: number | null;
+  /** Both null unless the destination was found broken. */
+  brokenSince: Date | null;
+  failure: DestinationFailure | null;
 }
 
 export interface NewProduct {
@@ -135,9 +139,10 @@ const FIND_PRODUCT = `
 select p.id, p.brand_id as "brandId", p.store_id as "storeId", s.platform, p.title, p.url, p.price_fen as "priceFen",
   p.external_item_id as "externalItemId", p.affiliate_item_id as "affiliateItemId", p.image_url as "imageUrl", p.status,
   p.tao_code as "taoCode", p.price_taken_at as "priceTakenAt", p.created_at as "createdAt", k.item_keys as "itemKeys", t.rate_bp as "rateBp", t.flat_fen as "flatFen",
-  t.window_days as "windowDays", t.hold_days as "holdDays"
+  t.window_days as "windowDays", t.hold_days as "holdDays", dc.broken_since as "brokenSince", dc.failure
 from products p
 join stores s on s.id = p.store_id
+left join destination_checks dc on dc.product_id = p.id
 cross join lateral (
   select coalesce(array_agg(pik.item_key order by pik.item_key), '{}') as item_keys
   from product_item_keys pik where pik.product_id = p.id
@@ -162,9 +167,10 @@ const LIST_PRODUCTS = `
 select p.id, p.brand_id as "brandId", p.store_id as "storeId", s.platform, p.title, p.url, p.price_fen as "priceFen",
   p.external_item_id as "externalItemId", p.affiliate_item_id as "affiliateItemId", p.image_url as "imageUrl", p.status,
   p.tao_code as "taoCode", p.price_taken_at as "priceTakenAt", p.created_at as "createdAt", k.item_keys as "itemKeys", t.rate_bp as "rateBp", t.flat_fen as "flatFen",
-  t.window_days as "windowDays", t.hold_days as "holdDays"
+  t.window_days as "windowDays", t.hold_days as "holdDays", dc.broken_since as "brokenSince", dc.failure
 from products p
 join stores s on s.id = p.store_id
+left join destination_checks dc on dc.product_id = p.id
 cross join lateral (
   select coalesce(array_agg(pik.item_key order by pik.item_key), '{}') as item_keys
   from product_item_keys pik where pik.product_id = p.id

@@ -1,0 +1,40 @@
+import { Counter } from 'prom-client';
+import type { MetricsRegistry } from '../../http/metrics.ts';
+import type { Db } from '../../infra/db.ts';
+import type { GuardedFetch } from '../../infra/guarded-fetch.ts';
+import type { RepeatedJob } from '../../infra/repeat.ts';
+import { checkDueDestinations } from './destinations/check-destinations.ts';
+import { renewDestinationList } from './destinations/queries.ts';
+import { fetchDuePictures } from './pictures/fetch-pictures.ts';
+
+export interface OutgoingJobDeps {
+  db: Db;
+  now: () => Date;
+  fetch: GuardedFetch;
+  registry: MetricsRegistry;
+}
+
+const SECOND_MS = 1_000;
+
+/** What is asked of servers elsewhere: pictures of products, and whether their destinations still exist. Nothing else in daihuo asks anybody. */
+export function outgoingJobs({ db, now, fetch, registry }: OutgoingJobDeps): RepeatedJob[] {
+  const pictures = new Counter({
+    name: 'product_pictures_total',
+    help: 'Pictures of products asked for, by result',
+    labelNames: ['result'],
+    registers: [registry],
+  });
+  const destinations = new Counter({
+    name: 'destination_checks_total',
+    help: 'Destinations of products looked at, by outcome',
+    labelNames: ['outcome'],
+    registers: [registry],
+  });
+  const pictureDeps = { db, fetch, onResult: (result: string) => pictures.inc({ result }) };
+  const checkDeps = { db, fetch, now, onResult: (outcome: string) => destinations.inc({ outcome }) };
+  return [
+    { name: 'product pictures', everyMs: 5 * SECOND_MS, run: (signal) => fetchDuePictures(pictureDeps, signal) },
+    { name: 'destination list', everyMs: 600 * SECOND_MS, run: () => renewDestinationList(db) },
+    { name: 'destination checks', everyMs: 10 * SECOND_MS, run: (signal) => checkDueDestinations(checkDeps, signal) },
+  ];
+}
