@@ -35,6 +35,8 @@ const LOADERS = ['Jpeg', 'Png', 'Webp', 'Nsgif'].map((kind) => `VipsForeignLoad$
 
 type Open = (bytes: Buffer) => Sharp;
 let opened: Promise<Open> | undefined;
+/** Ends when the picture before has been made. */
+let turn: Promise<unknown> = Promise.resolve();
 
 /** The decoder is loaded by the first picture: processes that fetch none keep its 20 MB. */
 async function loadSharp(): Promise<Open> {
@@ -54,9 +56,18 @@ async function loadSharp(): Promise<Open> {
 /**
  * A picture as the middle page shows it: WebP of at most 640 × 1,280 pixels and 60 KB, upright, the first frame only, without metadata.
  *
+ * One at a time: decoding holds a thread of the pool on which this process also writes its files.
+ *
  * @param bytes  whatever a stranger's server sent
+ * @throws Error where the decoder cannot be loaded on this machine
  */
 export async function shrinkPicture(bytes: Buffer): Promise<ShrinkResult> {
+  const mine = turn.then(async () => shrink(bytes));
+  turn = mine.catch(() => undefined);
+  return await mine;
+}
+
+async function shrink(bytes: Buffer): Promise<ShrinkResult> {
   opened ??= loadSharp();
   const open = await opened;
   try {
