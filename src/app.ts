@@ -29,6 +29,7 @@ import type { Db } from './infra/db.ts';
 import { pendingMigrations } from './infra/migrate.ts';
 import type { RedisClient } from './infra/redis.ts';
 import type { DerivedKeys } from './infra/secrets.ts';
+import { createFindFallback } from './links/fallback/find-fallback.ts';
 import { linkPageRoutes } from './links/pages/routes.ts';
 import { linkRoutes } from './links/routes.ts';
 import { decisionRoutes } from './orders/decisions/routes.ts';
@@ -182,5 +183,6 @@ function visitDeps(deps: VisitorAppDeps): RedirectDeps {
       metrics: pageMetrics,
       now,
     },
+    findFallback: createFindFallback(deps),
   };
 }

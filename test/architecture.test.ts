@@ -21,6 +21,7 @@ const FEATURES_MAY_IMPORT = new Set(['core', 'platforms', 'http', 'access', 'inf
 /** The calls between features, each with its reason. */
 const CROSS_FEATURE: Record<string, string> = {
   'clicks -> links/resolve.ts': 'a redirect is the resolved link plus a click id',
+  'clicks -> links/fallback/find-fallback.ts': 'a visitor of a dead link is sent where its brand chose',
   'catalog -> commissions/terms.ts': 'a product brings its commission as a version of terms, in one transaction',
   'orders -> commissions/book-lines.ts': 'what an order earns is booked in the transaction that records the order',
   'orders -> commissions/terms.ts': 'the attribution window is a term',

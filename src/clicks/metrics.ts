@@ -1,5 +1,6 @@
 import { Counter, Gauge, Histogram } from 'prom-client';
 
+import type { FallbackKind } from '../core/fallback.ts';
 import type { MetricsRegistry } from '../http/metrics.ts';
 
 /**
@@ -30,6 +31,8 @@ export interface IngestedClicks {
 
 export interface ClickMetrics {
   redirected(outcome: RedirectOutcome): void;
+  /** What the visitor of a paused or gone link was given instead. */
+  deadLinkAnswered(fallback: FallbackKind | 'none'): void;
   /** One stream entry acknowledged. */
   appended(entry: { clicks: number; seconds: number }): void;
   unacked(reason: UnackedReason): void;
@@ -46,7 +49,7 @@ export interface ClickMetrics {
 
 function createRedirectMetrics(
   registers: MetricsRegistry[],
-): Pick<ClickMetrics, 'redirected' | 'appended' | 'unacked' | 'waiting'> {
+): Pick<ClickMetrics, 'redirected' | 'deadLinkAnswered' | 'appended' | 'unacked' | 'waiting'> {
   // Counted in plain numbers and handed over when somebody looks: a counter of the library costs more than the rest of a batch.
   const outcomes = new Map<RedirectOutcome, number>();
   const redirects = new Counter({
@@ -58,6 +61,12 @@ function createRedirectMetrics(
       for (const [outcome, count] of outcomes) redirects.inc({ outcome }, count);
       outcomes.clear();
     },
+  });
+  const deadLinks = new Counter({
+    name: 'dead_link_answers_total',
+    help: 'Visits to links that are paused or gone, by what was given instead',
+    labelNames: ['fallback'],
+    registers,
   });
   const appended = new Counter({ name: 'clicks_appended_total', help: 'Clicks acknowledged by Redis', registers });
   const unacked = new Counter({
@@ -75,6 +84,7 @@ function createRedirectMetrics(
   const waiting = new Gauge({ name: 'clicks_waiting', help: 'Clicks that wait for their stream entry', registers });
   return {
     redirected: (outcome) => void outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1),
+    deadLinkAnswered: (fallback) => deadLinks.inc({ fallback }),
     appended: ({ clicks, seconds }) => {
       appended.inc(clicks);
       appendSeconds.observe(seconds);

@@ -6,9 +6,10 @@ import { isProgramAddress } from '../http/error-handler.ts';
 import type { MissBudget } from '../http/miss-budget.ts';
 import { problems } from '../http/problem.ts';
 import type { Server } from '../http/server.ts';
+import type { FindFallback } from '../links/fallback/find-fallback.ts';
 import type { LinkResolver, Resolution } from '../links/resolve.ts';
-import { createDeadLinkAnswer } from './dead-link-answer.ts';
-import type { DeadLinkAnswer } from './dead-link-answer.ts';
+import { createDeadLinkAnswer } from './dead-link.ts';
+import type { DeadLinkAnswer } from './dead-link.ts';
 import { findRoutes } from './find.ts';
 import { middlePageRoutes } from './middle-page/routes.ts';
 import type { StepDeps } from './middle-page/routes.ts';
@@ -22,6 +23,8 @@ export interface RedirectDeps extends SendOnDeps {
   readVisit: VisitReader;
   /** For codes that this process does not know; links it knows are never held back. */
   missBudget: MissBudget;
+  /** Where visitors go whose link is paused or gone. */
+  findFallback: FindFallback;
   steps: Pick<StepDeps, 'readClickId' | 'recorder' | 'metrics' | 'now'>;
 }
 

@@ -17,7 +17,7 @@ export type AttributionMethod =
   | 'sole_candidate';
 export type LadderMethod = Exclude<AttributionMethod, 'manual'>;
 export type Confidence = 'manual' | 'exact' | 'strong' | 'inferred';
-export type ClickVerdict = 'counted' | 'repeat' | 'head' | 'prefetch' | 'preview' | 'bot' | 'scanner';
+export type ClickVerdict = 'counted' | 'repeat' | 'head' | 'prefetch' | 'preview' | 'bot' | 'scanner' | 'inactive';
 
 /** Why a line earns nobody anything. `outside_window` covers every "not at that time": click window, lease, pause; the trace says which. */
 export type UnmatchedReason =

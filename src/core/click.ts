@@ -3,9 +3,10 @@ import { createSipHash, SIPHASH_BYTES, SIPHASH_KEY_BYTES } from './siphash.ts';
 
 /**
  * What a click is worth. Known from the request: `head`, `prefetch`, `preview`, `bot`, `scanner`, else `counted`. `repeat` is decided
- * by the worker when it stores the click. Every verdict is stored; only `counted` is counted.
+ * by the worker when it stores the click; `inactive` by the redirect: a person's visit to a link that was paused or gone. Every verdict is
+ * stored; only `counted` is counted.
  */
-export const VERDICTS = ['counted', 'repeat', 'head', 'prefetch', 'preview', 'bot', 'scanner'] as const;
+export const VERDICTS = ['counted', 'repeat', 'head', 'prefetch', 'preview', 'bot', 'scanner', 'inactive'] as const;
 export type Verdict = (typeof VERDICTS)[number];
 
 export interface Click {

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { destinationProblems } from '../core/destination-health.ts';
 import type { EligibilityRule } from '../core/eligibility.ts';
 import { instant, prefixedId, text, troubles } from '../http/fields.ts';
+import { checkDestination } from '../platforms/platform.ts';
 import { isTaoCode } from '../platforms/tao-code.ts';
 import { captionFor } from './caption.ts';
 import { reasonsAgainst } from './issue-link.ts';
@@ -54,12 +55,23 @@ export const linkAnswer = z.object({
   kit: captionKit,
   warnings: z.array(z.object({ code: z.string(), detail: z.string() })).meta({
     description:
-      'why the pair would get no new link today; this link keeps redirecting and earning as long as it is active',
+      'what is wrong: the link itself leads nowhere now (link_paused, destination_not_allowed), or the pair would get no new link today (the other codes; with product_off_sale, product_paused, store_closed and influencer_paused visitors get the fallback of the brand, else this link keeps redirecting and earning)',
   }),
   problems: troubles,
   createdAt: instant,
 });
 export type LinkAnswer = z.output<typeof linkAnswer>;
+
+/** Why the link leads nowhere now, as far as it lies with the link and its address. */
+function reasonsOfLink({ status, platform, url }: LinkRow): LinkAnswer['warnings'] {
+  const reasons: LinkAnswer['warnings'] = [];
+  if (status === 'paused') reasons.push({ code: 'link_paused', detail: 'The link is paused.' });
+  if (!checkDestination({ platform, url }).ok) {
+    const detail = 'The address of the product is not allowed any more; nobody is sent there.';
+    reasons.push({ code: 'destination_not_allowed', detail });
+  }
+  return reasons;
+}
 
 /** A link as the API shows it. */
 export function linkAnswerOf(
@@ -82,7 +94,7 @@ export function linkAnswerOf(
     caption: captionFor({ ...row, url }),
     qrUrl: `${url}/qr.svg`,
     kit: captionKitOf({ ...row, origin: publicUrl, code }),
-    warnings: reasonsAgainst(row, { rule, today }),
+    warnings: [...reasonsOfLink(row), ...reasonsAgainst(row, { rule, today })],
     problems: destinationProblems(row),
     createdAt,
   };

@@ -77,7 +77,13 @@ const brandsAndPeople: Example[] = [
     status: 201,
     make: () => ({
       path: '/v1/brands',
-      body: { name: '山野茶具', matching: { inferred: 'review', scope: 'product' }, platformFeeBp: 500 },
+      body: {
+        name: '山野茶具',
+        matching: { inferred: 'review', scope: 'product' },
+        platformFeeBp: 500,
+        fallbacks: ['same_product', 'other_products'],
+        pageUrl: 'https://shop10192168.m.youzan.com/v2/showcase/homepage',
+      },
     }),
   },
   {
@@ -99,6 +105,15 @@ const brandsAndPeople: Example[] = [
     make: ({ ids }) => ({
       path: `/v1/brands/${ids.brand}`,
       body: { name: '山野茶具店', matching: { inferred: 'review', scope: 'product' }, platformFeeBp: 600 },
+    }),
+  },
+  {
+    route: 'PATCH /v1/brands/:id',
+    callers: ['admin', 'brand'],
+    status: 200,
+    make: ({ ids }) => ({
+      path: `/v1/brands/${ids.brand}`,
+      body: { fallbacks: ['brand_page'], pageUrl: 'https://shop10192168.m.youzan.com/v2/showcase/homepage' },
     }),
   },
   {
@@ -251,6 +266,21 @@ const storesAndProducts: Example[] = [
         status: 'active',
       },
     }),
+  },
+  {
+    route: 'POST /v1/products',
+    callers: ['admin'],
+    status: 400,
+    make: ({ ids }) => ({
+      path: '/v1/products',
+      body: productInput(ids.store, { alternateProductId: ids.product }),
+    }),
+  },
+  {
+    route: 'PATCH /v1/products/:id',
+    callers: BRAND_SIDE,
+    status: 200,
+    make: ({ ids }) => ({ path: `/v1/products/${ids.product}`, body: { alternateProductId: null } }),
   },
   {
     route: 'PATCH /v1/products/:id',

@@ -31,6 +31,7 @@ import type { RedisClient } from '../../src/infra/redis.ts';
 import { deriveKeys } from '../../src/infra/secrets.ts';
 import { createLinkResolver } from '../../src/links/resolve.ts';
 import type { LinkResolver } from '../../src/links/resolve.ts';
+import { createFindFallback } from '../../src/links/fallback/find-fallback.ts';
 import { linkPageRoutes } from '../../src/links/pages/routes.ts';
 import { PUBLIC_URL, createTestServer } from '../http/test-server.ts';
 import type { TestDatabase } from '../support/database.ts';
@@ -92,6 +93,7 @@ export async function createClickServer(options: {
     missBudget,
     pageContents: createPageContents({ db, log, metrics: pageMetrics, waitMs: options.pageWaitMs ?? 5_000 }),
     steps: { readClickId, recorder: createStepRecorder({ db, log, metrics: pageMetrics }), metrics: pageMetrics, now },
+    findFallback: createFindFallback({ db, log }),
   };
   const trustProxy = ['127.0.0.1'];
   const { app } = await createTestServer(

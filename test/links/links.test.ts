@@ -189,6 +189,14 @@ describe('eligibility', () => {
     expect(refused.body.errors.map((error) => error.path)).toEqual(['score_too_low', 'product_paused']);
   });
 
+  it('an address that is not allowed any more is shown, as nobody is sent there', async () => {
+    const { productId } = await makeOffer(server);
+    const { body } = await issue({ productId });
+    await server.db.query(`update products set url = 'https://evil.example/' where id = $1`, [productId]);
+    const { warnings } = (await influencer.caller.get<Link>(`/v1/links/${body.code}`)).body;
+    expect(warnings.map((warning) => warning.code)).toEqual(['destination_not_allowed']);
+  });
+
   it('a closed store, a product off sale or a paused influencer gets no new link', async () => {
     const closed = await makeOffer(server);
     await closed.brand.caller.patch(`/v1/stores/${closed.storeId}`, { status: 'closed' });
@@ -257,7 +265,11 @@ describe('an influencer’s own links', () => {
     const version = async (): Promise<bigint | undefined> =>
       (await server.db.query<{ version: bigint }>('select version from links where id = $1', [body.id])).rows[0]
         ?.version;
-    expect((await influencer.caller.patch<Link>(url, { status: 'paused' })).body.status).toBe('paused');
+    const paused = await influencer.caller.patch<Link>(url, { status: 'paused' });
+    expect([paused.body.status, paused.body.warnings.map((warning) => warning.code)]).toEqual([
+      'paused',
+      ['link_paused'],
+    ]);
     expect((await influencer.caller.patch<Link>(url, { status: 'paused' })).body.status).toBe('paused');
     expect(await version()).toBe(2n);
     expect((await influencer.caller.patch<Link>(url, { status: 'active' })).body.status).toBe('active');

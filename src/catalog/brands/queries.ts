@@ -1,3 +1,4 @@
+import type { FallbackKind } from '../../core/fallback.ts';
 import type { Queryable, Tx } from '../../infra/db.ts';
 
 export type InferredPolicy = 'pay' | 'review' | 'off';
@@ -10,7 +11,13 @@ export interface BrandPolicy {
   platformFeeBp: number;
 }
 
-export interface BrandRow extends BrandPolicy {
+/** What a brand chose for visitors whose link leads nowhere now. */
+export interface VisitorSettings {
+  fallbacks: FallbackKind[];
+  pageUrl: string | null;
+}
+
+export interface BrandRow extends BrandPolicy, VisitorSettings {
   id: string;
   name: string;
   createdAt: Date;
@@ -75,10 +82,19 @@ export async function renameBrand(tx: Tx, brand: { id: string; name: string }): 
   await tx.query({ name: 'rename_brand', text: RENAME_BRAND, values: [brand.id, brand.name] });
 }
 
+const SET_VISITOR_SETTINGS = `
+update brands set fallbacks = $2, page_url = $3 where brands.id = $1`;
+
+export async function setVisitorSettings(tx: Tx, brand: VisitorSettings & { id: string }): Promise<void> {
+  const values = [brand.id, brand.fallbacks, brand.pageUrl];
+  await tx.query({ name: 'set_visitor_settings', text: SET_VISITOR_SETTINGS, values });
+}
+
 // The open policy is the current one: versions never begin in the future. $2 is the brand the caller is confined to, null for none.
 // Served by brands_pkey and brand_policies_no_overlap.
 const FIND_BRAND = `
-select b.id, b.name, b.created_at as "createdAt", bp.inferred, bp.scope, bp.platform_fee_bp as "platformFeeBp"
+select b.id, b.name, b.created_at as "createdAt", bp.inferred, bp.scope, bp.platform_fee_bp as "platformFeeBp",
+  b.fallbacks, b.page_url as "pageUrl"
 from brands b
 join brand_policies bp on bp.brand_id = b.id and bp.valid_to is null
 where b.id = $1 and ($2::text is null or b.id = $2)`;
@@ -94,7 +110,8 @@ export async function findBrand(
 
 // In order of id, after $2. Served by brands_pkey.
 const LIST_BRANDS = `
-select b.id, b.name, b.created_at as "createdAt", bp.inferred, bp.scope, bp.platform_fee_bp as "platformFeeBp"
+select b.id, b.name, b.created_at as "createdAt", bp.inferred, bp.scope, bp.platform_fee_bp as "platformFeeBp",
+  b.fallbacks, b.page_url as "pageUrl"
 from brands b
 join brand_policies bp on bp.brand_id = b.id and bp.valid_to is null
 where ($1::text is null or b.id = $1) and ($2::text is null or b.id > $2)

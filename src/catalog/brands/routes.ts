@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { FALLBACKS } from '../../core/fallback.ts';
 import { brandScope } from '../../access/principal.ts';
 import { instant, prefixedId, problemResponses, rateBp, text } from '../../http/fields.ts';
 import { jsonOrCsv, listOf, pageQuery } from '../../http/list.ts';
@@ -19,10 +20,25 @@ const matchingInput = z.strictObject({ inferred: inferred.exactOptional(), scope
     'How sales without a click id are treated, and whether a click counts for the product or the whole store',
 });
 
+const fallbacks = z
+  .array(z.enum(FALLBACKS))
+  .max(FALLBACKS.length)
+  .refine((kinds) => new Set(kinds).size === kinds.length, { error: 'must not name one twice' })
+  .meta({
+    description: 'where visitors go whose link is paused or gone: the first that there is; none: a page says so',
+  });
+
 const brandFields = z.strictObject({
   name: text(200),
   matching: matchingInput.exactOptional(),
   platformFeeBp: rateBp.exactOptional(),
+  fallbacks: fallbacks.exactOptional(),
+  pageUrl: z
+    .string()
+    .max(4000)
+    .nullable()
+    .exactOptional()
+    .meta({ description: 'a page of the brand on Taobao, Tmall or Youzan, for the fallback brand_page' }),
 });
 const createBody = brandFields.meta({
   examples: [{ name: '山野茶具', matching: { inferred: 'review', scope: 'product' }, platformFeeBp: 500 }],
@@ -34,13 +50,15 @@ const brandAnswer = z.object({
   name: z.string(),
   matching: z.object({ inferred, scope }),
   platformFeeBp: rateBp,
+  fallbacks: z.array(z.enum(FALLBACKS)),
+  pageUrl: z.string().nullable(),
   createdAt: instant,
 });
 type BrandAnswer = z.output<typeof brandAnswer>;
 
 function answerOf(row: BrandRow): BrandAnswer {
-  const { id, name, inferred, scope, platformFeeBp, createdAt } = row;
-  return { id, name, matching: { inferred, scope }, platformFeeBp, createdAt };
+  const { id, name, inferred, scope, platformFeeBp, fallbacks: kinds, pageUrl, createdAt } = row;
+  return { id, name, matching: { inferred, scope }, platformFeeBp, fallbacks: kinds, pageUrl, createdAt };
 }
 
 const columns: CsvColumn<BrandAnswer>[] = [
@@ -106,9 +124,10 @@ export async function brandRoutes(app: Server, { db }: { db: Db }): Promise<void
   app.patch(
     '/v1/brands/:id',
     {
-      config: { roles: ['admin'] },
+      config: { roles: ['admin', 'brand'] },
       schema: {
-        summary: 'Rename a brand, or begin a new version of its policy',
+        summary: 'Rename a brand, begin a new version of its policy, or choose where visitors of its dead links go',
+        description: 'A brand itself may change only `fallbacks` and `pageUrl`.',
         tags,
         params,
         body: changeBody,

@@ -4,7 +4,10 @@ import type { ProductFilter, ProductRow } from './queries.ts';
 export type OfferSort = 'newest' | 'rate' | 'commission' | 'price';
 
 /** A product as an influencer sees it: with the terms that would hold for this influencer now. */
-export type OfferRow = Omit<ProductRow, 'itemKeys' | 'affiliateItemId' | 'brokenSince' | 'failure'> & {
+export type OfferRow = Omit<
+  ProductRow,
+  'itemKeys' | 'affiliateItemId' | 'alternateProductId' | 'brokenSince' | 'failure'
+> & {
   storeName: string;
   basis: 'order_amount' | 'platform_commission';
   /** The influencer's own leg on one piece at this price; null where only the platform knows its basis. */

@@ -37,6 +37,10 @@ function isPlainHttpsUrl(address: string): boolean {
   return parsed !== null && parsed.protocol === 'https:' && parsed.username === '' && /^[\x21-\x7e]+$/.test(address);
 }
 
+const alternateProductId = prefixedId('prd').meta({
+  description: 'the same product in another store of the brand, for the fallback same_product',
+});
+
 export const productBody = z
   .strictObject({
     storeId: prefixedId('str'),
@@ -50,6 +54,7 @@ export const productBody = z
     holdDays: holdDays.exactOptional(),
     imageUrl: imageUrl.exactOptional(),
     taoCode: taoCode.exactOptional(),
+    alternateProductId: alternateProductId.exactOptional(),
     status: status.exactOptional(),
   })
   .meta({
@@ -78,6 +83,7 @@ export const productChangeBody = z
     holdDays: holdDays.exactOptional(),
     imageUrl: imageUrl.nullable().exactOptional(),
     taoCode: taoCode.nullable().exactOptional(),
+    alternateProductId: alternateProductId.nullable().exactOptional(),
     status: status.exactOptional(),
   })
   .meta({ examples: [{ priceFen: 17900, commission: { rateBp: 2000 } }] });
@@ -104,6 +110,7 @@ export const productAnswer = z.object({
   imageUrl: z.string().nullable(),
   taoCode: z.string().nullable().exactOptional().meta({ description: 'not on offers' }),
   priceTakenAt: instant.exactOptional().meta({ description: 'when the price was last given; not on offers' }),
+  alternateProductId: z.string().nullable().exactOptional(),
   status,
   warnings: z.array(z.object({ code: z.string(), detail: z.string() })).exactOptional(),
   problems: troubles.exactOptional(),

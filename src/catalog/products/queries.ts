@@ -19,6 +19,7 @@ export interface ProductRow {
   taoCode: string | null;
   /** When the price was last given. */
   priceTakenAt: Date;
+  alternateProductId: string | null;
   status: ProductStatus;
   createdAt: Date;
   /** Every name an order line may call it by. */
@@ -44,17 +45,19 @@ export interface NewProduct {
   affiliateItemId: string | null;
   imageUrl: string | null;
   taoCode: string | null;
+  alternateProductId: string | null;
   status: ProductStatus;
 }
 
 const INSERT_PRODUCT = `
-insert into products (id, brand_id, store_id, title, url, price_fen, external_item_id, affiliate_item_id, image_url, status, tao_code)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`;
+insert into products (id, brand_id, store_id, title, url, price_fen, external_item_id, affiliate_item_id, image_url, status, tao_code,
+  alternate_product_id)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`;
 
 export async function insertProduct(tx: Tx, product: NewProduct): Promise<void> {
   const { id, brandId, storeId, title, url, priceFen, externalItemId, affiliateItemId, imageUrl, status } = product;
   const facts = [title, url, priceFen, externalItemId, affiliateItemId, imageUrl, status, product.taoCode];
-  const values = [id, brandId, storeId, ...facts];
+  const values = [id, brandId, storeId, ...facts, product.alternateProductId];
   await tx.query({ name: 'insert_product', text: INSERT_PRODUCT, values });
 }
 
@@ -119,7 +122,7 @@ export async function readClock(tx: Tx): Promise<Date> {
 const UPDATE_PRODUCT = `
 update products
 set title = $2, url = $3, price_fen = $4, external_item_id = $5, affiliate_item_id = $6, image_url = $7, status = $8, tao_code = $9,
-  price_taken_at = case when $10 then now() else products.price_taken_at end
+  price_taken_at = case when $10 then now() else products.price_taken_at end, alternate_product_id = $11
 where products.id = $1`;
 
 export async function updateProduct(
@@ -129,7 +132,7 @@ export async function updateProduct(
   const { id, title, url, priceFen, externalItemId, affiliateItemId, imageUrl, status, taoCode, isPriceTaken } =
     product;
   const facts = [title, url, priceFen, externalItemId, affiliateItemId, imageUrl, status, taoCode];
-  const values = [id, ...facts, isPriceTaken];
+  const values = [id, ...facts, isPriceTaken, product.alternateProductId];
   await tx.query({ name: 'update_product', text: UPDATE_PRODUCT, values });
 }
 
@@ -138,8 +141,9 @@ export async function updateProduct(
 const FIND_PRODUCT = `
 select p.id, p.brand_id as "brandId", p.store_id as "storeId", s.platform, p.title, p.url, p.price_fen as "priceFen",
   p.external_item_id as "externalItemId", p.affiliate_item_id as "affiliateItemId", p.image_url as "imageUrl", p.status,
-  p.tao_code as "taoCode", p.price_taken_at as "priceTakenAt", p.created_at as "createdAt", k.item_keys as "itemKeys", t.rate_bp as "rateBp", t.flat_fen as "flatFen",
-  t.window_days as "windowDays", t.hold_days as "holdDays", dc.broken_since as "brokenSince", dc.failure
+  p.tao_code as "taoCode", p.price_taken_at as "priceTakenAt", p.alternate_product_id as "alternateProductId", p.created_at as "createdAt",
+  k.item_keys as "itemKeys", t.rate_bp as "rateBp", t.flat_fen as "flatFen", t.window_days as "windowDays", t.hold_days as "holdDays",
+  dc.broken_since as "brokenSince", dc.failure
 from products p
 join stores s on s.id = p.store_id
 left join destination_checks dc on dc.product_id = p.id
@@ -166,8 +170,9 @@ export async function findProduct(
 const LIST_PRODUCTS = `
 select p.id, p.brand_id as "brandId", p.store_id as "storeId", s.platform, p.title, p.url, p.price_fen as "priceFen",
   p.external_item_id as "externalItemId", p.affiliate_item_id as "affiliateItemId", p.image_url as "imageUrl", p.status,
-  p.tao_code as "taoCode", p.price_taken_at as "priceTakenAt", p.created_at as "createdAt", k.item_keys as "itemKeys", t.rate_bp as "rateBp", t.flat_fen as "flatFen",
-  t.window_days as "windowDays", t.hold_days as "holdDays", dc.broken_since as "brokenSince", dc.failure
+  p.tao_code as "taoCode", p.price_taken_at as "priceTakenAt", p.alternate_product_id as "alternateProductId", p.created_at as "createdAt",
+  k.item_keys as "itemKeys", t.rate_bp as "rateBp", t.flat_fen as "flatFen", t.window_days as "windowDays", t.hold_days as "holdDays",
+  dc.broken_since as "brokenSince", dc.failure
 from products p
 join stores s on s.id = p.store_id
 left join destination_checks dc on dc.product_id = p.id

@@ -29,7 +29,19 @@ export async function registerProduct(db: Db, principal: Principal, input: Produ
     const { href, itemKeys } = destinationOf({ platform: store.platform, url: input.url });
     const ids = { externalItemId, affiliateItemId };
     const owner = { id: newId('prd'), brandId: store.brandId, storeId: store.id };
-    await insertProduct(tx, { ...owner, title, url: href, priceFen, ...ids, imageUrl, taoCode, status });
+    const { alternateProductId = null } = input;
+    await refuseBadAlternate(tx, owner, alternateProductId);
+    await insertProduct(tx, {
+      ...owner,
+      title,
+      url: href,
+      priceFen,
+      ...ids,
+      imageUrl,
+      taoCode,
+      status,
+      alternateProductId,
+    });
     await addItemKeys(tx, owner, itemKeysOf(itemKeys, ids));
     await addTermsVersion(tx, {
       brandId: store.brandId,
@@ -62,11 +74,25 @@ export async function changeProduct(
     const destination =
       input.url === undefined ? undefined : destinationOf({ platform: before.platform, url: input.url });
     const after = { ...before, ...input, url: destination?.href ?? before.url };
+    if (input.alternateProductId !== undefined) await refuseBadAlternate(tx, before, input.alternateProductId);
     await updateProduct(tx, { ...after, isPriceTaken: input.priceFen !== undefined });
     await addItemKeys(tx, before, itemKeysOf(destination?.itemKeys ?? [], after));
     await changeTerms(tx, principal, { before, input });
     return await getProduct(tx, productId);
   });
+}
+
+/** The same product elsewhere is a product of the same brand in another store. @throws Problem validation_failed */
+async function refuseBadAlternate(
+  tx: Tx,
+  product: { brandId: string; storeId: string },
+  alternateProductId: string | null,
+): Promise<void> {
+  if (alternateProductId === null) return;
+  const alternate = await findProduct(tx, { productId: alternateProductId, scope: product.brandId });
+  if (alternate !== undefined && alternate.storeId !== product.storeId) return;
+  const message = 'must be a product of another store of the same brand';
+  throw problems.validationFailed([{ path: 'alternateProductId', message }]);
 }
 
 /** @throws Problem platform_not_supported, destination_not_allowed */

@@ -8,7 +8,7 @@ import { rawBody } from '../../http/body-parsers.ts';
 import type { Server } from '../../http/server.ts';
 import type { LinkResolver } from '../../links/resolve.ts';
 import { locationOf } from '../../platforms/destination.ts';
-import type { DeadLinkAnswer } from '../dead-link-answer.ts';
+import type { DeadLinkAnswer } from '../dead-link.ts';
 import type { VisitReader } from '../visit-facts.ts';
 import type { PageMetrics, StepResult } from './metrics.ts';
 import type { StepRecorder } from './step-recorder.ts';
@@ -119,7 +119,7 @@ function createGoOn({ resolver, readClickId, answerDeadLink }: StepDeps, takeSte
       return;
     }
     if (!resolution.found || resolution.target.status !== 'active') {
-      answerDeadLink(resolution, { reply, rawCode: text });
+      answerDeadLink(resolution, { request, reply, rawCode: text, rawTag: undefined });
       return;
     }
     // Nobody waits for it: the visitor is sent on whatever becomes of the step.

@@ -14,6 +14,8 @@ const WORDS: Readonly<Record<string, string>> = {
   verdict_head: 'The click id was given to a program that asked for headers only; a person must decide.',
   verdict_preview: 'The click id was given to a link preview; a person must decide.',
   verdict_bot: 'The click id was given to a robot; a person must decide.',
+  verdict_inactive:
+    'The click was on a link that was paused or gone, and its id was never handed out; a person must decide.',
   verdict_scanner: 'The click id was given to a platform’s scanner; a person must decide.',
   no_slot: 'The order names no tracking slot.',
   no_relation: 'The order names no relation of a promoter.',

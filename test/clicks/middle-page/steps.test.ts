@@ -320,10 +320,10 @@ describe('retention', () => {
       name.includes('steps'),
     );
     clock = new Date(NOON.getTime() + 99 * 86_400_000);
-    await retention?.run();
+    await retention?.run(AbortSignal.timeout(60_000));
     expect(await storedSteps()).toHaveLength(1);
     clock = new Date(NOON.getTime() + 101 * 86_400_000);
-    await retention?.run();
+    await retention?.run(AbortSignal.timeout(60_000));
     expect(await storedSteps()).toEqual([]);
     expect(await funnel()).toMatchObject([{ view: 1 }]);
   });
