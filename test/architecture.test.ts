@@ -265,6 +265,14 @@ describe('habits', () => {
     expect(files.filter(({ text }) => text.split('\n').length > 301).map(({ path }) => path)).toEqual([]);
   });
 
+  it('the decoder of pictures is loaded by whoever decodes one, and never with the program: it takes 20 MB', () => {
+    const imports = files.flatMap(({ path, text }) =>
+      [...text.matchAll(/^import .*from 'sharp'|import\('sharp'\)/gm)].map(([found]) => ({ path, found })),
+    );
+    expect(imports.map(({ path }) => path)).toContain('catalog/products/pictures/shrink-picture.ts');
+    expect(imports.filter(({ found }) => !/^import(?: type |\()/.test(found))).toEqual([]);
+  });
+
   it('nothing is exported by default', () => {
     expect(files.filter(({ text }) => /^export default/m.test(text)).map(({ path }) => path)).toEqual([]);
   });

@@ -243,6 +243,8 @@ async function send(url: URL, options: RequestOptions, ca: string | undefined): 
       : https.request(url, ca === undefined ? options : { ...options, ca }, resolve);
   // Stays: an error after the answer has begun reaches the reader of the body as well.
   request.on('error', reject);
+  // An answer that switches protocols closes the connection without an error.
+  request.on('close', () => reject(new Error('the connection ended without an answer')));
   request.end();
   return promise;
 }

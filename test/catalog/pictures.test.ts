@@ -3,8 +3,9 @@ import sharp from 'sharp';
 import type { Create, Sharp } from 'sharp';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { fetchDuePictures } from '../../src/catalog/products/pictures/fetch-pictures.ts';
-import { picturePath, pictureRoutes } from '../../src/catalog/products/pictures/routes.ts';
+import { pictureRoutes } from '../../src/catalog/products/pictures/routes.ts';
 import { MAX_PICTURE_BYTES, shrinkPicture } from '../../src/catalog/products/pictures/shrink-picture.ts';
+import { picturePath } from '../../src/http/picture-path.ts';
 import type { Server } from '../../src/http/server.ts';
 import { createGuardedFetch } from '../../src/infra/guarded-fetch.ts';
 import type { GuardedFetch } from '../../src/infra/guarded-fetch.ts';
@@ -157,6 +158,18 @@ describe('the picture of a product', () => {
     await change(`${SOURCE}/old.png`);
     await work();
     expect(await rowOf(productId)).toMatchObject({ width: 10 });
+  });
+
+  it('that was asked for once is served from memory from then on, also to many at once', async () => {
+    files.set('/m.png', { type: 'image/png', bytes: await plain({ width: 11, height: 7 }).png().toBuffer() });
+    const productId = await addProduct(`${SOURCE}/m.png`);
+    await work();
+    const path = picturePath((await rowOf(productId))?.sha256 ?? '');
+    const answers = await Promise.all(Array.from({ length: 20 }, async () => app.inject(path)));
+    expect(new Set(answers.map(({ statusCode }) => statusCode))).toEqual(new Set([200]));
+    // Whoever has the page open still needs it, and Postgres may be away.
+    await server.db.query('delete from product_pictures where product_id = $1', [productId]);
+    expect((await app.inject(path)).rawPayload.equals(answers[0]?.rawPayload ?? Buffer.alloc(0))).toBe(true);
   });
 
   it('that comes when the product has another address by now is thrown away', async () => {

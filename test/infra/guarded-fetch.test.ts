@@ -348,7 +348,13 @@ describe('a fetch', () => {
   });
 
   it('of something that is not HTTP, or has endless headers, is no answer', async () => {
-    for (const answer of ['SSH-2.0-OpenSSH_9.9\r\n', `HTTP/1.1 200 OK\r\nx: ${'y'.repeat(100_000)}\r\n\r\n`]) {
+    const switching = 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n';
+    for (const answer of [
+      'SSH-2.0-OpenSSH_9.9\r\n',
+      switching,
+      '',
+      `HTTP/1.1 200 OK\r\nx: ${'y'.repeat(100_000)}\r\n\r\n`,
+    ]) {
       const server = createServer((socket) => {
         socket.on('error', () => undefined).resume();
         socket.end(answer, () => socket.destroySoon());

@@ -12,12 +12,7 @@ const CACHE_BYTES = 8 * 1024 * 1024;
 
 const params = z.object({ file: z.string().max(128) });
 
-/** The address of a picture on our own host, from its `sha256` in `product_pictures`. */
-export function picturePath(sha256: string): string {
-  return `/-/pictures/${sha256}.webp`;
-}
-
-/** `GET /-/pictures/<sha256>.webp`: pictures of products, for anyone; any other name gets the visitors' 404 page. */
+/** `GET /-/pictures/<sha256>.webp` (`picturePath`): pictures of products, for anyone; any other name gets the visitors' 404 page. */
 export async function pictureRoutes(app: Server, { db }: { db: Db }): Promise<void> {
   const cache = new LRUCache<string, PictureFile>({
     maxSize: CACHE_BYTES,
