@@ -4,6 +4,7 @@ import { pictureRoutes } from './catalog/products/pictures/routes.ts';
 import { catalogRoutes } from './catalog/routes.ts';
 import { createHotPath } from './clicks/hot-path.ts';
 import { createClickMaker } from './clicks/make-click.ts';
+import { onKnownHosts } from './clicks/known-hosts.ts';
 import { type ClickMetrics } from './clicks/metrics.ts';
 import { mendedAddress } from './clicks/mended-address.ts';
 import { createPageContents } from './clicks/middle-page/content.ts';
@@ -29,6 +30,7 @@ import type { Db } from './infra/db.ts';
 import { pendingMigrations } from './infra/migrate.ts';
 import type { RedisClient } from './infra/redis.ts';
 import type { DerivedKeys } from './infra/secrets.ts';
+import type { EntryDomains } from './links/entry-domains/entry-domains.ts';
 import { createFindFallback } from './links/fallback/find-fallback.ts';
 import { linkPageRoutes } from './links/pages/routes.ts';
 import { linkRoutes } from './links/routes.ts';
@@ -56,6 +58,8 @@ export interface VisitorAppDeps {
   isDraining: () => boolean;
   adminKey?: string;
   trustProxy?: readonly string[];
+  /** The hosts of short links. */
+  entryDomains: EntryDomains;
   /** How many codes that name nothing one network may try; as many as it likes without it. */
   missLimits?: BucketLimits;
 }
@@ -68,7 +72,7 @@ export interface AppDeps extends VisitorAppDeps {
 
 /** The HTTP application, not yet listening: every route there is, on one screen. */
 export async function buildApp(deps: AppDeps): Promise<Server> {
-  const { db, now, keys, publicUrl, eligibilityRule, registry } = deps;
+  const { db, now, keys, entryDomains, eligibilityRule, registry } = deps;
   const visits = visitDeps(deps);
   const app = await openServer(deps, visits);
   const recompute = {
@@ -84,8 +88,8 @@ export async function buildApp(deps: AppDeps): Promise<Server> {
   await accessRoutes(app, { db, now });
   // /v1/brands, /v1/payees, /v1/influencers, /v1/stores, /v1/products
   await catalogRoutes(app, { db, now, sealingKeys: keys.sealingKeys, eligibilityRule });
-  // /v1/links, /v1/links/:code/kit, /v1/tracking-slots, /v1/coupons, /:code/qr.svg, /:code/qr.png, /:code/preview
-  await linkRoutes(app, { db, now, eligibilityRule, publicUrl, missBudget: visits.missBudget });
+  // /v1/links, /v1/links/:code/kit, /v1/entry-domains, /v1/tracking-slots, /v1/coupons, /:code/qr.svg, /:code/qr.png, /:code/preview
+  await linkRoutes(app, { db, now, eligibilityRule, entryDomains, missBudget: visits.missBudget });
   // /v1/links/:code/stats
   await linkStatsRoutes(app, { db });
   // /hooks/youzan, /hooks/shops/:storeId
@@ -116,14 +120,14 @@ export async function buildApp(deps: AppDeps): Promise<Server> {
  * @param deps.schemaCheck  well from the moment the schema was seen to be current: such a process serves without Postgres and Redis alike
  */
 export async function buildVisitorApp(deps: VisitorAppDeps & { schemaCheck: Check }): Promise<Server> {
-  const { db, publicUrl } = deps;
+  const { db, entryDomains } = deps;
   const visits = visitDeps(deps);
   const app = await openServer(deps, visits);
 
   // /, /-/find, /:code, /:code/:tag, /-/step, /-/seen, /-/go
   await redirectRoutes(app, visits);
   // /:code/qr.svg, /:code/qr.png, /:code/preview
-  await linkPageRoutes(app, { db, publicUrl, missBudget: visits.missBudget });
+  await linkPageRoutes(app, { db, entryDomains, missBudget: visits.missBudget });
   // /-/pictures/:file
   await pictureRoutes(app, { db });
   // /healthz, /readyz, /metrics
@@ -146,12 +150,15 @@ async function openServer(deps: VisitorAppDeps, visits: RedirectDeps): Promise<S
     visitorPages,
     mendAddress: mendedAddress,
     metrics: registry,
-    early: createHotPath({
-      ...visits,
-      addressOf: createClientAddress(trustProxy),
-      headers: redirectHeaders(publicUrl()),
-      log,
-    }),
+    early: onKnownHosts(
+      deps.entryDomains.isKnown,
+      createHotPath({
+        ...visits,
+        addressOf: createClientAddress(trustProxy),
+        headers: redirectHeaders(publicUrl()),
+        log,
+      }),
+    ),
     trustProxy,
     ...(adminKey === undefined ? {} : { adminKey }),
   });

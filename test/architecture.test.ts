@@ -44,6 +44,7 @@ const WRITERS: Record<string, string> = {
   audit_log: 'infra',
   schema_migrations: 'infra',
   links: 'links',
+  entry_domains: 'links',
   link_codes: 'links',
   visit_ways: 'links',
   tracking_slot_owners: 'links',

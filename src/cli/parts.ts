@@ -13,6 +13,7 @@ import type { Server } from '../http/server.ts';
 import { createGuardedFetch } from '../infra/guarded-fetch.ts';
 import type { Config } from '../infra/config.ts';
 import { startJobs } from '../jobs.ts';
+import { createEntryDomains } from '../links/entry-domains/entry-domains.ts';
 import { createLinkResolver } from '../links/resolve.ts';
 import { metricsOfCluster } from './cluster-metrics.ts';
 import type { Runtime } from './runtime.ts';
@@ -81,6 +82,11 @@ async function openVisitorParts(
   // Started without Postgres, clicks are hashed with a key of this process until it is there.
   if (schema === undefined || schema.isCurrent()) await visitorKeys.refresh();
   else schema.whenCurrent(async () => visitorKeys.refresh());
+  const publicUrl = (): string => config.publicUrl ?? address() ?? `http://${config.host}`;
+  const entryDomains = createEntryDomains({ db, publicUrl, log });
+  shutdown.add('entry domains', 1_000, async () => entryDomains.stop());
+  if (schema === undefined || schema.isCurrent()) await entryDomains.refresh();
+  else schema.whenCurrent(async () => entryDomains.refresh());
   const spool = await openClickSpool(runtime, measures);
   const { clickShards: shardCount } = config;
   const clickStream = createClickStream({ redis, spool, shardCount, metrics: measures.clickMetrics, log });
@@ -93,7 +99,8 @@ async function openVisitorParts(
     keys,
     ...measures,
     redirect: { resolver, clickStream, visitorKeys },
-    publicUrl: () => config.publicUrl ?? address() ?? `http://${config.host}`,
+    publicUrl,
+    entryDomains,
     isDraining: () => shutdown.signal.aborted,
     trustProxy: config.trustProxy,
     missLimits: { burst: config.missBurst, perSecond: config.missesPerMinute / 60 },

@@ -42,7 +42,8 @@ export const linkBody = z
 export const linkAnswer = z.object({
   id: prefixedId('lnk'),
   code: z.string(),
-  url: z.string().meta({ description: 'the short link' }),
+  url: z.string().meta({ description: 'the short link, on the first healthy host' }),
+  urls: z.array(z.string()).meta({ description: 'the same link on every healthy host' }),
   aliases: z.array(z.string()),
   productId: prefixedId('prd'),
   influencerId: prefixedId('inf'),
@@ -76,14 +77,16 @@ function reasonsOfLink({ status, platform, url }: LinkRow): LinkAnswer['warnings
 /** A link as the API shows it. */
 export function linkAnswerOf(
   row: LinkRow,
-  { publicUrl, rule, today }: { publicUrl: string; rule: EligibilityRule; today: string },
+  { origins, rule, today }: { origins: readonly string[]; rule: EligibilityRule; today: string },
 ): LinkAnswer {
   const { id, code, aliases, productId, influencerId, status, way, taoCode, createdAt } = row;
-  const url = `${publicUrl}/${code}`;
+  const [origin = ''] = origins;
+  const url = `${origin}/${code}`;
   return {
     id,
     code,
     url,
+    urls: origins.map((each) => `${each}/${code}`),
     aliases,
     productId,
     influencerId,
@@ -93,7 +96,7 @@ export function linkAnswerOf(
     destinationUrl: row.url,
     caption: captionFor({ ...row, url }),
     qrUrl: `${url}/qr.svg`,
-    kit: captionKitOf({ ...row, origin: publicUrl, code }),
+    kit: captionKitOf({ ...row, origin, code }),
     warnings: [...reasonsOfLink(row), ...reasonsAgainst(row, { rule, today })],
     problems: destinationProblems(row),
     createdAt,

@@ -12,6 +12,8 @@ import { problems } from '../http/problem.ts';
 import type { Server } from '../http/server.ts';
 import { changeLink } from './change-link.ts';
 import { couponRoutes } from './coupons/routes.ts';
+import type { EntryDomains } from './entry-domains/entry-domains.ts';
+import { entryDomainRoutes } from './entry-domains/routes.ts';
 import { kitRoutes } from './kit/routes.ts';
 import { issueLink } from './issue-link.ts';
 import type { IssueDeps } from './issue-link.ts';
@@ -25,8 +27,8 @@ import { trackingSlotRoutes } from './tracking-slots/routes.ts';
 import { visitWayRoutes } from './visit-ways/routes.ts';
 
 export interface LinkDeps extends IssueDeps {
-  /** The origin of short links, without a trailing slash. */
-  publicUrl: () => string;
+  /** The hosts of short links. */
+  entryDomains: EntryDomains;
   missBudget: MissBudget;
 }
 
@@ -51,14 +53,16 @@ export async function linkRoutes(app: Server, deps: LinkDeps): Promise<void> {
   issuingRoutes(app, deps);
   readingRoutes(app, deps);
   await kitRoutes(app, deps);
+  await entryDomainRoutes(app, deps);
   await trackingSlotRoutes(app, deps);
   await couponRoutes(app, deps);
   await visitWayRoutes(app, deps);
   await linkPageRoutes(app, deps);
 }
 
-function answerWith({ publicUrl, eligibilityRule, now }: LinkDeps): (row: LinkRow) => LinkAnswer {
-  return (row) => linkAnswerOf(row, { publicUrl: publicUrl(), rule: eligibilityRule, today: shanghaiDay(now()) });
+function answerWith({ entryDomains, eligibilityRule, now }: LinkDeps): (row: LinkRow) => LinkAnswer {
+  return (row) =>
+    linkAnswerOf(row, { origins: entryDomains.origins(), rule: eligibilityRule, today: shanghaiDay(now()) });
 }
 
 /** Issuing links and changing them. */

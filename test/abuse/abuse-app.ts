@@ -13,6 +13,7 @@ import type { Server } from '../../src/http/server.ts';
 import type { Db } from '../../src/infra/db.ts';
 import { deriveKeys } from '../../src/infra/secrets.ts';
 import { createLinkResolver } from '../../src/links/resolve.ts';
+import { oneDomain } from '../links/one-domain.ts';
 import { NO_SPOOL } from '../support/no-spool.ts';
 import { createTestDatabase } from '../support/database.ts';
 import { createTestRedis } from '../support/redis.ts';
@@ -86,6 +87,7 @@ export async function openAbuseApp(): Promise<AbuseApp> {
       clickMetrics,
       redirect: { resolver, clickStream, visitorKeys },
       publicUrl: () => PUBLIC_URL,
+      entryDomains: oneDomain(PUBLIC_URL),
       isDraining: () => false,
       eligibilityRule: DEFAULT_ELIGIBILITY_RULE,
       inferenceDelaySeconds: 600,

@@ -78,6 +78,16 @@ const links: Example[] = [
     status: 200,
     make: ({ ids }) => ({ path: `/v1/links/${ids.code}` }),
   },
+  { route: 'GET /v1/entry-domains', callers: ['admin'], status: 200, make: () => ({ path: '/v1/entry-domains' }) },
+  {
+    route: 'PUT /v1/entry-domains',
+    callers: ['admin'],
+    status: 200,
+    make: () => ({
+      path: '/v1/entry-domains',
+      body: { domains: [{ host: 'go.example.com', state: 'suspect', note: '抖音内打不开' }] },
+    }),
+  },
   {
     route: 'GET /v1/links/:code/kit',
     callers: LINK_SIDE,

@@ -6,6 +6,8 @@ import { NO_MISS_BUDGET } from '../../src/http/miss-budget.ts';
 import type { Server } from '../../src/http/server.ts';
 import { inTransaction } from '../../src/infra/db.ts';
 import { deriveKeys } from '../../src/infra/secrets.ts';
+import { pino } from 'pino';
+import { createEntryDomains } from '../../src/links/entry-domains/entry-domains.ts';
 import { linkRoutes } from '../../src/links/routes.ts';
 import { ADMIN_KEY, PUBLIC_URL, bearer, createTestServer } from '../http/test-server.ts';
 import { createTestDatabase } from '../support/database.ts';
@@ -51,13 +53,14 @@ export async function createCatalogServer(): Promise<CatalogServer> {
   const { db } = test;
   const nextCodes: string[] = [];
   const now = (): Date => new Date();
+  const entryDomains = createEntryDomains({ db, publicUrl: () => PUBLIC_URL, log: pino({ level: 'silent' }) });
   const { app } = await createTestServer(db, async (server) => {
     await catalogRoutes(server, { db, now, sealingKeys, eligibilityRule: DEFAULT_ELIGIBILITY_RULE });
     await linkRoutes(server, {
       db,
       now,
       eligibilityRule: DEFAULT_ELIGIBILITY_RULE,
-      publicUrl: () => PUBLIC_URL,
+      entryDomains,
       missBudget: NO_MISS_BUDGET,
       newCode: () => nextCodes.shift() ?? randomCode(),
     });
@@ -76,6 +79,7 @@ export async function createCatalogServer(): Promise<CatalogServer> {
     asInfluencer: async (influencerId) => keyFor({ role: 'influencer', influencerId, label: 'test', actor: 'test' }),
     close: async () => {
       await app.close();
+      await entryDomains.stop();
       await test.drop();
     },
   };

@@ -7,6 +7,7 @@ import type { BucketLimits } from '../../src/core/token-bucket.ts';
 import { createClickStream } from '../../src/clicks/click-stream.ts';
 import { createHotPath } from '../../src/clicks/hot-path.ts';
 import type { ClickSpool } from '../../src/clicks/lane.ts';
+import { onKnownHosts } from '../../src/clicks/known-hosts.ts';
 import { createClickMaker } from '../../src/clicks/make-click.ts';
 import { createClickMetrics } from '../../src/clicks/metrics.ts';
 import { mendedAddress } from '../../src/clicks/mended-address.ts';
@@ -31,6 +32,8 @@ import type { RedisClient } from '../../src/infra/redis.ts';
 import { deriveKeys } from '../../src/infra/secrets.ts';
 import { createLinkResolver } from '../../src/links/resolve.ts';
 import type { LinkResolver } from '../../src/links/resolve.ts';
+import { createEntryDomains } from '../../src/links/entry-domains/entry-domains.ts';
+import type { EntryDomains } from '../../src/links/entry-domains/entry-domains.ts';
 import { createFindFallback } from '../../src/links/fallback/find-fallback.ts';
 import { linkPageRoutes } from '../../src/links/pages/routes.ts';
 import { PUBLIC_URL, createTestServer } from '../http/test-server.ts';
@@ -49,6 +52,7 @@ export interface ClickServer {
   address: string;
   redis: RedisClient;
   resolver: LinkResolver;
+  entryDomains: EntryDomains;
   /** The value of a metric as /metrics would show it; 0 where it was never counted. */
   metric(name: string, labels?: string): Promise<number>;
   close(): Promise<void>;
@@ -95,24 +99,29 @@ export async function createClickServer(options: {
     steps: { readClickId, recorder: createStepRecorder({ db, log, metrics: pageMetrics }), metrics: pageMetrics, now },
     findFallback: createFindFallback({ db, log }),
   };
+  const entryDomains = createEntryDomains({ db, publicUrl: () => PUBLIC_URL, log });
+  await entryDomains.refresh();
   const trustProxy = ['127.0.0.1'];
   const { app } = await createTestServer(
     db,
     async (server) => {
       await redirectRoutes(server, visits);
-      await linkPageRoutes(server, { db, publicUrl: () => PUBLIC_URL, missBudget });
+      await linkPageRoutes(server, { db, entryDomains, missBudget });
       await linkStatsRoutes(server, { db });
     },
     {
       visitorPages,
       mendAddress: mendedAddress,
       trustProxy,
-      early: createHotPath({
-        ...visits,
-        addressOf: createClientAddress(trustProxy),
-        headers: redirectHeaders(PUBLIC_URL),
-        log,
-      }),
+      early: onKnownHosts(
+        entryDomains.isKnown,
+        createHotPath({
+          ...visits,
+          addressOf: createClientAddress(trustProxy),
+          headers: redirectHeaders(PUBLIC_URL),
+          log,
+        }),
+      ),
     },
   );
   await vi.waitFor(() => {
@@ -123,6 +132,7 @@ export async function createClickServer(options: {
     address: await app.listen({ host: '127.0.0.1', port: 0 }),
     redis,
     resolver,
+    entryDomains,
     metric: async (name, labels) => {
       const line = (await registry.metrics())
         .split('\n')
@@ -132,6 +142,7 @@ export async function createClickServer(options: {
     close: async () => {
       await app.close();
       await clickStream.stop();
+      await entryDomains.stop();
       await visitorKeys.stop();
       await resolver.stop();
       await closeRedis(redis);

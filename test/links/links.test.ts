@@ -59,6 +59,7 @@ describe('issuing a link', () => {
       id: expect.stringMatching(/^lnk_/) as string,
       code: body.code,
       url: `${PUBLIC_URL}/${body.code}`,
+      urls: [`${PUBLIC_URL}/${body.code}`],
       aliases: [],
       productId,
       influencerId: influencer.id,

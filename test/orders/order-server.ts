@@ -7,6 +7,7 @@ import { commissionsRoutes } from '../../src/commissions/routes.ts';
 import { createClickIdMint, createClickIdReader } from '../../src/core/click-id.ts';
 import { DEFAULT_ELIGIBILITY_RULE } from '../../src/core/eligibility.ts';
 import { createMetricsRegistry } from '../../src/http/metrics.ts';
+import { oneDomain } from '../links/one-domain.ts';
 import { NO_MISS_BUDGET } from '../../src/http/miss-budget.ts';
 import type { Server } from '../../src/http/server.ts';
 import { inTransaction } from '../../src/infra/db.ts';
@@ -51,7 +52,13 @@ export async function createOrderServer(options: { inferenceDelaySeconds?: numbe
   const { app } = await createTestServer(db, async (server) => {
     const eligibilityRule = DEFAULT_ELIGIBILITY_RULE;
     await catalogRoutes(server, { db, now, sealingKeys: keys.sealingKeys, eligibilityRule });
-    await linkRoutes(server, { db, now, eligibilityRule, publicUrl: () => PUBLIC_URL, missBudget: NO_MISS_BUDGET });
+    await linkRoutes(server, {
+      db,
+      now,
+      eligibilityRule,
+      entryDomains: oneDomain(PUBLIC_URL),
+      missBudget: NO_MISS_BUDGET,
+    });
     await hookRoutes(server, { ...deps, now, metrics: createHookMetrics(createMetricsRegistry()) });
     await orderRoutes(server, { db });
     await commissionsRoutes(server, { db, now });

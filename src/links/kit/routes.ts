@@ -5,11 +5,16 @@ import { problemResponses } from '../../http/fields.ts';
 import { problems } from '../../http/problem.ts';
 import type { Server } from '../../http/server.ts';
 import type { Db } from '../../infra/db.ts';
+import { firstOrigin } from '../entry-domains/entry-domains.ts';
+import type { EntryDomains } from '../entry-domains/entry-domains.ts';
 import { getOwnLink } from '../own-link.ts';
 import { captionKit, captionKitOf } from './caption-kit.ts';
 
 /** `GET /v1/links/:code/kit?tag=…`: texts and pictures for one video. */
-export async function kitRoutes(app: Server, deps: { db: Db; publicUrl: () => string }): Promise<void> {
+export async function kitRoutes(
+  app: Server,
+  deps: { db: Db; entryDomains: Pick<EntryDomains, 'origins'> },
+): Promise<void> {
   app.get(
     '/v1/links/:code/kit',
     {
@@ -31,7 +36,7 @@ export async function kitRoutes(app: Server, deps: { db: Db; publicUrl: () => st
         throw problems.validationFailed([{ path: 'tag', message: 'must be 1 to 32 of a-z, 0-9, - and _' }]);
       // An alias stays an alias: it is what the influencer wants to publish.
       const { link, askedCode } = await getOwnLink(deps.db, request.principal, request.params.code);
-      return captionKitOf({ ...link, origin: deps.publicUrl(), code: askedCode, tag });
+      return captionKitOf({ ...link, origin: firstOrigin(deps.entryDomains), code: askedCode, tag });
     },
   );
 }

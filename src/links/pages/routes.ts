@@ -5,6 +5,8 @@ import type { MissBudget } from '../../http/miss-budget.ts';
 import { problems } from '../../http/problem.ts';
 import type { Server } from '../../http/server.ts';
 import type { Db } from '../../infra/db.ts';
+import { firstOrigin } from '../entry-domains/entry-domains.ts';
+import type { EntryDomains } from '../entry-domains/entry-domains.ts';
 import { qrPng, qrSvg } from '../kit/qr-picture.ts';
 import { findLink } from '../queries.ts';
 import type { LinkRow } from '../queries.ts';
@@ -13,13 +15,14 @@ import { previewPage } from './preview-page.ts';
 
 export interface LinkPageDeps {
   db: Db;
-  publicUrl: () => string;
+  /** Pictures hold the first. */
+  entryDomains: Pick<EntryDomains, 'origins'>;
   /** These addresses tell whether a code exists as the link itself does. */
   missBudget: MissBudget;
 }
 
-/** A picture never changes: the code and what it stands for are for ever. */
-const QR_CACHE = 'public, max-age=86400, immutable';
+/** A picture changes only with the host that links are shown on; the code is for ever. */
+const QR_CACHE = 'public, max-age=86400';
 
 const params = z.object({ code: z.string().max(128) });
 const tag = z.string().max(200).exactOptional().meta({ description: 'the video that the code in the picture names' });
@@ -36,7 +39,7 @@ interface FoundLink {
 }
 
 /** Finds the link of a page within the miss budget of the visitor's network. @throws Problem rate_limited, shown as a page */
-function createFind({ db, publicUrl, missBudget }: LinkPageDeps) {
+function createFind({ db, entryDomains, missBudget }: LinkPageDeps) {
   return async (request: FastifyRequest, rawTag?: string): Promise<FoundLink | undefined> => {
     const code = canonicalCode((request.params as { code: string }).code);
     const wantedTag = rawTag === undefined ? undefined : canonicalTag(rawTag);
@@ -50,7 +53,7 @@ function createFind({ db, publicUrl, missBudget }: LinkPageDeps) {
       return undefined;
     }
     admission.found();
-    const url = `${publicUrl()}/${code}`;
+    const url = `${firstOrigin(entryDomains)}/${code}`;
     return { link, url: wantedTag === undefined ? url : `${url}/${wantedTag}` };
   };
 }

@@ -18,3 +18,15 @@ create index products_same_item_idx on products (brand_id, external_item_id) whe
 alter table clicks drop constraint clicks_verdict_check;
 alter table clicks add constraint clicks_verdict_check
   check (verdict in ('counted', 'repeat', 'head', 'prefetch', 'preview', 'bot', 'scanner', 'inactive')) not valid;
+
+-- Hosts under which short links are reached, in the order in which they are shown. A host that is blocked somewhere goes on answering.
+create table entry_domains (
+  host text not null,
+  position integer not null,
+  state text not null,
+  note text not null,
+  changed_at timestamptz not null default now(),
+  constraint entry_domains_pkey primary key (host),
+  constraint entry_domains_host_check check (host ~ '^[a-z0-9.-]{1,253}(:[0-9]{1,5})?$'),
+  constraint entry_domains_state_check check (state in ('healthy', 'suspect', 'blocked'))
+);

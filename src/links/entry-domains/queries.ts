@@ -1,0 +1,49 @@
+import type { Queryable, Tx } from '../../infra/db.ts';
+
+export const DOMAIN_STATES = ['healthy', 'suspect', 'blocked'] as const;
+export type DomainState = (typeof DOMAIN_STATES)[number];
+
+export interface EntryDomain {
+  /** Lower case, with a port where it is not the scheme's own. */
+  host: string;
+  state: DomainState;
+  note: string;
+}
+
+export interface EntryDomainRow extends EntryDomain {
+  changedAt: Date;
+}
+
+// In the order in which they are shown. A handful of rows.
+const LIST_ENTRY_DOMAINS = `
+select d.host, d.state, d.note, d.changed_at as "changedAt" from entry_domains d order by d.position, d.host`;
+
+export async function listEntryDomains(db: Queryable): Promise<EntryDomainRow[]> {
+  const { rows } = await db.query<EntryDomainRow>({ name: 'list_entry_domains', text: LIST_ENTRY_DOMAINS });
+  return rows;
+}
+
+// Two replacements at one moment follow each other, so the list is always one that somebody sent. Readers do not wait.
+const LOCK_ENTRY_DOMAINS = `
+lock table entry_domains in share row exclusive mode`;
+
+const DELETE_OTHER_DOMAINS = `
+delete from entry_domains d where d.host <> all ($1::text[])`;
+
+// `changed_at` moves only where state or note do.
+const PUT_ENTRY_DOMAINS = `
+insert into entry_domains as d (host, position, state, note)
+select input.host, input.position, input.state, input.note
+from unnest($1::text[], $2::text[], $3::text[]) with ordinality as input (host, state, note, position)
+on conflict on constraint entry_domains_pkey do update
+set position = excluded.position, state = excluded.state, note = excluded.note,
+  changed_at = case when (d.state, d.note) is distinct from (excluded.state, excluded.note) then now() else d.changed_at end`;
+
+/** The list is this one from the end of the transaction on. */
+export async function replaceEntryDomains(tx: Tx, domains: readonly EntryDomain[]): Promise<void> {
+  const hosts = domains.map(({ host }) => host);
+  const values = [hosts, domains.map(({ state }) => state), domains.map(({ note }) => note)];
+  await tx.query({ name: 'lock_entry_domains', text: LOCK_ENTRY_DOMAINS });
+  await tx.query({ name: 'delete_other_domains', text: DELETE_OTHER_DOMAINS, values: [hosts] });
+  await tx.query({ name: 'put_entry_domains', text: PUT_ENTRY_DOMAINS, values });
+}
