@@ -34,6 +34,8 @@ describe('settings', () => {
       minStoreRating: { score: '4', scale: '5' },
       minStoreAgeDays: 90,
       asksOutside: true,
+      missBurst: 60,
+      missesPerMinute: 60,
     });
   });
 
@@ -63,6 +65,8 @@ describe('settings', () => {
       MIN_STORE_STARS: '4.5',
       MIN_STORE_AGE_DAYS: '30',
       OUTGOING_REQUESTS: 'off',
+      MISS_BURST: '200',
+      MISSES_PER_MINUTE: '120',
     });
     expect(config).toEqual({
       host: '0.0.0.0',
@@ -85,6 +89,8 @@ describe('settings', () => {
       minStoreRating: { score: '4.5', scale: '5' },
       minStoreAgeDays: 30,
       asksOutside: false,
+      missBurst: 200,
+      missesPerMinute: 120,
     });
   });
 });
