@@ -24,7 +24,8 @@ export default defineConfig({
         test: {
           name: 'services',
           include: ['test/**/*.test.ts'],
-          exclude: UNIT,
+          // Those in a browser have a command of their own: not every machine has one.
+          exclude: [...UNIT, 'test/browser/**'],
           globalSetup: ['test/support/global-setup.ts'],
           testTimeout: 30_000,
           hookTimeout: 60_000,

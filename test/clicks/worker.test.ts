@@ -339,7 +339,7 @@ describe('what cannot be stored', () => {
   });
 
   it('an entry of a newer version stays for a worker that can read it, and is set aside whole after five deliveries', async () => {
-    const id = await appendText('clicks/2\nfrom the future');
+    const id = await appendText('clicks/9\nfrom the future');
     startWorker({ minIdleMs: 150, claimEveryMs: 20 });
     await append(makeClick());
     await vi.waitFor(async () => expect(await verdicts()).toEqual(['counted']), { timeout: 5_000 });
@@ -347,7 +347,7 @@ describe('what cannot be stored', () => {
     expect(await deadLetters(id)).toEqual([]);
     await drained(streams.redis);
     expect(await deadLetters(id)).toEqual([
-      { entryId: id, line: 0, reason: 'unknown_version', payload: 'clicks/2\nfrom the future' },
+      { entryId: id, line: 0, reason: 'unknown_version', payload: 'clicks/9\nfrom the future' },
     ]);
   });
 
@@ -381,7 +381,7 @@ describe('the watermark', () => {
     startWorker({ minIdleMs: 400, claimEveryMs: 50 });
     await vi.waitFor(async () => expect(await drainedTo()).toBeGreaterThan(Date.now() - 6_000), { timeout: 5_000 });
     expect(await drainedTo()).toBeLessThan(Date.now() - 4_900);
-    const id = await appendText('clicks/2\nwaits');
+    const id = await appendText('clicks/9\nwaits');
     await sleep(300);
     expect(await drainedTo()).toBeLessThanOrEqual(Number(id.split('-')[0]) - 5_000);
     await drained(streams.redis);

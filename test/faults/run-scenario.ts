@@ -46,7 +46,7 @@ async function visitEachLink(site: Site, codes: readonly string[]): Promise<Map<
   const ids = new Map<string, string>();
   const [door] = site.apps;
   for (const code of codes) {
-    const headers = { 'user-agent': 'Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) first' };
+    const headers = { 'user-agent': 'Mozilla/5.0 (Windows NT 10.0; Win64; x64) first' };
     const answer = await exchange({
       port: door?.port ?? 0,
       method: 'GET',

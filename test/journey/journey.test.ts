@@ -9,8 +9,7 @@ import type { Installation, RunningServer } from './daihuo-process.ts';
 
 const TIMEOUT_MS = 90_000;
 const CLIENTS = 8;
-const PHONE =
-  'Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) aweme_30.4.0';
+const DESKTOP = 'Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/605.1.15 (KHTML, like Gecko) aweme_30.4.0';
 
 let installation: Installation;
 let server: RunningServer;
@@ -28,7 +27,7 @@ async function tapUntilGone(origin: string, code: string, clickIds: string[]): P
   for (;;) {
     let response: Response;
     try {
-      response = await fetchFrom(origin, { method: 'GET', path: `/${code}`, headers: { 'user-agent': PHONE } });
+      response = await fetchFrom(origin, { method: 'GET', path: `/${code}`, headers: { 'user-agent': DESKTOP } });
       await response.text();
     } catch {
       return;

@@ -9,7 +9,7 @@ import { install, outcomeOf } from './daihuo-process.ts';
 import type { Installation } from './daihuo-process.ts';
 
 const TIMEOUT_MS = 60_000;
-const PHONE = { 'user-agent': 'Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) aweme_32.1.0' };
+const DESKTOP = { 'user-agent': 'Mozilla/5.0 (Windows NT 10.0; Win64; x64) aweme_32.1.0' };
 
 let installation: Installation;
 let code: string;
@@ -32,7 +32,7 @@ interface Answer {
 }
 
 async function ask(origin: string, path: string, init: RequestInit = {}): Promise<Answer> {
-  const response = await fetch(`${origin}${path}`, { redirect: 'manual', headers: PHONE, ...init });
+  const response = await fetch(`${origin}${path}`, { redirect: 'manual', headers: DESKTOP, ...init });
   const { status, headers } = response;
   return { status, headers, type: headers.get('content-type') ?? '', text: await response.text() };
 }

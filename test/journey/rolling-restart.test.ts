@@ -23,7 +23,7 @@ const RESTING = { clients: 24, pauseMs: () => 100 + Math.random() * 1_900 };
 /** Each start takes the next of them, so that every kind is stopped beside every other. */
 const KINDS = [['serve'], ['redirect'], ['serve', '--workers', '2']] as const;
 const PROBE_EVERY_MS = 200;
-const PHONE = 'Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) aweme_32.1.0';
+const DESKTOP = 'Mozilla/5.0 (Windows NT 10.0; Win64; x64) aweme_32.1.0';
 
 let installation: Installation;
 let code: string;
@@ -60,7 +60,7 @@ interface Answer {
 
 async function ask(port: number, path: string, agent: Agent | false): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    get({ port, path, host: '127.0.0.1', agent, headers: { 'user-agent': PHONE } }, (response) => {
+    get({ port, path, host: '127.0.0.1', agent, headers: { 'user-agent': DESKTOP } }, (response) => {
       const { statusCode = 0, headers } = response;
       response.once('error', reject);
       response.resume().once('end', () => resolve({ status: statusCode, location: headers.location ?? '' }));

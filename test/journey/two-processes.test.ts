@@ -112,7 +112,7 @@ async function visitEveryLink({ servers }: Site, market: BusyMarket): Promise<st
           const response = await fetchFrom(origin, {
             method: 'GET',
             path: `/${code}`,
-            headers: { 'user-agent': `Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) aweme_30.4.${product}` },
+            headers: { 'user-agent': `Mozilla/5.0 (Windows NT 10.0; Win64; x64) aweme_30.4.${product}` },
           });
           await response.text();
           return URL.parse(response.headers.get('location') ?? '')?.searchParams.get('dh_click') ?? '';

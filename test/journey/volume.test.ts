@@ -59,7 +59,7 @@ async function visitAll(market: BusyMarket, random: (below: number) => number): 
   const work = async (): Promise<void> => {
     for (let visit = planned[next++]; visit !== undefined; visit = planned[next++]) {
       const code = market.links[visit.influencer]?.[visit.product]?.code ?? '';
-      const userAgent = `Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) Mobile/15E148 aweme_30.4.${visit.visitor}`;
+      const userAgent = `Mozilla/5.0 (Windows NT 10.0; Win64; x64) Mobile/15E148 aweme_30.4.${visit.visitor}`;
       const response = await fetchFrom(server.origin, {
         method: 'GET',
         path: `/${code}/v${visit.visitor % 3}`,

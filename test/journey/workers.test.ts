@@ -11,7 +11,7 @@ import { install, outcomeOf } from './daihuo-process.ts';
 import type { Installation } from './daihuo-process.ts';
 
 const TIMEOUT_MS = 120_000;
-const PHONE = 'Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) aweme_32.1.0';
+const DESKTOP = 'Mozilla/5.0 (Windows NT 10.0; Win64; x64) aweme_32.1.0';
 
 let installation: Installation;
 let code: string;
@@ -70,7 +70,7 @@ function socketsOf(pid: number): number {
 /** One visit; over `agent` where its connection is to stay. @returns the status */
 async function visit(origin: string, agent?: Agent): Promise<number> {
   return new Promise((resolve, reject) => {
-    get(`${origin}/${code}`, { agent: agent ?? false, headers: { 'user-agent': PHONE } }, (response) => {
+    get(`${origin}/${code}`, { agent: agent ?? false, headers: { 'user-agent': DESKTOP } }, (response) => {
       response.resume().once('end', () => resolve(response.statusCode ?? 0));
     }).once('error', reject);
   });

@@ -102,6 +102,7 @@ const linkStats = z.object({
   orders: count,
   paidFen: fen,
   commissionFen: fen,
+  funnel: z.array(z.object({ app: z.string(), shown: count, view: count, copy: count, open: count, continue: count })),
 });
 export type LinkStats = z.output<typeof linkStats>;
 

@@ -112,9 +112,10 @@ export async function fetchFrom(origin: string, { path, ...request }: ApiRequest
 }
 
 export interface VisitRequest {
-  method: 'GET' | 'HEAD';
+  method: 'GET' | 'HEAD' | 'POST';
   path: string;
   headers: Record<string, string>;
+  body?: string;
 }
 
 /** @throws OperatorFault from the returned function where nothing answers at `origin` */

@@ -101,5 +101,11 @@ export const BALANCES = {
   operator: { commissionFen: 287n, pendingFen: 242n, payableFen: 45n, debtFen: 0n }, // 1.12 + 1.00 + 0.30, and 0.45
 } as const;
 
+/** What people do on the fryer's middle page, by app. */
+export const FRYER_FUNNEL = [
+  { app: 'douyin', shown: 3n, view: 3n, copy: 2n, open: 2n, continue: 0n },
+  { app: 'wechat', shown: 1n, view: 1n, copy: 0n, open: 0n, continue: 1n },
+] as const;
+
 /** Visits to the fryer's link: three phones, one of them twice within seconds, a search engine, and a HEAD. */
 export const FRYER_CLICKS = { counted: 3n, unique: 3n, repeat: 1n, bot: 1n, head: 1n } as const;

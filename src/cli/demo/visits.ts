@@ -1,6 +1,6 @@
 import { fetchFrom } from './api.ts';
 import { readStats, type LinkStats } from './answers.ts';
-import { FRYER_CLICKS } from './rules.ts';
+import { FRYER_CLICKS, FRYER_FUNNEL } from './rules.ts';
 import type { Tour } from './tour.ts';
 import { waitUntil } from './wait-until.ts';
 
@@ -19,6 +19,11 @@ const DOUYIN_IPHONE = {
 const WECHAT = {
   name: 'WeChat on an iPhone',
   userAgent: `${IPHONE} Mobile/15E148 MicroMessenger/8.0.49(0x18003137) NetType/4G Language/zh_CN`,
+};
+const DESKTOP = {
+  name: 'Chrome on Windows',
+  userAgent:
+    'Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0.0.0 Safari/537.36',
 };
 const BAIDU = {
   name: 'the Baidu spider',
@@ -40,7 +45,7 @@ interface VisitorRequest {
   host: string;
 }
 
-/** One request of a visitor. @returns the click id in the address that the visitor was sent to, '' if there is none */
+/** One request of a visitor whose link goes straight on. @returns the click id in the address that the visitor was sent to, '' if there is none */
 async function visit(tour: Tour, { path, visitor, method = 'GET', host }: VisitorRequest): Promise<string> {
   const { origin, figures, print } = tour;
   const response = await fetchFrom(origin, { method, path, headers: { 'user-agent': visitor.userAgent } });
@@ -55,20 +60,59 @@ async function visit(tour: Tour, { path, visitor, method = 'GET', host }: Visito
   return clickId;
 }
 
+/** The way on that a middle page offers in the browser: `/-/go/<click id>/<code>`. */
+const ONWARD = /href="(\/-\/go\/([A-Za-z0-9_-]{38})\/[a-z0-9-]+)"/;
+
+/**
+ * A visitor who is shown the middle page, looks at it, and takes these steps; `continue` goes on in the browser to the host.
+ *
+ * @returns the click id of the page, '' if there is none
+ */
+async function visitPage(
+  tour: Tour,
+  { path, visitor, host }: VisitorRequest,
+  steps: readonly ('copy' | 'open' | 'continue')[] = [],
+): Promise<string> {
+  const { origin, figures, print } = tour;
+  const headers = { 'user-agent': visitor.userAgent };
+  const response = await fetchFrom(origin, { method: 'GET', path, headers });
+  const [, onward = '', clickId = ''] = ONWARD.exec(await response.text()) ?? [];
+  const name = `GET ${path} by ${visitor.name}`;
+  figures.expect(`${name}, status`, BigInt(response.status), 200n);
+  figures.expect(`${name}, length of the click id`, BigInt(clickId.length), 38n);
+  for (const step of ['view', ...steps]) {
+    const isContinue = step === 'continue';
+    const taken = isContinue
+      ? await fetchFrom(origin, { method: 'GET', path: onward, headers })
+      : await fetchFrom(origin, { method: 'POST', path: '/-/step', headers, body: `${clickId} ${step}` });
+    await taken.text();
+    figures.expect(`${name}, ${step}`, BigInt(taken.status), isContinue ? 302n : 204n);
+    if (!isContinue) continue;
+    const location = URL.parse(taken.headers.get('location') ?? '');
+    figures.expect(`${name}, sent on to`, location?.hostname, host);
+    figures.expect(`${name}, with the click`, location?.searchParams.get('dh_click') ?? '', clickId);
+  }
+  const taken = ['view', ...steps].join(', ');
+  print(`  GET  ${path.padEnd(15)} ${visitor.name.padEnd(20)} → middle page (${taken}), click …${clickId.slice(-10)}`);
+  return clickId;
+}
+
 /** Visitors follow all four links; one of them twice, and machines among them. */
 export async function visitLinks(tour: Tour): Promise<Clicks> {
   const { mei, qiang } = tour.market;
   const taobao = 'item.taobao.com';
   const fryer = `/${mei.fryer.code}`;
-  const clickId = await visit(tour, { path: `${fryer}/v12`, visitor: DOUYIN_ANDROID, host: taobao });
-  await visit(tour, { path: `${fryer}/v12`, visitor: DOUYIN_ANDROID, host: taobao });
-  await visit(tour, { path: fryer, visitor: DOUYIN_IPHONE, host: taobao });
-  await visit(tour, { path: fryer, visitor: WECHAT, host: taobao });
+  const clickId = await visitPage(tour, { path: `${fryer}/v12`, visitor: DOUYIN_ANDROID, host: taobao }, ['copy']);
+  await visitPage(tour, { path: `${fryer}/v12`, visitor: DOUYIN_ANDROID, host: taobao }, ['copy', 'open']);
+  await visitPage(tour, { path: fryer, visitor: DOUYIN_IPHONE, host: taobao }, ['open']);
+  await visitPage(tour, { path: fryer, visitor: WECHAT, host: taobao }, ['continue']);
   await visit(tour, { path: fryer, visitor: BAIDU, host: taobao });
-  await visit(tour, { path: fryer, visitor: WECHAT, method: 'HEAD', host: taobao });
+  await visit(tour, { path: fryer, visitor: DESKTOP, method: 'HEAD', host: taobao });
   await visit(tour, { path: `/${mei.tea.code}`, visitor: DOUYIN_IPHONE, host: 'h5.youzan.com' });
-  const kettle = await visit(tour, { path: `/${qiang.kettle.code}`, visitor: DOUYIN_IPHONE, host: taobao });
-  const cup = await visit(tour, { path: `/${qiang.cup.code}`, visitor: DOUYIN_IPHONE, host: taobao });
+  const kettle = await visitPage(tour, { path: `/${qiang.kettle.code}`, visitor: DOUYIN_IPHONE, host: taobao }, [
+    'open',
+  ]);
+  const cup = await visitPage(tour, { path: `/${qiang.cup.code}`, visitor: DOUYIN_IPHONE, host: taobao });
   return { fryer: clickId, kettle, cup };
 }
 
@@ -90,7 +134,16 @@ export async function checkClicks(tour: Tour): Promise<void> {
       (stats) => recorded(stats) >= enough,
       STATS_TIMEOUT_MS,
     );
-  const { clicks } = await read(market.mei.fryer.code, visits);
+  const { clicks, funnel } = await read(market.mei.fryer.code, visits);
+  for (const ofApp of FRYER_FUNNEL) {
+    const { app, ...steps } = ofApp;
+    const counts = funnel.find((each) => each.app === app);
+    for (const step of ['shown', 'view', 'copy', 'open', 'continue'] as const)
+      figures.expect(`middle page of the fryer in ${app}, ${step}`, counts?.[step], steps[step]);
+    print(
+      `  Its middle page in ${app}: ${steps.shown} shown, ${steps.view} seen, ${steps.copy} copied, ${steps.open} opened the app, ${steps.continue} went on.`,
+    );
+  }
   figures.expect('clicks on the fryer, counted', clicks.counted, counted);
   figures.expect('clicks on the fryer, unique', clicks.unique, unique);
   for (const [verdict, expected] of Object.entries(notCounted)) {

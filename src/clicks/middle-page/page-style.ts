@@ -21,7 +21,8 @@ a:focus-visible,button:focus-visible{outline:3px solid var(--hot);outline-offset
 [hidden]{display:none}
 .by{margin:20px 4px 0;color:var(--soft)}
 .code{margin:8px 0 0;padding:12px 16px;border:1px dashed var(--hot);border-radius:12px;background:var(--paper);overflow-wrap:anywhere;-webkit-user-select:all;user-select:all}
-.said{min-height:1.6em;margin:8px 4px 0}
+.said{margin:8px 4px 0}
+.said:empty{margin:0}
 .guide{display:grid;grid-template-columns:1fr 88px;gap:4px 12px;align-items:center;margin:0 0 16px;padding:12px 16px;border-radius:16px;background:var(--tint)}
 .guide h2{margin:0;font-size:1.125rem}
 .guide ol{margin:0;padding-left:1.4em}

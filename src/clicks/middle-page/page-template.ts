@@ -31,13 +31,13 @@ export interface MiddlePage {
 const SCRIPT = readFileSync(new URL('page-script.js', import.meta.url), 'utf8');
 const hashOf = (text: string): string => `'sha256-${createHash('sha256').update(text).digest('base64')}'`;
 
-/** Nothing but this style, this script, pictures and reports of our own host. */
+/** Nothing but this style, this script, pictures and reports of our own host. The empty icon spares the visitor a search for one. */
 const POLICY = [
   "default-src 'none'",
   `style-src ${hashOf(PAGE_STYLE)}`,
   `script-src ${hashOf(SCRIPT)}`,
   "connect-src 'self'",
-  "img-src 'self'",
+  "img-src 'self' data:",
   "base-uri 'none'",
   "form-action 'none'",
   "frame-ancestors 'none'",
@@ -72,7 +72,7 @@ function guideOf(words: Words): string {
   return `<section class="guide" aria-labelledby="guide">
 <h2 id="guide">${words.guideTitle}</h2>
 <ol><li>${words.guideTap}</li><li>${words.guideChoose}</li></ol>
-<svg ${LINE_DRAWING}><path d="M3 20c1-8 6-13 14-14M13 3l4.5 3-3.5 4"/><circle cx="19" cy="3.5" r=".5"/><circle cx="21" cy="3.5" r=".5"/><circle cx="23" cy="3.5" r=".5"/></svg>
+<svg ${LINE_DRAWING}><path d="M3 21c1-8 5-12 13-13M12 4.5l4.5 3.5-3 4.5"/><path d="M17 2.5h.01M20 2.5h.01M23 2.5h.01" stroke-width="2"/></svg>
 </section>`;
 }
 
@@ -92,7 +92,9 @@ function waysOn({ content, platform, opening, location, onwardUrl }: MiddlePage,
   const fallback = opening === 'scheme' ? ' data-fallback' : '';
   const open =
     appLink === undefined ? '' : `<a class="go" id="open" href="${escapeHtml(appLink)}"${fallback}>${words.open}</a>`;
-  const onward = `<a class="${open === '' ? 'go' : 'also'}" id="onward" href="${escapeHtml(onwardUrl)}" rel="nofollow">${hasApp ? words.continueInBrowser : words.goToShop}</a>`;
+  const [look, label] =
+    open === '' ? ['go', words.goToShop(words.platforms[platform])] : ['also', words.continueInBrowser];
+  const onward = `<a class="${look}" id="onward" href="${escapeHtml(onwardUrl)}" rel="nofollow">${label}</a>`;
   const copy = hasApp && content.taoCode !== undefined ? copyBlock(content.taoCode, words) : '';
   const parts = open === '' ? [onward, copy] : [open, copy, onward];
   return parts.filter((part) => part !== '').join('\n');
@@ -109,6 +111,7 @@ export function middlePage(page: MiddlePage): string {
 <meta name="viewport" content="width=device-width, initial-scale=1, viewport-fit=cover">
 <meta name="robots" content="noindex">
 <meta name="format-detection" content="telephone=no">
+<link rel="icon" href="data:,">
 <title>${escapeHtml(content.title)}</title>
 <style>${PAGE_STYLE}</style>
 </head>

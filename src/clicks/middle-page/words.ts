@@ -16,7 +16,8 @@ export interface Words {
   copied: string;
   pressToCopy: string;
   continueInBrowser: string;
-  goToShop: string;
+  /** Where going on is the big button: nothing else can be opened there. */
+  goToShop: (platform: string) => string;
   guideTitle: string;
   guideTap: string;
   guideChoose: string;
@@ -34,7 +35,7 @@ const ZH: Words = {
   copied: '已复制，打开淘宝 App 即可',
   pressToCopy: '请长按上面的淘口令复制',
   continueInBrowser: '在浏览器中继续',
-  goToShop: '前往店铺购买',
+  goToShop: (platform) => `前往${platform}购买`,
   guideTitle: '在浏览器中打开',
   guideTap: '点右上角的 <b>···</b>',
   guideChoose: '选择「在浏览器打开」',
@@ -52,7 +53,7 @@ const EN: Words = {
   copied: 'Copied. Now open the Taobao app',
   pressToCopy: 'Press and hold the code above to copy it',
   continueInBrowser: 'Continue in the browser',
-  goToShop: 'Go to the shop',
+  goToShop: (platform) => `Go to ${platform}`,
   guideTitle: 'Open in your browser',
   guideTap: 'Tap <b>···</b> at the top right',
   guideChoose: 'Choose “Open in Browser”',

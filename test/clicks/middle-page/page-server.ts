@@ -27,7 +27,7 @@ export const AGENTS = {
 
 export interface Answer {
   status: number;
-  headers: Record<string, unknown>;
+  headers: Record<string, string | undefined>;
   body: string;
 }
 
@@ -60,7 +60,8 @@ export async function openPageServer(options: { now?: () => Date; pageWaitMs?: n
         headers: { 'user-agent': agent, ...headers },
         ...(payload === undefined ? {} : { payload }),
       });
-      return { status: answer.statusCode, headers: { ...answer.headers }, body: answer.body };
+      const texts = Object.entries(answer.headers).map(([name, value]) => [name, [value].flat().join(', ')]);
+      return { status: answer.statusCode, headers: Object.fromEntries(texts), body: answer.body };
     },
     loggedClicks: async () => {
       const entries = await streams.redis.xrange('clicks:{0}', '-', '+');

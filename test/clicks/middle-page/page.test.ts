@@ -140,7 +140,7 @@ describe('a visitor who gets the middle page', () => {
     const { headers, body } = await pages.ask(`/${link.code}`);
     const policy = String(headers['content-security-policy']);
     expect(policy).toMatch(
-      /^default-src 'none'; style-src 'sha256-[^']+'; script-src 'sha256-[^']+'; connect-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'$/,
+      /^default-src 'none'; style-src 'sha256-[^']+'; script-src 'sha256-[^']+'; connect-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'$/,
     );
     expect(body.match(/ (?:style|on[a-z]+)="/g)).toBeNull();
     const loaded = [...body.matchAll(/ src="([^"]+)"/g)].map(([, src]) => src ?? '');
@@ -240,7 +240,7 @@ describe('the wishes of brand and operator', () => {
     });
     const { body } = await pages.ask(`/${youzan.code}`);
     expect(hrefOf(body, 'open')).toBeUndefined();
-    expect(body).toContain('前往店铺购买');
+    expect(body).toContain('前往有赞购买');
     const desktop = await seedLink(pages.test.db, { way: 'page' });
     expect(hrefOf((await pages.ask(`/${desktop.code}`, { agent: AGENTS.desktop })).body, 'open')).toBeUndefined();
   });

@@ -49,7 +49,7 @@ const PLACES: Record<string, (trick: string) => string> = {
 /** What was found wrong with an answer; nothing, as it should be. */
 function faultOf(answer: Answer, trick: string): string | undefined {
   const location = answer.headers['location'];
-  if (location !== undefined && !DESTINATION.test(String(location))) return `leads to ${String(location)}`;
+  if (location !== undefined && !DESTINATION.test(location)) return `leads to ${location}`;
   if (answer.headers['refresh'] !== undefined) return 'refreshes to somewhere';
   if (/evil\.example|http-equiv/i.test(answer.body)) return 'shows what was asked';
   if (trick.length > 12 && trick.includes('<') && answer.body.includes(trick)) return 'echoes it unescaped';

@@ -140,7 +140,7 @@ class Visitors implements Visits {
     const { doors, codes, random, onClick } = this.#options;
     const code = codes[random(100) < POPULAR_PERCENT ? 0 : random(codes.length)] ?? '';
     const path = random(10) < 3 ? `/${code}/v${random(5)}` : `/${code}`;
-    const userAgent = `Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) Mobile/15E148 aweme_30.4.${random(VISITORS)}`;
+    const userAgent = `Mozilla/5.0 (Windows NT 10.0; Win64; x64) Mobile/15E148 aweme_30.4.${random(VISITORS)}`;
     const isFresh = random(100) < FRESH_PERCENT;
     const first = random(doors.length);
     const fromMs = performance.now();
