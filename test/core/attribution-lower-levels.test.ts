@@ -113,7 +113,7 @@ describe('level 5, click time', () => {
   });
 
   it('only counted clicks are evidence', () => {
-    for (const verdict of ['repeat', 'head', 'prefetch', 'preview', 'bot', 'scanner'] as const) {
+    for (const verdict of ['repeat', 'head', 'prefetch', 'preview', 'bot', 'scanner', 'inactive'] as const) {
       expect(said({ ...tbk, clicks: [{ ...clicked('a', 3), verdict }] })).toBe('no_evidence');
     }
   });

@@ -43,6 +43,7 @@ describe('level 1, click id', () => {
     ['preview', 'review policy_review'],
     ['bot', 'review policy_review'],
     ['scanner', 'review policy_review'],
+    ['inactive', 'review policy_review'],
   ] satisfies [ClickVerdict, string][])('an authentic id of a %s click: %s', (verdict, expected) => {
     expect(said({ ...withClickId(DAY_MS), clickRow: { verdict } })).toBe(expected);
   });

@@ -85,9 +85,11 @@ describe('what it answers', () => {
         }
       }
       const unknown = await ask(origin, '/a2zzzzz');
+      // The box holds what was asked for; everything else is alike.
+      const withoutBox = (page: string): string => page.replace(/ value="[a-z0-9-]{0,32}"/, '');
       for (const path of ['/docs', '/docs/', '/docs/json', '/problems/not-found']) {
         const { status, text } = await ask(origin, path);
-        expect([path, status, text]).toEqual([path, 404, unknown.text]);
+        expect([path, status, withoutBox(text)]).toEqual([path, 404, withoutBox(unknown.text)]);
       }
       program.child.kill('SIGINT');
       expect(await program.ended).toBe(0);
