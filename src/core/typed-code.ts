@@ -75,5 +75,6 @@ export function boxTextOf(text: string): string {
   return foldWidth(text.slice(0, MAX_TYPED_CHARACTERS))
     .replace(/[^A-Za-z0-9-]+/g, '')
     .toLowerCase()
+    .replace(/^-+/, '')
     .slice(0, MAX_BOX_CHARACTERS);
 }

@@ -44,7 +44,7 @@ const POLICY = policyWith("form-action 'none'");
 const FORM_POLICY = policyWith("form-action 'self' https:");
 
 function policyWith(formAction: string): string {
-  return `default-src 'none'; style-src 'sha256-${STYLE_HASH}'; base-uri 'none'; ${formAction}; frame-ancestors 'none'`;
+  return `default-src 'none'; style-src 'sha256-${STYLE_HASH}'; img-src data:; base-uri 'none'; ${formAction}; frame-ancestors 'none'`;
 }
 
 const LANGUAGE_TAGS: Readonly<Record<Language, string>> = { zh: 'zh-CN', en: 'en' };
@@ -73,6 +73,7 @@ export function visitorPage(content: {
 <meta name="viewport" content="width=device-width, initial-scale=1, viewport-fit=cover">
 <meta name="robots" content="noindex">
 <meta name="format-detection" content="telephone=no">
+<link rel="icon" href="data:,">
 <title>${content.title}</title>
 <style>${STYLE}</style>
 </head>

@@ -91,8 +91,8 @@ async function expectStoredOnce(acked: readonly string[]): Promise<void> {
   const stored = new Set(rows.map(({ clickId }) => clickId));
   expect(acked.filter((clickId) => !stored.has(clickId))).toEqual([]);
   expect(stored.size).toBe(rows.length);
-  const { rollups, uniques, letters } = await findDifferences(test.db);
-  expect({ rollups, letters }).toEqual({ rollups: [], letters: [] });
+  const { rollups, shown, uniques, letters } = await findDifferences(test.db);
+  expect({ rollups, shown, letters }).toEqual({ rollups: [], shown: [], letters: [] });
   expect(uniques.kept).toBe(uniques.counted);
 }
 

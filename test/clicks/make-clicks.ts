@@ -33,6 +33,8 @@ export function visitorOf(number: number): string {
 export interface Differences {
   /** Rollups kept and rollups counted anew from the clicks, where they are not the same. */
   rollups: unknown[];
+  /** As `rollups`, for the middle pages that people were shown. */
+  shown: unknown[];
   /** Unique visitors kept, and counted anew. */
   uniques: { kept: bigint | null; counted: bigint };
   letters: unknown[];
@@ -49,11 +51,24 @@ export async function findDifferences(db: Db): Promise<Differences> {
      select * from (select 'kept' as side, k.* from (select * from kept except select * from counted) k
        union all select 'counted', c.* from (select * from counted except select * from kept) c) different`,
   );
+  const shown = await db.query(
+    `with counted as (
+       select c.link_number, (c.clicked_at at time zone 'Asia/Shanghai')::date as day, c.app, c.brand_id, count(*) as steps
+       from clicks c where c.outcome = 'page' and c.verdict in ('counted', 'repeat') group by 1, 2, 3, 4
+     ), kept as (select r.link_number, r.day, r.app, r.brand_id, r.steps from step_rollups r where r.step = 'shown')
+     select * from (select 'kept' as side, k.* from (select * from kept except select * from counted) k
+       union all select 'counted', c.* from (select * from counted except select * from kept) c) different`,
+  );
   const uniques = await db.query<Differences['uniques']>(
     `select (select sum(r.uniques)::bigint from click_rollups r) as kept,
        (select count(distinct (c.link_number, c.visitor, (c.clicked_at at time zone 'Asia/Shanghai')::date))
         from clicks c where c.verdict = 'counted') as counted`,
   );
   const letters = await db.query('select * from click_dead_letters');
-  return { rollups: rollups.rows, uniques: uniques.rows[0] ?? { kept: null, counted: 0n }, letters: letters.rows };
+  return {
+    rollups: rollups.rows,
+    shown: shown.rows,
+    uniques: uniques.rows[0] ?? { kept: null, counted: 0n },
+    letters: letters.rows,
+  };
 }

@@ -92,6 +92,23 @@ describe('the text of a stream entry', () => {
     });
   });
 
+  it('is of version 2 exactly where a click was answered by a page, and both are read', () => {
+    const page: Click = { ...CLICK, outcome: 'page' };
+    expect(encodeClicks([CLICK, CLICK])).toMatch(/^clicks\/1\n/);
+    const mixed = encodeClicks([CLICK, page]);
+    expect(mixed).toMatch(/^clicks\/2\n/);
+    expect(mixed.split('\n')[1]).toBe(encodeClickLine(CLICK));
+    expect(decodeClicks(mixed)).toEqual({ ok: true, clicks: [CLICK, page], badLines: [] });
+    const plain: Click = { ...CLICK };
+    delete plain.province;
+    for (const click of [plain, { ...plain, outcome: 'page' as const }])
+      expect(decodeClicks(encodeClicks([click]))).toEqual({ ok: true, clicks: [click], badLines: [] });
+  });
+
+  it.each(['', 'Page', 'shop', 'page\t', 'page\tpage'])('has no other outcome: %j', (outcome) => {
+    expect(decodeClickLine(`${encodeClickLine(CLICK)}\t${outcome}`)).toEqual({ ok: false, reason: 'fields' });
+  });
+
   it('is not guessed at in an unknown version, empty or without end', () => {
     const text = encodeClicks([CLICK]);
     for (const version of ['clicks/3', 'clicks/10', 'clicks/1 ', '']) {

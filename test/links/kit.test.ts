@@ -1,7 +1,7 @@
 import { inflateSync } from 'node:zlib';
 import { Buffer } from 'node:buffer';
 import * as fc from 'fast-check';
-import decodeQR from 'qr/decode.js';
+import { decodeQR } from 'qr/decode.js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { CAPTION_PLATFORMS, DOUYIN_CHARACTERS, captionKitOf } from '../../src/links/kit/caption-kit.ts';

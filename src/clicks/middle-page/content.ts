@@ -2,6 +2,7 @@ import { LRUCache } from 'lru-cache';
 import type { Logger } from 'pino';
 
 import { loggableError } from '../../http/loggable-error.ts';
+import { picturePath } from '../../http/picture-path.ts';
 import type { Db } from '../../infra/db.ts';
 import { pause } from '../../infra/repeat.ts';
 import type { PageMetrics } from './metrics.ts';
@@ -50,8 +51,14 @@ interface Kept {
   readAtMs: number;
 }
 
-function contentOf({ taoCode, ...row }: ContentRow): PageContent {
-  return taoCode === null ? row : { ...row, taoCode };
+function contentOf({ taoCode, sha256, width, height, ...row }: ContentRow): PageContent {
+  return {
+    ...row,
+    ...(taoCode === null ? {} : { taoCode }),
+    ...(sha256 === null || width === null || height === null
+      ? {}
+      : { picture: { url: picturePath(sha256), width, height } }),
+  };
 }
 
 /** What pages show, by link: remembered for half a minute, read from Postgres with a short wait, an older one where that fails. */

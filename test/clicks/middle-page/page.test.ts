@@ -98,6 +98,23 @@ describe('a visitor who gets the middle page', () => {
     );
   });
 
+  it('sees the picture once it was fetched, from our own host, and a drawing until then', async () => {
+    expect((await pages.ask(`/${link.code}`)).body).not.toContain('<img class="picture"');
+    const own = await seedLink(pages.test.db, { way: null });
+    await pages.test.db.query(`update products set image_url = 'https://img.example.com/a.jpg' where id = $1`, [
+      own.productId,
+    ]);
+    await pages.test.db.query(
+      `update product_pictures set sha256 = repeat('ab', 32), bytes = '\\x00', width = 640, height = 480, media_type = 'image/webp',
+         fetched_at = now() where product_id = $1`,
+      [own.productId],
+    );
+    const { body } = await pages.ask(`/${own.code}`);
+    expect(body).toContain(
+      `<img class="picture" src="/-/pictures/${'ab'.repeat(32)}.webp" width="640" height="480" alt="杯子">`,
+    );
+  });
+
   it('reads English where the browser wants it more than Chinese', async () => {
     const english = await pages.ask(`/${link.code}`, { headers: { 'accept-language': 'en-US,en;q=0.9,zh;q=0.8' } });
     expect(english.body).toContain('<html lang="en">');
@@ -145,6 +162,21 @@ describe('a visitor who gets the middle page', () => {
     expect(body.match(/ (?:style|on[a-z]+)="/g)).toBeNull();
     const loaded = [...body.matchAll(/ src="([^"]+)"/g)].map(([, src]) => src ?? '');
     expect(loaded).toEqual([`/-/seen/${clickIdOf(body)}`]);
+  });
+});
+
+describe('over a connection, where known links are answered in front of the router', () => {
+  it('the page and the redirect are told apart as by the router', async () => {
+    const { address, resolver } = pages.server;
+    const visit = async (agent: string): Promise<Response> =>
+      fetch(`${address}/${link.code}`, { headers: { 'user-agent': agent }, redirect: 'manual' });
+    await resolver.resolve(link.code);
+    expect(resolver.knownTarget(link.code)).toBeDefined();
+    const page = await visit(AGENTS.harmony);
+    expect([page.status, clickIdOf(await page.text()).length]).toEqual([200, 38]);
+    const redirect = await visit(AGENTS.desktop);
+    expect([redirect.status, redirect.headers.get('location')?.startsWith(DESTINATION)]).toEqual([302, true]);
+    expect((await pages.loggedClicks()).map(({ outcome }) => outcome)).toEqual(['page', undefined]);
   });
 });
 

@@ -49,9 +49,11 @@ const PLACES: Record<string, (trick: string) => string> = {
 /** What was found wrong with an answer; nothing, as it should be. */
 function faultOf(answer: Answer, trick: string): string | undefined {
   const location = answer.headers['location'];
-  if (location !== undefined && !DESTINATION.test(location)) return `leads to ${location}`;
+  // The path of a link on our own host is where a mended address leads.
+  const isOurs = location !== undefined && /^\/[a-z0-9][a-z0-9-]{3,31}(\/[a-z0-9_-]{1,32})?$/.test(location);
+  if (location !== undefined && !isOurs && !DESTINATION.test(location)) return `leads to ${location}`;
   if (answer.headers['refresh'] !== undefined) return 'refreshes to somewhere';
-  if (/evil\.example|http-equiv/i.test(answer.body)) return 'shows what was asked';
+  if (/evil\.example|http-equiv=/i.test(answer.body)) return 'shows what was asked';
   if (trick.length > 12 && trick.includes('<') && answer.body.includes(trick)) return 'echoes it unescaped';
   return answer.status >= 500 ? `fails with ${answer.status}` : undefined;
 }
