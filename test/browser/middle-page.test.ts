@@ -71,6 +71,11 @@ async function expectSteps(...expected: string[]): Promise<void> {
   await vi.waitFor(async () => expect(await steps()).toEqual(expected), { timeout: 10_000 });
 }
 
+/** Copying takes the browser a moment. */
+async function expectSaid(page: Page, text: string): Promise<void> {
+  await vi.waitFor(async () => expect(await page.textContent('#said')).toBe(text), { timeout: 10_000 });
+}
+
 interface AxeResult {
   violations: { id: string; impact: string | null; nodes: { html: string }[] }[];
 }
@@ -100,7 +105,7 @@ describe.each(ON_PHONES)('%s', (name) => {
     const { page, context, complaints } = await open(name);
     await context.grantPermissions(['clipboard-read', 'clipboard-write']);
     await page.tap('#copy');
-    expect(await page.textContent('#said')).toBe('已复制，打开淘宝 App 即可');
+    await expectSaid(page, '已复制，打开淘宝 App 即可');
     expect(await page.evaluate('navigator.clipboard.readText()')).toBe(TAO_CODE);
     await expectSteps('copy', 'view');
     expect(complaints).toEqual([]);
@@ -113,7 +118,7 @@ describe.each(ON_PHONES)('%s', (name) => {
     await page.addInitScript('Object.defineProperty(Navigator.prototype, "clipboard", { value: undefined })');
     await page.goto(`${pages.server.address}/${link.code}`);
     await page.tap('#copy');
-    expect(await page.textContent('#said')).toBe('已复制，打开淘宝 App 即可');
+    await expectSaid(page, '已复制，打开淘宝 App 即可');
     await expectSteps('copy', 'view');
   });
 
@@ -125,7 +130,7 @@ describe.each(ON_PHONES)('%s', (name) => {
     );
     await page.goto(`${pages.server.address}/${link.code}`);
     await page.tap('#copy');
-    expect(await page.textContent('#said')).toBe('请长按上面的淘口令复制');
+    await expectSaid(page, '请长按上面的淘口令复制');
     expect(await page.evaluate('String(getSelection())')).toBe(TAO_CODE);
   });
 
