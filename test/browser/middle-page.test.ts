@@ -1,5 +1,3 @@
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 
@@ -7,10 +5,9 @@ import { openPageServer } from '../clicks/middle-page/page-server.ts';
 import type { PageServer } from '../clicks/middle-page/page-server.ts';
 import { seedLink } from '../clicks/seed-link.ts';
 import type { SeededLink } from '../clicks/seed-link.ts';
-import { VISITORS, launchBrowser, startVisit, takeScreenshot } from './browser.ts';
+import { VISITORS, launchBrowser, seriousIssues, startVisit, takeScreenshot } from './browser.ts';
 import type { Visit } from './browser.ts';
 
-const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const TAO_CODE = '7￥AbCdEfG￥ 复制打开';
 const SHOP = /^https:\/\/item\.taobao\.com\/item\.htm\?/;
 const ON_PHONES = ['Douyin on Android', 'Douyin on an iPhone', 'WeChat', 'HarmonyOS NEXT'] as const;
@@ -74,20 +71,6 @@ async function expectSteps(...expected: string[]): Promise<void> {
 /** Copying takes the browser a moment. */
 async function expectSaid(page: Page, text: string): Promise<void> {
   await vi.waitFor(async () => expect(await page.textContent('#said')).toBe(text), { timeout: 10_000 });
-}
-
-interface AxeResult {
-  violations: { id: string; impact: string | null; nodes: { html: string }[] }[];
-}
-
-/** What a screen reader or weak eyes would stumble over, as axe-core judges it. */
-async function seriousIssues(page: Page): Promise<string[]> {
-  // The policy of the page forbids scripts in it, so the checker is run by the browser's own debugger.
-  await page.evaluate(AXE);
-  const { violations } = (await page.evaluate('axe.run()')) as AxeResult;
-  return violations
-    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
-    .map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' | ')}`);
 }
 
 describe.each(ON_PHONES)('%s', (name) => {
