@@ -72,9 +72,7 @@ function createVisitHandler(deps: RedirectDeps, answerDeadLink: DeadLinkAnswer):
       return;
     }
     const resolution = deps.resolver.known(code) ?? (await deps.resolver.resolve(code));
-    const isMiss = !resolution.found && resolution.reason === 'unknown';
-    if (isMiss) admission.missed();
-    else admission.found();
+    if (!resolution.found && resolution.reason === 'unknown') admission.missed();
     answer(resolution, code, visit);
   };
 

@@ -7,10 +7,8 @@ import type { Bucket, BucketLimits } from '../core/token-bucket.ts';
 import type { RedisClient } from '../infra/redis.ts';
 import type { MetricsRegistry } from './metrics.ts';
 
-/** Leave to look up a code that this process does not know. Exactly one of both is called, once the answer is known. */
-export type Admission =
-  | { isAdmitted: true; found: () => void; missed: () => void }
-  | { isAdmitted: false; retryAfterSeconds: number };
+/** Leave to look up a code that this process does not know; `missed` is called where it names nothing. */
+export type Admission = { isAdmitted: true; missed: () => void } | { isAdmitted: false; retryAfterSeconds: number };
 
 /** How many codes that name nothing one network may try. */
 export interface MissBudget {
@@ -52,7 +50,7 @@ return -1 - math.floor((1 - tokens) * 1000)`;
 
 /** Everybody is admitted. */
 export const NO_MISS_BUDGET: MissBudget = {
-  admit: () => ({ isAdmitted: true, found: () => undefined, missed: () => undefined }),
+  admit: () => ({ isAdmitted: true, missed: () => undefined }),
 };
 
 /**
@@ -132,15 +130,13 @@ export function createMissBudget(deps: {
         metrics.missed('refused');
         return { isAdmitted: false, retryAfterSeconds: secondsUntilToken(bucket, limits) };
       }
-      // Taken before the lookup, so that a thousand requests at one moment do not all pass; a code that is found gives it back.
-      buckets.set(network, { ...bucket, tokens: bucket.tokens - 1 });
+      // Taken after the lookup: a new process knows no link yet, and a thousand visitors of one carrier must all find theirs. A thousand
+      // tries at one moment pass as well, but leave a debt that is worked off before the next.
       return {
         isAdmitted: true,
-        found: () => {
-          const now = bucketOf(network);
-          buckets.set(network, { ...now, tokens: Math.min(limits.burst, now.tokens + 1) });
-        },
         missed: () => {
+          const now = bucketOf(network);
+          buckets.set(network, { ...now, tokens: now.tokens - 1 });
           metrics.missed('answered');
           void share(network);
         },

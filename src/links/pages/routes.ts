@@ -52,7 +52,6 @@ function createFind({ db, entryDomains, missBudget }: LinkPageDeps) {
       admission.missed();
       return undefined;
     }
-    admission.found();
     const url = `${firstOrigin(entryDomains)}/${code}`;
     return { link, url: wantedTag === undefined ? url : `${url}/${wantedTag}` };
   };
