@@ -2,7 +2,9 @@ import { appendFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { processEnvironment } from '../../src/infra/config.ts';
+import type { RedisProgram } from '../../src/infra/local/debian-redis.ts';
 import { runCommand } from '../../src/infra/local/processes.ts';
+import { redisEnvironment } from '../../src/infra/local/redis-program.ts';
 import { CHECKOUT } from '../support/child-program.ts';
 import type { Ground } from './ground.ts';
 import { tableText, verdictText } from './report.ts';
@@ -12,6 +14,16 @@ async function firstLine(file: string, args: string[]): Promise<string> {
   const env = { PATH: processEnvironment()['PATH'] ?? '/usr/bin:/bin', HOME: os.homedir() };
   const { code, stdout } = await runCommand(file, args, { env, timeoutMs: 10_000, cwd: CHECKOUT });
   return code === 0 ? (stdout.trim().split('\n')[0] ?? '') : '';
+}
+
+async function redisVersion(program: RedisProgram): Promise<string> {
+  const { stdout } = await runCommand(program.executable, ['--version'], {
+    env: redisEnvironment(program),
+    timeoutMs: 10_000,
+    // Debian's program is told by its name which of Redis' programs it is.
+    argv0: 'redis-server',
+  });
+  return /\bv=(\S+)/.exec(stdout)?.[1] ?? 'of unknown version';
 }
 
 /** The commit, and whether what ran differs from it. */
@@ -30,7 +42,7 @@ export async function publish(
 ): Promise<void> {
   const { bin, redisProgram } = run.ground;
   const postgres = await firstLine(path.join(bin, 'postgres'), ['--version']);
-  const versions = `Node ${process.versions.node}, ${postgres}, ${redisProgram.executable.split('/').at(-1)}`;
+  const versions = `Node ${process.versions.node}, ${postgres}, Redis ${await redisVersion(redisProgram)}`;
   const machine = `${os.availableParallelism()} cores, ${os.type()} ${os.release()}`;
   const section = [
     '',
