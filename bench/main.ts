@@ -11,7 +11,7 @@ import { withServices } from './support/services.ts';
 import { formatResult, formatTable, RATIO_COLUMNS, ratioRows } from './support/table.ts';
 
 /** In the order in which they run. */
-const SUBJECTS = ['redirect', 'ingest', 'orders', 'memory', 'outage', 'cost'];
+const SUBJECTS = ['redirect', 'ingest', 'orders', 'memory', 'endurance', 'outage', 'cost'];
 
 const USAGE = `npm run bench -- [subject…] [options]
 
@@ -19,7 +19,7 @@ Subjects: ${SUBJECTS.join(', ')}; without one, all of them.
 
   --rounds N      interleaved rounds, 3 unless said (1 with --quick)
   --quick         a look within minutes; figures not to publish, RESULTS.md stays as it is
-  --full          the lengths the goals ask for (an outage of 10 minutes)
+  --full          the lengths the goals ask for (an outage of 10 minutes, 10,000,000 clicks)
   --daihuo DIR    measure another checkout of daihuo beside this one (redirect)
   --lock FILE     hold FILE by flock during each measurement, on a machine that others use
   --help`;
