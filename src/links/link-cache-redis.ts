@@ -10,18 +10,18 @@ export const REDIS_LINK_TTL_MS = 30_000;
 const REDIS_CODE_TTL_MS = 3_600_000;
 
 /** The number is the version of the value's shape: a program of another version sees nothing rather than something it cannot read. */
-const LINK_KEY = 'link:3:';
+const LINK_KEY = 'link:4:';
 const CODE_KEY = 'linkcode:1:';
 
 const FACTS = z.strictObject({
   linkNumber: z.int(),
   linkId: z.string(),
+  brandId: z.string(),
   status: z.enum(['active', 'paused', 'gone']),
   platform: z.enum(PLATFORMS),
   url: z.string(),
   sls: z.string().nullable(),
   way: z.enum(['direct', 'page']).nullable(),
-  waysByApp: z.string().nullable(),
   changesAtMs: z.int().nullable(),
   version: z.int(),
 });

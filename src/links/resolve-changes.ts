@@ -8,6 +8,8 @@ export interface LinkChanges {
   /** A link has this version now; undefined where the message does not say. */
   linkChanged(linkId: string, version: number | undefined): void;
   codeAdded(code: string): void;
+  /** What a brand or the operator wants for all links without a way of their own. */
+  wishesChanged(): void;
   /** True from the moment no change can be missed, false when the connection is lost. */
   told(isTold: boolean): void;
 }
@@ -23,8 +25,13 @@ const END_TIMEOUT_MS = 300;
 
 const LINK_MESSAGE = /^(lnk_[a-z0-9_]+)(?: (\d{1,15}))?$/;
 const CODE_PREFIX = 'code:';
+const WISHES_MESSAGE = 'ways';
 
 function deliver(payload: string, changes: LinkChanges): void {
+  if (payload === WISHES_MESSAGE) {
+    changes.wishesChanged();
+    return;
+  }
   if (payload.startsWith(CODE_PREFIX)) {
     changes.codeAdded(payload.slice(CODE_PREFIX.length));
     return;

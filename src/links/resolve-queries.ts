@@ -8,15 +8,14 @@ import type { Platform } from '../platforms/platform.ts';
 export interface LinkFacts {
   linkNumber: number;
   linkId: string;
+  brandId: string;
   status: 'active' | 'paused' | 'gone';
   platform: Platform;
   url: string;
   /** The Youzan salesman leased to the influencer now. */
   sls: string | null;
-  /** What is wanted for this link instead of the usual way. */
+  /** What is wanted for this link instead of the usual way. What its brand and the operator want stands beside the links (`visit-wishes.ts`). */
   way: VisitWay | null;
-  /** What the brand, or else the operator, wants per app: a JSON object, its keys always in the same order; null for nothing. */
-  waysByApp: string | null;
   /** When a lease begins or ends by itself, ms since 1970: until then the facts hold unless the link's version rises. */
   changesAtMs: number | null;
   version: number;
@@ -29,11 +28,9 @@ interface LinkFactsRow extends Omit<LinkFacts, 'linkNumber' | 'version' | 'chang
 }
 
 // At most one row, from one snapshot, so the version belongs to everything beside it. `gone` outranks `paused`. Of several salesmen leased
-// now, the one for the product wins over the one for the store, then the newest. Per app, the brand's way goes before the operator's. Served
-// by link_codes_pkey, tracking_slots_influencer_idx and visit_ways_key.
+// now, the one for the product wins over the one for the store, then the newest. Served by link_codes_pkey and tracking_slots_influencer_idx.
 const FIND_LINK_FACTS = `
-select l.number as "linkNumber", l.id as "linkId", s.platform, p.url, l.version, slot.external_id as sls, l.way,
-  wanted.ways as "waysByApp",
+select l.number as "linkNumber", l.id as "linkId", l.brand_id as "brandId", s.platform, p.url, l.version, slot.external_id as sls, l.way,
   ceil(extract(epoch from lease.changes_at) * 1000)::bigint as "changesAtMs",
   case
     when s.status <> 'active' or p.status = 'off_sale' then 'gone'
@@ -60,15 +57,6 @@ left join lateral (
   where t.influencer_id = l.influencer_id and t.store_id = s.id and t.kind = 'sls'
     and (t.product_id is null or t.product_id = l.product_id) and edge.at > now()
 ) lease on true
-cross join lateral (
-  select jsonb_object_agg(w.app, w.way)::text as ways
-  from (
-    select distinct on (v.app) v.app, v.way
-    from visit_ways v
-    where v.brand_id = l.brand_id or v.brand_id is null
-    order by v.app, v.brand_id nulls last
-  ) w
-) wanted
 where c.code = $1`;
 
 /** The facts behind a code or alias in canonical spelling; undefined where it names no link. */

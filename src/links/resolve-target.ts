@@ -1,11 +1,10 @@
-import type { VisitWay, VisitWayOverrides } from '../core/visit-way.ts';
-import { APPS } from '../core/visitor-place.ts';
-import type { App } from '../core/visitor-place.ts';
+import type { VisitWayOverrides } from '../core/visit-way.ts';
 import { splitDestination } from '../platforms/destination.ts';
 import type { SplitDestination } from '../platforms/destination.ts';
 import { PLATFORMS, checkDestination } from '../platforms/platform.ts';
 import type { Platform } from '../platforms/platform.ts';
 import type { LinkFacts } from './resolve-queries.ts';
+import type { VisitWishes } from './visit-ways/visit-wishes.ts';
 
 /** A link ready to answer visitors: `locationOf(target, clickId)` is its Location. */
 export interface LinkTarget extends SplitDestination {
@@ -15,42 +14,12 @@ export interface LinkTarget extends SplitDestination {
   status: 'active' | 'paused' | 'gone';
   version: number;
   platform: Platform;
-  /** What the brand or the operator wants instead of the usual way, one object for all links that are told the same; mostly nothing. */
+  /** What is wanted for the link, by its brand or by the operator instead of the usual way, at the moment it is asked; mostly nothing. */
   ways: VisitWayOverrides | undefined;
 }
 
 /** Nobody is ever sent here: it only fills the shape of a target whose destination is not allowed. */
 const NO_DESTINATION: SplitDestination = { takesClickId: false, before: '', after: '' };
-
-/** Different wishes that are kept to be shared; there are hardly more brands with wishes than this. */
-const MAX_SHARED_WAYS = 2_000;
-const sharedWays = new Map<string, VisitWayOverrides>();
-
-function isWay(value: unknown): value is VisitWay {
-  return value === 'direct' || value === 'page';
-}
-
-/** What `visit_ways` says, as JSON; apps this program does not know are left out. */
-function waysByApp(json: string): Partial<Record<App, VisitWay>> {
-  const wanted = JSON.parse(json) as Record<string, unknown>;
-  const ways: Partial<Record<App, VisitWay>> = {};
-  for (const app of APPS) {
-    const way = wanted[app];
-    if (isWay(way)) ways[app] = way;
-  }
-  return ways;
-}
-
-function waysOf({ way, waysByApp: json }: Pick<LinkFacts, 'way' | 'waysByApp'>): VisitWayOverrides | undefined {
-  if (way === null && json === null) return undefined;
-  const key = `${way ?? ''} ${json ?? ''}`;
-  const known = sharedWays.get(key);
-  if (known !== undefined) return known;
-  if (sharedWays.size >= MAX_SHARED_WAYS) sharedWays.clear();
-  const ways: VisitWayOverrides = { link: way ?? undefined, byApp: json === null ? undefined : waysByApp(json) };
-  sharedWays.set(key, ways);
-  return ways;
-}
 
 /**
  * Checks the destination with the rules of this process and cuts it for the click id.
@@ -58,7 +27,7 @@ function waysOf({ way, waysByApp: json }: Pick<LinkFacts, 'way' | 'waysByApp'>):
  * The second check, after the one at registration: a URL that was stored before a rule became stricter, or written past it, never
  * becomes a Location. Such a link is `gone`.
  */
-export function targetOf(facts: LinkFacts): LinkTarget {
+export function targetOf(facts: LinkFacts, wishes: Pick<VisitWishes, 'of'>): LinkTarget {
   const { linkNumber, linkId, version } = facts;
   const checked = checkDestination({ platform: facts.platform, url: facts.url });
   const split = checked.ok
@@ -67,5 +36,5 @@ export function targetOf(facts: LinkFacts): LinkTarget {
   const status = checked.ok ? facts.status : 'gone';
   // The text of this program, not the one that was just read: every link would keep one of its own.
   const platform = PLATFORMS.find((known) => known === facts.platform) ?? facts.platform;
-  return { linkNumber, linkId, version, status, platform, ways: waysOf(facts), ...split };
+  return { linkNumber, linkId, version, status, platform, ways: wishes.of(facts), ...split };
 }

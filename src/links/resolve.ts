@@ -1,8 +1,8 @@
 import type { Logger } from 'pino';
 
 import type { Db } from '../infra/db.ts';
-import { pause } from '../infra/repeat.ts';
 import type { RedisClient } from '../infra/redis.ts';
+import { within } from '../infra/within.ts';
 import { REDIS_LINK_TTL_MS, createSharedLinks } from './link-cache-redis.ts';
 import { LinkCache } from './link-cache.ts';
 import type { CacheHit } from './link-cache.ts';
@@ -12,6 +12,8 @@ import { findLinkFacts } from './resolve-queries.ts';
 import type { LinkFacts } from './resolve-queries.ts';
 import { targetOf } from './resolve-target.ts';
 import type { LinkTarget } from './resolve-target.ts';
+import { followVisitWishes } from './visit-ways/visit-wishes.ts';
+import type { VisitWishes } from './visit-ways/visit-wishes.ts';
 
 export type { LinkTarget } from './resolve-target.ts';
 
@@ -57,17 +59,6 @@ const READ_ATTEMPTS = 3;
 
 const UNKNOWN: Resolution = { found: false, reason: 'unknown' };
 const UNAVAILABLE: Resolution = { found: false, reason: 'unavailable' };
-
-/** The promise's value, or undefined when it takes longer; a later rejection is nobody's concern. */
-async function within<T>(promise: Promise<T>, ms: number): Promise<T | undefined> {
-  const done = new AbortController();
-  promise.catch(() => undefined);
-  try {
-    return await Promise.race([promise, pause(ms, done.signal).then(() => undefined)]);
-  } finally {
-    done.abort();
-  }
-}
 
 function resolutionOf(hit: CacheHit): Resolution {
   return hit.found ? { found: true, target: hit.target } : UNKNOWN;
@@ -124,11 +115,18 @@ async function readFacts(db: Db, cache: LinkCache, code: string): Promise<LinkFa
 
 /** Asks Redis and Postgres about one code and keeps the answer. `isSharedTrusted`: Redis may be asked before Postgres. */
 function createLookUp(
-  deps: LinkResolverDeps & { cache: LinkCache; shared: SharedLookup; isSharedTrusted: () => boolean },
+  deps: LinkResolverDeps & {
+    cache: LinkCache;
+    shared: SharedLookup;
+    wishes: VisitWishes;
+    isSharedTrusted: () => boolean;
+  },
 ) {
-  const { cache, shared } = deps;
-  const keep = (code: string, facts: LinkFacts): Resolution => {
-    const target = targetOf(facts);
+  const { cache, shared, wishes } = deps;
+  const keep = async (code: string, facts: LinkFacts): Promise<Resolution> => {
+    // Only in a process that has just started; nobody's wish is passed over because its visitor was the first.
+    await wishes.ready;
+    const target = targetOf(facts, wishes);
     cache.put(code, target, facts.changesAtMs);
     return { found: true, target };
   };
@@ -138,10 +136,11 @@ function createLookUp(
     if (early !== undefined) return keep(code, early);
     try {
       const facts = await within(readFacts(deps.db, cache, code), POSTGRES_WAIT_MS);
+      if (facts !== undefined) wishes.answered();
       if (facts === null) return UNKNOWN;
       if (facts !== undefined) {
         shared.put(code, facts);
-        return keep(code, facts);
+        return await keep(code, facts);
       }
     } catch (error) {
       deps.log.debug({ err: error }, 'a link could not be read from postgres');
@@ -168,11 +167,13 @@ function createJoin(lookUp: (code: string) => Promise<Resolution>): (code: strin
  *
  * Postgres announces every change in the transaction that makes it, and each process hears it on a connection of its own, gives up what it
  * remembers and marks older versions in Redis as outdated. While that connection is broken nothing is believed for more than a second, and
- * for 30 s after it is back (what Redis may still hold from before) Redis is asked only where Postgres does not answer.
+ * for 30 s after it is back (what Redis may still hold from before) Redis is asked only where Postgres does not answer. What brands and the
+ * operator wish for all their links is announced on the same channel and kept beside the links.
  */
 export function createLinkResolver(deps: LinkResolverDeps): LinkResolver {
   const cache = new LinkCache({ now: deps.now });
   const shared = createSharedLookup(deps.redis, cache);
+  const wishes = followVisitWishes(deps);
   let toldSinceMs: number | undefined;
   const changes: LinkChanges = {
     linkChanged: (linkId, version) => {
@@ -180,15 +181,17 @@ export function createLinkResolver(deps: LinkResolverDeps): LinkResolver {
       shared.linkChanged(linkId, version);
     },
     codeAdded: (code) => cache.codeAdded(code),
+    wishesChanged: () => wishes.changed(),
     told: (isTold) => {
       toldSinceMs = isTold ? performance.now() : undefined;
       cache.setTold(isTold);
+      wishes.setTold(isTold);
     },
   };
   const isSharedTrusted = (): boolean =>
     toldSinceMs !== undefined && performance.now() - toldSinceMs > (deps.trustSharedAfterMs ?? REDIS_LINK_TTL_MS);
-  const join = createJoin(createLookUp({ ...deps, cache, shared, isSharedTrusted }));
-  const stop = followLinkChanges({ databaseUrl: deps.databaseUrl, log: deps.log, changes });
+  const join = createJoin(createLookUp({ ...deps, cache, shared, wishes, isSharedTrusted }));
+  const stopFollowing = followLinkChanges({ databaseUrl: deps.databaseUrl, log: deps.log, changes });
 
   return {
     knownTarget: (code) => cache.findFresh(code),
@@ -206,6 +209,9 @@ export function createLinkResolver(deps: LinkResolverDeps): LinkResolver {
       return hit === undefined ? UNAVAILABLE : resolutionOf(hit);
     },
     isTold: () => toldSinceMs !== undefined,
-    stop,
+    stop: async () => {
+      wishes.stop();
+      await stopFollowing();
+    },
   };
 }

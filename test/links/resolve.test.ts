@@ -39,8 +39,11 @@ function countLookups(db: Db): { db: Db; lookups: () => number } {
     get: (target, name: keyof Db) => {
       const value = target[name];
       if (typeof value !== 'function') return value;
-      if (name === 'query') lookups += 1;
-      return (value as (...values: unknown[]) => unknown).bind(target);
+      if (name !== 'query') return (value as (...values: unknown[]) => unknown).bind(target);
+      return (query: { name?: string }, ...values: unknown[]) => {
+        if (query.name === 'find_link_facts') lookups += 1;
+        return (value as (...values: unknown[]) => unknown).call(target, query, ...values);
+      };
     },
   });
   return { db: counting, lookups: () => lookups };
@@ -185,14 +188,14 @@ describe('several processes', () => {
       startResolver({ trustSharedAfterMs: 0 }),
     ]);
     expect([await resolved(one, code), await resolved(two, code)]).toEqual(['active', 'active']);
-    await vi.waitFor(async () => expect(await cache.redis.exists(`link:3:${linkId}`)).toBe(1));
-    const outdated = (await cache.redis.get(`link:3:${linkId}`)) ?? '';
+    await vi.waitFor(async () => expect(await cache.redis.exists(`link:4:${linkId}`)).toBe(1));
+    const outdated = (await cache.redis.get(`link:4:${linkId}`)) ?? '';
     expect(outdated).toMatch(/^1 \{.*"active"/);
     const before = performance.now();
     await pauseLink(linkId);
-    await vi.waitFor(async () => expect(await cache.redis.get(`link:3:${linkId}`)).toBe('2 '), { interval: 5 });
+    await vi.waitFor(async () => expect(await cache.redis.get(`link:4:${linkId}`)).toBe('2 '), { interval: 5 });
     // A process that was slow to write brings the old version back: those that were told do not take it.
-    await cache.redis.set(`link:3:${linkId}`, outdated);
+    await cache.redis.set(`link:4:${linkId}`, outdated);
     expect([await resolved(one, code), await resolved(two, code)]).toEqual(['paused', 'paused']);
     expect(performance.now() - before).toBeLessThan(1_000);
   });
@@ -214,7 +217,7 @@ describe('several processes', () => {
   it('the second process takes a link from Redis without asking Postgres', async () => {
     const { code, linkId } = await seedLink(test.db);
     await (await startResolver()).resolve(code);
-    await vi.waitFor(async () => expect(await cache.redis.exists(`link:3:${linkId}`, `linkcode:1:${code}`)).toBe(2));
+    await vi.waitFor(async () => expect(await cache.redis.exists(`link:4:${linkId}`, `linkcode:1:${code}`)).toBe(2));
     const { db, lookups } = countLookups(test.db);
     const two = await startResolver({ db, trustSharedAfterMs: 0 });
     await sleep(5);
@@ -225,9 +228,9 @@ describe('several processes', () => {
   it('what Redis holds is checked like what Postgres holds: a destination that is not allowed is never a Location', async () => {
     const { code, linkId } = await seedLink(test.db);
     await (await startResolver()).resolve(code);
-    await vi.waitFor(async () => expect(await cache.redis.exists(`link:3:${linkId}`, `linkcode:1:${code}`)).toBe(2));
-    const kept = (await cache.redis.get(`link:3:${linkId}`)) ?? '';
-    await cache.redis.set(`link:3:${linkId}`, kept.replace('item.taobao.com', 'evil.example'));
+    await vi.waitFor(async () => expect(await cache.redis.exists(`link:4:${linkId}`, `linkcode:1:${code}`)).toBe(2));
+    const kept = (await cache.redis.get(`link:4:${linkId}`)) ?? '';
+    await cache.redis.set(`link:4:${linkId}`, kept.replace('item.taobao.com', 'evil.example'));
     const two = await startResolver({ trustSharedAfterMs: 0 });
     await sleep(5);
     expect(await resolved(two, code)).toBe('gone');

@@ -19,6 +19,30 @@ export async function listVisitWays(db: Queryable, brandId: Owner): Promise<Visi
   return rows;
 }
 
+// Everybody's, one row an owner: the operator's has no brand. The keys of a jsonb are in one order, so equal wishes are equal texts. The whole
+// table is read, which has a row for an app of a brand that wants something.
+const LIST_WISHES = `
+select v.brand_id as "brandId", jsonb_object_agg(v.app, v.way)::text as "byApp" from visit_ways v group by v.brand_id`;
+
+export interface WishesRow {
+  brandId: Owner;
+  /** A JSON object: app → way. */
+  byApp: string;
+}
+
+export async function listWishes(db: Queryable): Promise<WishesRow[]> {
+  const { rows } = await db.query<WishesRow>({ name: 'list_wishes', text: LIST_WISHES });
+  return rows;
+}
+
+// Two replacements of the operator's wishes follow each other, so they are always those that somebody sent. Nobody who reads waits.
+const LOCK_VISIT_WAYS = `
+lock table visit_ways in share row exclusive mode`;
+
+export async function lockVisitWays(tx: Tx): Promise<void> {
+  await tx.query({ name: 'lock_visit_ways', text: LOCK_VISIT_WAYS });
+}
+
 // $1 is the brand asked for, $2 the one the caller is confined to. FOR NO KEY UPDATE: of two who replace a brand's ways, one goes first.
 const LOCK_BRAND = `
 select b.id from brands b where b.id = $1 and ($2::text is null or b.id = $2) for no key update`;
@@ -30,7 +54,7 @@ export async function lockBrand(tx: Tx, brand: { brandId: string; scope: string 
   return rows.length === 1;
 }
 
-// Only rows that change are written: the triggers raise the version of every link of the owner, once a statement that changed something.
+// Only rows that change are written, because each that is written is told to every process (visit_ways_announce).
 const DELETE_OTHER_WAYS = `
 delete from visit_ways
 where visit_ways.brand_id is not distinct from $1 and not visit_ways.app = any ($2::text[])`;

@@ -10,7 +10,7 @@ import type { Server } from '../../http/server.ts';
 import { writeAudit } from '../../infra/audit.ts';
 import { inTransaction } from '../../infra/db.ts';
 import type { Db, Queryable, Tx } from '../../infra/db.ts';
-import { listVisitWays, lockBrand, replaceVisitWays } from './queries.ts';
+import { listVisitWays, lockBrand, lockVisitWays, replaceVisitWays } from './queries.ts';
 
 /** How visitors of a link are answered; also for the link itself. */
 export const visitWay = z.enum(['direct', 'page']).meta({
@@ -114,7 +114,7 @@ export async function visitWayRoutes(app: Server, { db }: { db: Db }): Promise<v
     {
       config: { roles: ['admin'] },
       schema: {
-        summary: 'Replace what the operator wants per app, for every brand; raises the version of all links',
+        summary: 'Replace what the operator wants per app, for every brand that wants nothing else',
         description,
         tags,
         body: waysBody,
@@ -122,6 +122,9 @@ export async function visitWayRoutes(app: Server, { db }: { db: Db }): Promise<v
       },
     },
     async ({ principal, body: wanted }) =>
-      inTransaction(db, async (tx) => replaceWays(tx, { brandId: null, principal, wanted })),
+      inTransaction(db, async (tx) => {
+        await lockVisitWays(tx);
+        return replaceWays(tx, { brandId: null, principal, wanted });
+      }),
   );
 }

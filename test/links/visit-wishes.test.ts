@@ -1,0 +1,277 @@
+/** What brands and the operator wish for all their links, as processes hear of it. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { pino } from 'pino';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+
+import type { Db } from '../../src/infra/db.ts';
+import { createLinkResolver } from '../../src/links/resolve.ts';
+import type { LinkResolver, LinkResolverDeps } from '../../src/links/resolve.ts';
+import { seedLink } from '../clicks/seed-link.ts';
+import type { SeededLink } from '../clicks/seed-link.ts';
+import { createTestDatabase } from '../support/database.ts';
+import type { TestDatabase } from '../support/database.ts';
+import { createTestRedis } from '../support/redis.ts';
+import type { TestRedis } from '../support/redis.ts';
+
+const log = pino({ level: 'silent' });
+/** As promised for every change. */
+const TOLD_WITHIN = { timeout: 1_000, interval: 10 };
+let test: TestDatabase;
+let cache: TestRedis;
+const open: (() => Promise<unknown>)[] = [];
+
+beforeAll(async () => {
+  [test, cache] = await Promise.all([createTestDatabase(), createTestRedis()]);
+});
+afterAll(async () => {
+  await test.drop();
+  await cache.drop();
+});
+afterEach(async () => {
+  await Promise.all(open.splice(0).map((close) => close()));
+  await test.db.query('delete from visit_ways');
+});
+
+/** One process's resolver. */
+function openResolver(deps: Partial<LinkResolverDeps> = {}): LinkResolver {
+  const resolver = createLinkResolver({
+    db: test.db,
+    databaseUrl: test.url,
+    redis: cache.redis,
+    log,
+    now: () => new Date(),
+    trustSharedAfterMs: 0,
+    ...deps,
+  });
+  open.push(() => resolver.stop());
+  return resolver;
+}
+
+async function startResolver(deps: Partial<LinkResolverDeps> = {}): Promise<LinkResolver> {
+  const resolver = openResolver(deps);
+  await vi.waitFor(() => expect(resolver.isTold()).toBe(true), { timeout: 5_000, interval: 10 });
+  return resolver;
+}
+
+type QueryName = 'find_link_facts' | 'list_wishes';
+
+/** A pool whose queries are counted, and whose answers to some can be held back after Postgres gave them. */
+function watchQueries(db: Db) {
+  const counts: Record<QueryName, number> = { find_link_facts: 0, list_wishes: 0 };
+  const gates = new Map<string, Promise<void>>();
+  const watched = new Proxy(db, {
+    get: (target, name: keyof Db) => {
+      const value = target[name] as (...values: unknown[]) => unknown;
+      if (name !== 'query') return typeof value === 'function' ? value.bind(target) : value;
+      return async (query: { name: QueryName; text: string }) => {
+        counts[query.name] += 1;
+        const gate = gates.get(query.name);
+        const answer = await target.query(query);
+        await gate;
+        return answer;
+      };
+    },
+  });
+  return {
+    db: watched,
+    counts,
+    /** From now on; what is asked before it is called back waits, later questions do not. */
+    hold: (name: QueryName): (() => void) => {
+      const gate = Promise.withResolvers<void>();
+      gates.set(name, gate.promise);
+      return () => {
+        gates.delete(name);
+        gate.resolve();
+      };
+    },
+  };
+}
+
+async function wish(brandId: string | null, app: string, way: 'direct' | 'page'): Promise<void> {
+  await test.db.query(
+    `insert into visit_ways as v (brand_id, app, way) values ($1, $2, $3)
+     on conflict on constraint visit_ways_key do update set way = excluded.way`,
+    [brandId, app, way],
+  );
+}
+
+/** What is wanted for a link that the process knows, as its hot path reads it; undefined where the link would have to be looked up. */
+function knownWays({ code }: SeededLink, resolver: LinkResolver): unknown {
+  return resolver.knownTarget(code)?.ways?.byApp;
+}
+
+async function lookedUpWays({ code }: SeededLink, resolver: LinkResolver): Promise<unknown> {
+  const resolution = await resolver.resolve(code);
+  return resolution.found ? resolution.target.ways?.byApp : resolution.reason;
+}
+
+describe('a wish', () => {
+  it('of the operator reaches every link that two processes know within 1 s, and none of them is looked up again', async () => {
+    const links = await Promise.all(Array.from({ length: 50 }, async () => seedLink(test.db)));
+    const watched = [watchQueries(test.db), watchQueries(test.db)];
+    const processes = await Promise.all(watched.map(async ({ db }) => startResolver({ db })));
+    for (const resolver of processes) await Promise.all(links.map(({ code }) => resolver.resolve(code)));
+    const before = watched.map(({ counts }) => counts.find_link_facts);
+    await wish(null, 'qq', 'direct');
+    await vi.waitFor(() => {
+      for (const resolver of processes) {
+        for (const link of links) expect(knownWays(link, resolver)).toEqual({ qq: 'direct' });
+      }
+    }, TOLD_WITHIN);
+    await test.db.query('delete from visit_ways');
+    await vi.waitFor(() => {
+      for (const resolver of processes) {
+        for (const link of links) expect(resolver.knownTarget(link.code)).toMatchObject({ ways: { byApp: undefined } });
+      }
+    }, TOLD_WITHIN);
+    expect(watched.map(({ counts }) => counts.find_link_facts)).toEqual(before);
+  });
+
+  it('of a brand reaches its links and no others, and goes before the operator’s app by app', async () => {
+    const [own, other] = await Promise.all([seedLink(test.db), seedLink(test.db)]);
+    const sibling = await seedLink(test.db, { brandId: own.brandId, way: null });
+    const resolver = await startResolver();
+    for (const { code } of [own, other, sibling]) await resolver.resolve(code);
+    await wish(null, 'qq', 'direct');
+    await wish(null, 'wechat', 'direct');
+    await wish(own.brandId, 'qq', 'page');
+    await vi.waitFor(() => {
+      expect(knownWays(own, resolver)).toEqual({ qq: 'page', wechat: 'direct' });
+      expect(knownWays(sibling, resolver)).toEqual({ qq: 'page', wechat: 'direct' });
+      expect(knownWays(other, resolver)).toEqual({ qq: 'direct', wechat: 'direct' });
+    }, TOLD_WITHIN);
+    expect(resolver.knownTarget(own.code)?.ways?.link).toBe('direct');
+    expect(resolver.knownTarget(sibling.code)?.ways?.link).toBeUndefined();
+  });
+
+  it('holds for the very first visitor of a process', async () => {
+    const link = await seedLink(test.db);
+    await wish(link.brandId, 'qq', 'direct');
+    const watched = watchQueries(test.db);
+    const release = watched.hold('list_wishes');
+    const visit = lookedUpWays(link, openResolver({ db: watched.db }));
+    // The facts of the link are there, the wishes not yet.
+    await vi.waitFor(async () => expect(await cache.redis.exists(`link:4:${link.linkId}`)).toBe(1));
+    await sleep(20);
+    release();
+    expect(await visit).toEqual({ qq: 'direct' });
+  });
+
+  it('of an app or a way that only a newer program knows changes nothing', async () => {
+    const link = await seedLink(test.db);
+    await wish(link.brandId, 'netscape', 'page');
+    await wish(link.brandId, 'qq', 'page');
+    expect(await lookedUpWays(link, await startResolver())).toEqual({ qq: 'page' });
+  });
+});
+
+describe('what was asked before a wish', () => {
+  it('and is answered after it brings nothing old back', async () => {
+    const link = await seedLink(test.db);
+    const watched = watchQueries(test.db);
+    const resolver = await startResolver({ db: watched.db });
+    const release = watched.hold('find_link_facts');
+    const visit = lookedUpWays(link, resolver);
+    await vi.waitFor(() => expect(watched.counts.find_link_facts).toBe(1));
+    const readings = watched.counts.list_wishes;
+    await wish(null, 'qq', 'direct');
+    await vi.waitFor(() => expect(watched.counts.list_wishes).toBeGreaterThan(readings), TOLD_WITHIN);
+    release();
+    await visit;
+    await vi.waitFor(() => expect(knownWays(link, resolver)).toEqual({ qq: 'direct' }), TOLD_WITHIN);
+  });
+
+  it('about the wishes themselves is asked once more', async () => {
+    const link = await seedLink(test.db);
+    const watched = watchQueries(test.db);
+    const resolver = await startResolver({ db: watched.db });
+    await resolver.resolve(link.code);
+    const readings = watched.counts.list_wishes;
+    const release = watched.hold('list_wishes');
+    await wish(null, 'qq', 'page');
+    await vi.waitFor(() => expect(watched.counts.list_wishes).toBe(readings + 1), TOLD_WITHIN);
+    // The answer above is given by now, and held back; this wish is not in it.
+    await test.db.query('select pg_sleep(0.05)');
+    await wish(null, 'qq', 'direct');
+    await test.db.query('select pg_sleep(0.05)');
+    release();
+    await vi.waitFor(() => expect(knownWays(link, resolver)).toEqual({ qq: 'direct' }), TOLD_WITHIN);
+  });
+
+  it('and stands in Redis says nothing of wishes: a process that takes a link from there has the new one', async () => {
+    const link = await seedLink(test.db);
+    await wish(link.brandId, 'qq', 'page');
+    await (await startResolver()).resolve(link.code);
+    await vi.waitFor(async () =>
+      expect(await cache.redis.exists(`link:4:${link.linkId}`, `linkcode:1:${link.code}`)).toBe(2),
+    );
+    await wish(link.brandId, 'qq', 'direct');
+    const watched = watchQueries(test.db);
+    const resolver = await startResolver({ db: watched.db });
+    await vi.waitFor(() => expect(watched.counts.list_wishes).toBeGreaterThan(1));
+    await vi.waitFor(async () => expect(await lookedUpWays(link, resolver)).toEqual({ qq: 'direct' }), TOLD_WITHIN);
+    expect(watched.counts.find_link_facts).toBe(0);
+  });
+});
+
+describe('a wish made while nobody tells of it', () => {
+  it('because the listening connection was broken is seen within 1 s', async () => {
+    const link = await seedLink(test.db);
+    const resolver = await startResolver();
+    expect(await lookedUpWays(link, resolver)).toBeUndefined();
+    await test.db.query(
+      `select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'daihuo-links' and datname = current_database()`,
+    );
+    await wish(link.brandId, 'qq', 'direct');
+    await vi.waitFor(async () => expect(await lookedUpWays(link, resolver)).toEqual({ qq: 'direct' }), TOLD_WITHIN);
+    await vi.waitFor(() => expect(resolver.isTold()).toBe(true), { timeout: 3_000 });
+  });
+
+  it('because no connection can listen is seen within 1 s', async () => {
+    const link = await seedLink(test.db);
+    const resolver = openResolver({ databaseUrl: 'postgres://nobody@127.0.0.1:1/nothing' });
+    expect(await lookedUpWays(link, resolver)).toBeUndefined();
+    await wish(link.brandId, 'qq', 'direct');
+    await vi.waitFor(async () => expect(await lookedUpWays(link, resolver)).toEqual({ qq: 'direct' }), TOLD_WITHIN);
+    expect(resolver.isTold()).toBe(false);
+  });
+
+  it('because nothing could be read is seen once Postgres answers a lookup again, and is not asked for before', async () => {
+    const link = await seedLink(test.db);
+    await wish(link.brandId, 'qq', 'direct');
+    await test.db.query('alter table visit_ways rename to visit_ways_away');
+    const watched = watchQueries(test.db);
+    const resolver = openResolver({ db: watched.db, databaseUrl: 'postgres://nobody@127.0.0.1:1/nothing' });
+    try {
+      await vi.waitFor(() => expect(watched.counts.list_wishes).toBe(1));
+      await sleep(1_500);
+      expect(watched.counts.list_wishes).toBe(1);
+    } finally {
+      await test.db.query('alter table visit_ways_away rename to visit_ways');
+    }
+    await resolver.resolve(link.code);
+    await vi.waitFor(() => expect(watched.counts.list_wishes).toBeGreaterThan(1), TOLD_WITHIN);
+    await vi.waitFor(async () => expect(await lookedUpWays(link, resolver)).toEqual({ qq: 'direct' }), TOLD_WITHIN);
+  });
+
+  it('because Postgres is away leaves those that are known; a process that knows none goes the usual way', async () => {
+    const link = await seedLink(test.db);
+    await wish(link.brandId, 'qq', 'direct');
+    const resolver = await startResolver();
+    expect(await lookedUpWays(link, resolver)).toEqual({ qq: 'direct' });
+    await vi.waitFor(async () =>
+      expect(await cache.redis.exists(`link:4:${link.linkId}`, `linkcode:1:${link.code}`)).toBe(2),
+    );
+    await test.db.query('alter table visit_ways rename to visit_ways_away');
+    try {
+      await test.db.query(`select pg_notify('links_changed', 'ways')`);
+      const cold = await startResolver();
+      expect(await lookedUpWays(link, cold)).toBeUndefined();
+      expect(knownWays(link, resolver)).toEqual({ qq: 'direct' });
+      await test.db.query('alter table visit_ways_away rename to visit_ways');
+      await vi.waitFor(() => expect(knownWays(link, cold)).toEqual({ qq: 'direct' }), TOLD_WITHIN);
+    } finally {
+      await test.db.query('alter table if exists visit_ways_away rename to visit_ways');
+    }
+  });
+});
