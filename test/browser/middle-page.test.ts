@@ -139,6 +139,45 @@ describe.each(ON_PHONES)('%s', (name) => {
   });
 });
 
+describe('a report that is not taken', () => {
+  const reportsOf = ({ requests }: Visit): number => requests.filter((url) => url.endsWith('/-/step')).length;
+
+  it('is sent once more after some seconds, and counts then', async () => {
+    await pages.test.db.query('alter table click_steps rename to click_steps_away');
+    try {
+      visit = await open('Douyin on Android');
+      const refused = await visit.page.waitForResponse(/\/-\/step$/);
+      expect(refused.status()).toBe(503);
+    } finally {
+      await pages.test.db.query('alter table click_steps_away rename to click_steps');
+    }
+    await expectSteps('view');
+    expect(reportsOf(visit)).toBe(2);
+  });
+
+  it('is not sent a third time', async () => {
+    await pages.test.db.query('alter table click_steps rename to click_steps_away');
+    try {
+      const opened = await open('Douyin on Android');
+      await vi.waitFor(() => expect(reportsOf(opened)).toBe(2), { timeout: 10_000 });
+      await opened.page.waitForTimeout(6_000);
+      expect(reportsOf(opened)).toBe(2);
+    } finally {
+      await pages.test.db.query('alter table click_steps_away rename to click_steps');
+    }
+  });
+
+  it('is a beacon, and left at that, where the browser hears no answer of a request that outlives the page', async () => {
+    visit = await startVisit(browser, VISITORS['Douyin on Android']);
+    await visit.page.addInitScript('delete Request.prototype.keepalive');
+    const asked = visit.page.waitForRequest(/\/-\/step$/);
+    await visit.page.goto(`${pages.server.address}/${link.code}`);
+    expect((await asked).resourceType()).toBe('ping');
+    await expectSteps('view');
+    expect(reportsOf(visit)).toBe(1);
+  });
+});
+
 /** Where the page sends the browser by a scheme that no browser here knows: seen by the debugger only. */
 async function watchNavigations(page: Page): Promise<string[]> {
   const asked: string[] = [];

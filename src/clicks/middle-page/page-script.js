@@ -9,9 +9,22 @@
   /* Later than this the timer was held up because the app had opened: the visitor has long been elsewhere. */
   var STALE_MS = 2500;
 
-  function report(step) {
+  /* A request that outlives the page as a beacon does, and hears its answer, which a beacon does not. */
+  var canHear = window.fetch && window.Request && 'keepalive' in Request.prototype;
+
+  function report(step, isSecond) {
     if (!clickId) return;
     var text = clickId + ' ' + step;
+    if (canHear) {
+      /* What was not taken is sent once more if the page is still there then, and not at the same moment by every phone. */
+      var again = function () {
+        if (!isSecond) setTimeout(report, 2000 + Math.random() * 3000, step, true);
+      };
+      fetch('/-/step', { method: 'POST', body: text, keepalive: true }).then(function (answer) {
+        return answer.status === 503 && again();
+      }, again);
+      return;
+    }
     if (navigator.sendBeacon && navigator.sendBeacon('/-/step', text)) return;
     var request = new XMLHttpRequest();
     request.open('POST', '/-/step');
