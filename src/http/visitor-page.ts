@@ -49,7 +49,11 @@ function policyWith(formAction: string): string {
 
 const LANGUAGE_TAGS: Readonly<Record<Language, string>> = { zh: 'zh-CN', en: 'en' };
 
-/** Line drawings of 24 × 24, to stand above the title. */
+/** Of an `<svg>`: how every line drawing of ours is drawn, on 24 × 24. */
+export const LINE_DRAWING =
+  'viewBox="0 0 24 24" fill="none" stroke="currentColor" stroke-width="1.5" stroke-linecap="round" stroke-linejoin="round" aria-hidden="true"';
+
+/** Line drawings, to stand above the title. */
 export const PAGE_ICONS = {
   brokenLink:
     '<path d="M10 14 7 17a3.5 3.5 0 0 1-5-5l3-3M14 10l3-3a3.5 3.5 0 0 1 5 5l-3 3M9 3l1 3M3 9l3 1M15 21l-1-3M21 15l-3-1"/>',
@@ -57,6 +61,27 @@ export const PAGE_ICONS = {
   bag: '<path d="M5 8h14l1 12H4L5 8ZM9 11V7a3 3 0 0 1 6 0v4"/>',
   link: '<path d="M10 14a4 4 0 0 1 0-6l3-3a4 4 0 0 1 6 6l-1.5 1.5M14 10a4 4 0 0 1 0 6l-3 3a4 4 0 0 1-6-6l1.5-1.5"/>',
 } as const;
+
+/**
+ * What every page for visitors has in common. All of it is HTML: whatever does not come from this project goes through `escapeHtml` first.
+ * `body` is the whole element. The empty icon spares the visitor a search for one.
+ */
+export function visitorDocument(page: { language: Language; title: string; style: string; body: string }): string {
+  return `<!doctype html>
+<html lang="${LANGUAGE_TAGS[page.language]}">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1, viewport-fit=cover">
+<meta name="robots" content="noindex">
+<meta name="format-detection" content="telephone=no">
+<link rel="icon" href="data:,">
+<title>${page.title}</title>
+<style>${page.style}</style>
+</head>
+${page.body}
+</html>
+`;
+}
 
 /** A page. `title` and `body` are HTML: whatever does not come from this project goes through `escapeHtml` first. */
 export function visitorPage(content: {
@@ -66,26 +91,15 @@ export function visitorPage(content: {
   /** Chinese unless it says otherwise. */
   language?: Language;
 }): string {
-  return `<!doctype html>
-<html lang="${LANGUAGE_TAGS[content.language ?? 'zh']}">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1, viewport-fit=cover">
-<meta name="robots" content="noindex">
-<meta name="format-detection" content="telephone=no">
-<link rel="icon" href="data:,">
-<title>${content.title}</title>
-<style>${STYLE}</style>
-</head>
-<body>
+  const { title, icon, language = 'zh' } = content;
+  const body = `<body>
 <main>
-<svg viewBox="0 0 24 24" fill="none" stroke="currentColor" stroke-width="1.5" stroke-linecap="round" stroke-linejoin="round" aria-hidden="true">${PAGE_ICONS[content.icon]}</svg>
-<h1>${content.title}</h1>
+<svg ${LINE_DRAWING}>${PAGE_ICONS[icon]}</svg>
+<h1>${title}</h1>
 ${content.body}
 </main>
-</body>
-</html>
-`;
+</body>`;
+  return visitorDocument({ language, title, style: STYLE, body });
 }
 
 /** Sends a page made by `visitorPage`; nobody on the way keeps it. A page with a form says so, or the form cannot be sent. */

@@ -6,7 +6,7 @@ import { formatFenAsYuan } from '../../core/money.ts';
 import type { Language } from '../../core/language.ts';
 import { shanghaiDay } from '../../core/calendar.ts';
 import type { Opening } from '../../core/visit-way.ts';
-import { escapeHtml } from '../../http/visitor-page.ts';
+import { LINE_DRAWING, PAGE_ICONS, escapeHtml, visitorDocument } from '../../http/visitor-page.ts';
 import { appLinkOf } from '../../platforms/app-link.ts';
 import type { Platform } from '../../platforms/platform.ts';
 import type { PageContent } from './content.ts';
@@ -31,7 +31,7 @@ export interface MiddlePage {
 const SCRIPT = readFileSync(new URL('page-script.js', import.meta.url), 'utf8');
 const hashOf = (text: string): string => `'sha256-${createHash('sha256').update(text).digest('base64')}'`;
 
-/** Nothing but this style, this script, pictures and reports of our own host. The empty icon spares the visitor a search for one. */
+/** Nothing but this style, this script, pictures and reports of our own host. */
 const POLICY = [
   "default-src 'none'",
   `style-src ${hashOf(PAGE_STYLE)}`,
@@ -43,12 +43,9 @@ const POLICY = [
   "frame-ancestors 'none'",
 ].join('; ');
 
-const LINE_DRAWING =
-  'viewBox="0 0 24 24" fill="none" stroke="currentColor" stroke-width="1.5" stroke-linecap="round" stroke-linejoin="round" aria-hidden="true"';
-
 function pictureOf({ picture, title }: PageContent, words: Words): string {
   if (picture === undefined) {
-    return `<div class="none" role="img" aria-label="${words.noPicture}"><svg ${LINE_DRAWING}><path d="M5 8h14l1 12H4L5 8ZM9 11V7a3 3 0 0 1 6 0v4"/></svg></div>`;
+    return `<div class="none" role="img" aria-label="${words.noPicture}"><svg ${LINE_DRAWING}>${PAGE_ICONS.bag}</svg></div>`;
   }
   const { url, width, height } = picture;
   return `<img class="picture" src="${escapeHtml(url)}" width="${width}" height="${height}" alt="${escapeHtml(title)}">`;
@@ -102,20 +99,9 @@ function waysOn({ content, platform, opening, location, onwardUrl }: MiddlePage,
 
 /** The page as HTML. What comes from the catalogue is escaped; nothing comes from the request but the click id that we made of it. */
 export function middlePage(page: MiddlePage): string {
-  const words = WORDS[page.language];
-  const { clickId, content } = page;
-  return `<!doctype html>
-<html lang="${words.lang}">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1, viewport-fit=cover">
-<meta name="robots" content="noindex">
-<meta name="format-detection" content="telephone=no">
-<link rel="icon" href="data:,">
-<title>${escapeHtml(content.title)}</title>
-<style>${PAGE_STYLE}</style>
-</head>
-<body${clickId === undefined ? '' : ` data-click="${clickId}"`}>
+  const { clickId, content, language } = page;
+  const words = WORDS[language];
+  const body = `<body${clickId === undefined ? '' : ` data-click="${clickId}"`}>
 <main>
 ${page.opening === 'guide' ? guideOf(words) : ''}
 ${factsOf(page, words)}
@@ -124,9 +110,8 @@ ${waysOn(page, words)}
 </main>
 ${clickId === undefined ? '' : `<noscript><img src="/-/seen/${clickId}" width="1" height="1" alt=""></noscript>`}
 <script>${SCRIPT}</script>
-</body>
-</html>
-`;
+</body>`;
+  return visitorDocument({ language, title: escapeHtml(content.title), style: PAGE_STYLE, body });
 }
 
 /** Sends a page made by `middlePage`; nobody on the way keeps it. */

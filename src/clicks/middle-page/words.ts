@@ -3,7 +3,6 @@ import type { Platform } from '../../platforms/platform.ts';
 
 /** Every text of the middle page that does not come from the catalogue. HTML: constants of ours. */
 export interface Words {
-  lang: string;
   platforms: Readonly<Record<Platform, string>>;
   /** The law wants advertising named. */
   advertisement: string;
@@ -24,7 +23,6 @@ export interface Words {
 }
 
 const ZH: Words = {
-  lang: 'zh-CN',
   platforms: { taobao: '淘宝', tmall: '天猫', youzan: '有赞' },
   advertisement: '广告 · 达人推广',
   noPicture: '暂无商品图片',
@@ -42,7 +40,6 @@ const ZH: Words = {
 };
 
 const EN: Words = {
-  lang: 'en',
   platforms: { taobao: 'Taobao', tmall: 'Tmall', youzan: 'Youzan' },
   advertisement: 'Advertisement · promoted by an influencer',
   noPicture: 'No picture',
