@@ -68,7 +68,7 @@ export class ProcessPool {
     return [...this.#members].map(({ worker }) => worker.process.pid ?? 0);
   }
 
-  /** Ends the keeping, and passes a signal on: to each process once, because a second one would insist. */
+  /** Ends the keeping, and passes a signal on, to each process once. */
   pass(signal: NodeJS.Signals): void {
     this.#isStopping = true;
     this.#started.reject(new Error('stopped while starting'));

@@ -1,3 +1,4 @@
+import cluster from 'node:cluster';
 import type { Logger } from 'pino';
 import type { Config } from '../infra/config.ts';
 import { createLog } from '../infra/log.ts';
@@ -18,7 +19,7 @@ export async function runUntilStopped(
   const log = createLog({ level: config.logLevel });
   const shutdown = createShutdown({ log });
   const exit = Promise.withResolvers<number>();
-  shutdown.listen(exit.resolve);
+  shutdown.listen(exit.resolve, { isKept: cluster.isWorker });
   try {
     await start({ log, shutdown });
   } catch (error) {

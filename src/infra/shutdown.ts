@@ -36,8 +36,12 @@ export interface Shutdown {
   /**
    * Listens to SIGINT, SIGTERM, SIGHUP and to errors that nobody caught. `exit` gets the exit code after the last phase; after a second
    * signal, at once.
+   *
+   * @param options.isKept  another process started this one and stops it: then no signal is a second one. A terminal, or a supervisor that
+   *   knows the whole group, gives its signal to both, and the same one comes again from the keeper, on a busy machine more than a second
+   *   later. Whoever insists insists there: it ends those it keeps for good.
    */
-  listen(exit: (code: number) => void): void;
+  listen(exit: (code: number) => void, options?: { isKept?: boolean }): void;
 }
 
 /** Runs one phase within its time; never throws. */
@@ -99,7 +103,7 @@ export function createShutdown({ log }: { log: Logger }): Shutdown {
       running ??= runPhases(reason, options?.failed ?? false);
       return running;
     },
-    listen: (exit) => {
+    listen: (exit, { isKept = false } = {}) => {
       let firstAtMs: number | undefined;
       const stopAndExit = async (reason: string, options?: { failed: boolean }): Promise<void> => {
         exit(await shutdown.run(reason, options));
@@ -108,7 +112,7 @@ export function createShutdown({ log }: { log: Logger }): Shutdown {
         if (firstAtMs === undefined) {
           firstAtMs = performance.now();
           void stopAndExit(signal);
-        } else if (signal !== 'SIGHUP' && performance.now() - firstAtMs >= REPEATED_SIGNAL_MS) {
+        } else if (!isKept && signal !== 'SIGHUP' && performance.now() - firstAtMs >= REPEATED_SIGNAL_MS) {
           log.warn({ signal }, 'stopping at once');
           for (const phase of [current, ...phases]) phase?.force?.();
           exit(1);
