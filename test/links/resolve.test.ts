@@ -1,5 +1,4 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { pino } from 'pino';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 
 import { createDb } from '../../src/infra/db.ts';
@@ -7,30 +6,23 @@ import type { Db } from '../../src/infra/db.ts';
 import { closeRedis, createRedis } from '../../src/infra/redis.ts';
 import { createSharedLinks } from '../../src/links/link-cache-redis.ts';
 import { findLinkFacts } from '../../src/links/resolve-queries.ts';
-import { createLinkResolver } from '../../src/links/resolve.ts';
-import type { LinkResolver, LinkResolverDeps, Resolution } from '../../src/links/resolve.ts';
+import type { LinkResolver, Resolution } from '../../src/links/resolve.ts';
 import { locationOf } from '../../src/platforms/destination.ts';
 import { addCode, leaseSls, seedLink } from '../clicks/seed-link.ts';
-import { createTestDatabase } from '../support/database.ts';
-import type { TestDatabase } from '../support/database.ts';
-import { createTestRedis } from '../support/redis.ts';
-import type { TestRedis } from '../support/redis.ts';
+import { createLinkProcesses, log } from './link-processes.ts';
+import type { LinkProcesses } from './link-processes.ts';
 
-const log = pino({ level: 'silent' });
-let test: TestDatabase;
-let cache: TestRedis;
-const open: (() => Promise<unknown>)[] = [];
+let processes: LinkProcesses;
+let test: LinkProcesses['test'];
+let cache: LinkProcesses['cache'];
+let startResolver: LinkProcesses['start'];
 
 beforeAll(async () => {
-  [test, cache] = await Promise.all([createTestDatabase(), createTestRedis()]);
+  processes = await createLinkProcesses();
+  ({ test, cache, start: startResolver } = processes);
 });
-afterAll(async () => {
-  await test.drop();
-  await cache.drop();
-});
-afterEach(async () => {
-  await Promise.all(open.splice(0).map((close) => close()));
-});
+afterAll(async () => processes.drop());
+afterEach(async () => processes.endAll());
 
 /** A pool that counts the lookups of links made through it. */
 function countLookups(db: Db): { db: Db; lookups: () => number } {
@@ -47,21 +39,6 @@ function countLookups(db: Db): { db: Db; lookups: () => number } {
     },
   });
   return { db: counting, lookups: () => lookups };
-}
-
-/** One process's resolver, listening. */
-async function startResolver(deps: Partial<LinkResolverDeps> = {}): Promise<LinkResolver> {
-  const resolver = createLinkResolver({
-    db: test.db,
-    databaseUrl: test.url,
-    redis: cache.redis,
-    log,
-    now: () => new Date(),
-    ...deps,
-  });
-  open.push(() => resolver.stop());
-  await vi.waitFor(() => expect(resolver.isTold()).toBe(true), { timeout: 5_000, interval: 10 });
-  return resolver;
 }
 
 function ownPool(): Db {
@@ -256,7 +233,7 @@ describe('when something is away', () => {
   it('without Redis, Postgres answers', async () => {
     const { code } = await seedLink(test.db);
     const redis = createRedis({ urls: 'redis://127.0.0.1:1', role: 'commands', log });
-    open.push(() => closeRedis(redis));
+    processes.alsoClose(() => closeRedis(redis));
     expect(await resolved(await startResolver({ redis, trustSharedAfterMs: 0 }), code)).toBe('active');
   });
 

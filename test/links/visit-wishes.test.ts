@@ -1,56 +1,37 @@
 /** What brands and the operator wish for all their links, as processes hear of it. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { pino } from 'pino';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 
 import type { Db } from '../../src/infra/db.ts';
-import { createLinkResolver } from '../../src/links/resolve.ts';
 import type { LinkResolver, LinkResolverDeps } from '../../src/links/resolve.ts';
 import { seedLink } from '../clicks/seed-link.ts';
 import type { SeededLink } from '../clicks/seed-link.ts';
-import { createTestDatabase } from '../support/database.ts';
-import type { TestDatabase } from '../support/database.ts';
-import { createTestRedis } from '../support/redis.ts';
-import type { TestRedis } from '../support/redis.ts';
+import { createLinkProcesses } from './link-processes.ts';
+import type { LinkProcesses } from './link-processes.ts';
 
-const log = pino({ level: 'silent' });
 /** As promised for every change. */
 const TOLD_WITHIN = { timeout: 1_000, interval: 10 };
-let test: TestDatabase;
-let cache: TestRedis;
-const open: (() => Promise<unknown>)[] = [];
+let processes: LinkProcesses;
+let test: LinkProcesses['test'];
+let cache: LinkProcesses['cache'];
 
 beforeAll(async () => {
-  [test, cache] = await Promise.all([createTestDatabase(), createTestRedis()]);
+  processes = await createLinkProcesses();
+  ({ test, cache } = processes);
 });
-afterAll(async () => {
-  await test.drop();
-  await cache.drop();
-});
+afterAll(async () => processes.drop());
 afterEach(async () => {
-  await Promise.all(open.splice(0).map((close) => close()));
+  await processes.endAll();
   await test.db.query('delete from visit_ways');
 });
 
-/** One process's resolver. */
+/** Redis is believed from the start. */
 function openResolver(deps: Partial<LinkResolverDeps> = {}): LinkResolver {
-  const resolver = createLinkResolver({
-    db: test.db,
-    databaseUrl: test.url,
-    redis: cache.redis,
-    log,
-    now: () => new Date(),
-    trustSharedAfterMs: 0,
-    ...deps,
-  });
-  open.push(() => resolver.stop());
-  return resolver;
+  return processes.open({ trustSharedAfterMs: 0, ...deps });
 }
 
 async function startResolver(deps: Partial<LinkResolverDeps> = {}): Promise<LinkResolver> {
-  const resolver = openResolver(deps);
-  await vi.waitFor(() => expect(resolver.isTold()).toBe(true), { timeout: 5_000, interval: 10 });
-  return resolver;
+  return processes.start({ trustSharedAfterMs: 0, ...deps });
 }
 
 type QueryName = 'find_link_facts' | 'list_wishes';
@@ -109,18 +90,18 @@ describe('a wish', () => {
   it('of the operator reaches every link that two processes know within 1 s, and none of them is looked up again', async () => {
     const links = await Promise.all(Array.from({ length: 50 }, async () => seedLink(test.db)));
     const watched = [watchQueries(test.db), watchQueries(test.db)];
-    const processes = await Promise.all(watched.map(async ({ db }) => startResolver({ db })));
-    for (const resolver of processes) await Promise.all(links.map(({ code }) => resolver.resolve(code)));
+    const two = await Promise.all(watched.map(async ({ db }) => startResolver({ db })));
+    for (const resolver of two) await Promise.all(links.map(({ code }) => resolver.resolve(code)));
     const before = watched.map(({ counts }) => counts.find_link_facts);
     await wish(null, 'qq', 'direct');
     await vi.waitFor(() => {
-      for (const resolver of processes) {
+      for (const resolver of two) {
         for (const link of links) expect(knownWays(link, resolver)).toEqual({ qq: 'direct' });
       }
     }, TOLD_WITHIN);
     await test.db.query('delete from visit_ways');
     await vi.waitFor(() => {
-      for (const resolver of processes) {
+      for (const resolver of two) {
         for (const link of links) expect(resolver.knownTarget(link.code)).toMatchObject({ ways: { byApp: undefined } });
       }
     }, TOLD_WITHIN);
