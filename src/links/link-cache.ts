@@ -1,12 +1,11 @@
-import { LRUCache } from 'lru-cache';
-
+import { flatCopy } from '../core/flat-copy.ts';
+import { RecentMap } from './recent-map.ts';
 import type { LinkTarget } from './resolve-target.ts';
 
-/** Some 500 bytes a link: `npm run bench memory` measures it. */
+/** Some 350 bytes a link: `npm run bench memory` measures it. */
 const MAX_LINKS = 100_000;
 /** A link may have several codes. */
 const MAX_CODES = 150_000;
-const MAX_RECENT = 50_000;
 const MAX_UNKNOWN_CODES = 50_000;
 const MAX_FLOORS = 50_000;
 
@@ -25,6 +24,7 @@ function monotonicMs(): number {
 
 /** How long something is believed. */
 interface Belief {
+  /** Whole milliseconds, which V8 keeps within the object; fractions would be objects of their own. */
   storedAtMs: number;
   /** As long as changes are told. */
   freshUntilMs: number;
@@ -33,10 +33,14 @@ interface Belief {
 
 interface CachedLink extends Belief {
   target: LinkTarget;
-  /** From now on the lease may have changed by itself. */
-  changesAtMs: number;
+  /** From now on the lease may have changed by itself; mostly there is none. */
+  changesAtMs: number | undefined;
   /** A change was announced: not to be used unless nothing newer can be had. */
   isChanged: boolean;
+  /** Since the round came by last. */
+  wasUsed: boolean;
+  /** How many codes lead here; without one it is forgotten. */
+  codeCount: number;
 }
 
 export type CacheHit =
@@ -44,26 +48,20 @@ export type CacheHit =
   | { found: false; isFresh: boolean };
 
 /**
- * What one process remembers of links, bounded: targets by link id, codes by the link they name (for ever the same), and codes that
- * name nothing. Entries that are no longer fresh stay, for the time when neither Redis nor Postgres answers.
+ * What one process remembers of links, bounded: links by code and by id, and codes that name nothing. Entries that are no longer fresh stay,
+ * for the time when neither Redis nor Postgres answers.
+ *
+ * Plain maps, and a round that goes through them where they are full (the clock algorithm): a visit costs one look and one mark, where a list
+ * in order of use costs three looks, arrays for all the links there could be, and a second map in front of it to be fast.
  */
 export class LinkCache {
-  readonly #links = new LRUCache<string, CachedLink>({
-    max: MAX_LINKS,
-    // Nobody tells it of changes any more, so whoever still holds it must not use it.
-    dispose: (link) => {
-      link.isChanged = true;
-    },
-  });
-  /**
-   * The links of codes asked for lately: the same objects as above. A plain map, because asking the library three times a visit cost a
-   * twentieth of the throughput.
-   */
-  readonly #recent = new Map<string, CachedLink>();
-  readonly #codes = new LRUCache<string, string>({ max: MAX_CODES });
-  readonly #unknown = new LRUCache<string, Belief>({ max: MAX_UNKNOWN_CODES });
+  readonly #byCode = new Map<string, CachedLink>();
+  readonly #byId = new Map<string, CachedLink>();
+  /** Where the round is; begins when there is something to forget. */
+  #round: MapIterator<[string, CachedLink]> | undefined;
+  readonly #unknown = new RecentMap<string, Belief>(MAX_UNKNOWN_CODES);
   /** The least version of a link that may still be used, as announced. */
-  readonly #floors = new LRUCache<string, number>({ max: MAX_FLOORS });
+  readonly #floors = new RecentMap<string, number>(MAX_FLOORS);
   readonly #now: () => Date;
   #epoch = 0;
   #addedCodes = 0;
@@ -74,9 +72,9 @@ export class LinkCache {
   }
 
   find(code: string): CacheHit | undefined {
-    const linkId = this.#codes.get(code);
-    const link = linkId === undefined ? undefined : this.#links.get(linkId);
+    const link = this.#byCode.get(code);
     if (link !== undefined) {
+      link.wasUsed = true;
       return { found: true, target: link.target, isFresh: this.#isFresh(link), isChanged: link.isChanged };
     }
     const unknown = this.#unknown.get(code);
@@ -85,19 +83,15 @@ export class LinkCache {
 
   /** The target of a code in canonical spelling, where it may be used at once; `find` says more and costs more. */
   findFresh(code: string): LinkTarget | undefined {
-    const recent = this.#recent.get(code);
-    if (recent !== undefined && this.#isFresh(recent)) return recent.target;
-    const linkId = this.#codes.get(code);
-    const link = linkId === undefined ? undefined : this.#links.get(linkId);
+    const link = this.#byCode.get(code);
     if (link === undefined || !this.#isFresh(link)) return undefined;
-    if (this.#recent.size >= MAX_RECENT) this.#recent.clear();
-    this.#recent.set(code, link);
+    link.wasUsed = true;
     return link.target;
   }
 
-  /** The link a code names, where it was known once: codes are never given to another link. */
+  /** The link a code names, where it is remembered: codes are never given to another link. */
   linkIdOf(code: string): string | undefined {
-    return this.#codes.get(code);
+    return this.#byCode.get(code)?.target.linkId;
   }
 
   /** Whether a version may be used: no newer one was announced. */
@@ -108,13 +102,14 @@ export class LinkCache {
   /** Keeps a target, unless a newer version of it is kept or was announced. */
   put(code: string, target: LinkTarget, changesAtMs: number | null): void {
     const { linkId, version } = target;
-    this.#codes.set(code, linkId);
     this.#unknown.delete(code);
-    const kept = this.#links.get(linkId);
-    if (!this.isCurrent(linkId, version) || (kept !== undefined && kept.target.version > version)) return;
-    const link = { ...this.#believe(), target, changesAtMs: changesAtMs ?? Infinity, isChanged: false };
-    // The object stays the same for as long as the link is kept: changes are marked in it, whoever holds it.
-    this.#links.set(linkId, kept === undefined ? link : Object.assign(kept, link));
+    const kept = this.#byId.get(linkId);
+    const isWanted = this.isCurrent(linkId, version) && (kept === undefined || kept.target.version <= version);
+    const link = isWanted ? this.#keep(kept, target, changesAtMs) : kept;
+    if (link === undefined || this.#byCode.get(code) === link) return;
+    link.codeCount += 1;
+    this.#byCode.set(flatCopy(code), link);
+    while (this.#byId.size > MAX_LINKS || this.#byCode.size > MAX_CODES) this.#forgetOne();
   }
 
   /** To be taken before asking whether a code exists, and handed to `putUnknown`. */
@@ -125,13 +120,15 @@ export class LinkCache {
   /** Keeps that a code names nothing, unless codes were added since it was asked. */
   putUnknown(code: string, mark: number): void {
     if (mark !== this.#addedCodes) return;
-    this.#unknown.set(code, this.#believe());
+    const belief: Belief = { storedAtMs: 0, freshUntilMs: 0, epoch: 0 };
+    this.#believe(belief);
+    this.#unknown.set(flatCopy(code), belief);
   }
 
   /** A link changed. Without a version (a message of an older program) only what is kept now is given up. */
   linkChanged(linkId: string, version: number | undefined): void {
     if (version !== undefined && version > (this.#floors.get(linkId) ?? 0)) this.#floors.set(linkId, version);
-    const link = this.#links.peek(linkId);
+    const link = this.#byId.get(linkId);
     if (link !== undefined && (version === undefined || link.target.version < version)) link.isChanged = true;
   }
 
@@ -148,14 +145,56 @@ export class LinkCache {
     if (isTold) this.#addedCodes += 1;
   }
 
-  #isFresh(link: CachedLink): boolean {
-    if (link.isChanged || !this.#isYoung(link)) return false;
-    return link.changesAtMs === Infinity || this.#now().getTime() < link.changesAtMs;
+  /** The object stays the same for as long as the link is kept, so that all its codes lead to the same. */
+  #keep(kept: CachedLink | undefined, target: LinkTarget, changesAtMs: number | null): CachedLink {
+    const link: CachedLink = kept ?? {
+      storedAtMs: 0,
+      freshUntilMs: 0,
+      epoch: 0,
+      target,
+      changesAtMs: undefined,
+      isChanged: false,
+      wasUsed: false,
+      codeCount: 0,
+    };
+    if (kept === undefined) this.#byId.set(target.linkId, link);
+    link.target = target;
+    link.changesAtMs = changesAtMs ?? undefined;
+    link.isChanged = false;
+    this.#believe(link);
+    return link;
   }
 
-  #believe(): Belief {
-    const storedAtMs = monotonicMs();
-    return { storedAtMs, freshUntilMs: storedAtMs + FRESH_MS * (0.5 + Math.random() / 2), epoch: this.#epoch };
+  /** Forgets the next code that was not used since the round came by last, and with its last code the link. */
+  #forgetOne(): void {
+    for (;;) {
+      this.#round ??= this.#byCode.entries();
+      const { done, value } = this.#round.next();
+      if (done === true) {
+        this.#round = undefined;
+        continue;
+      }
+      const [code, link] = value;
+      if (link.wasUsed) {
+        link.wasUsed = false;
+        continue;
+      }
+      this.#byCode.delete(code);
+      link.codeCount -= 1;
+      if (link.codeCount === 0) this.#byId.delete(link.target.linkId);
+      return;
+    }
+  }
+
+  #isFresh(link: CachedLink): boolean {
+    if (link.isChanged || !this.#isYoung(link)) return false;
+    return link.changesAtMs === undefined || this.#now().getTime() < link.changesAtMs;
+  }
+
+  #believe(belief: Belief): void {
+    belief.storedAtMs = Math.trunc(monotonicMs());
+    belief.freshUntilMs = belief.storedAtMs + Math.trunc(FRESH_MS * (0.5 + Math.random() / 2));
+    belief.epoch = this.#epoch;
   }
 
   #isYoung({ storedAtMs, freshUntilMs, epoch }: Belief): boolean {
