@@ -15,7 +15,7 @@ RUN mkdir -p /var/lib/daihuo/spool && chown -R node:node /var/lib/daihuo
 ENV DAIHUO_SPOOL_DIR=/var/lib/daihuo/spool NODE_COMPILE_CACHE=/var/lib/daihuo/compiled
 USER node
 # Leaves the compiled program in the image: the first start is as quick and as small as any later one.
-RUN ./daihuo help
+RUN for command in serve redirect worker migrate; do ./daihuo $command --help; done
 EXPOSE 3000
 # Ready means: it can do its work (docs/operations.md, "Health"), and is not stopping.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=20s --retries=3 \

@@ -156,6 +156,34 @@ describe('imports', () => {
   });
 });
 
+describe('what a process loads', () => {
+  /** What is loaded with a file: all it imports, and what those import; not what is only a type, or imported when it is needed. */
+  function loadedWith(path: string): Set<string> {
+    const loaded = new Set([path]);
+    for (const each of loaded) {
+      const text = files.find((file) => file.path === each)?.text ?? '';
+      for (const [, specifier = ''] of text.matchAll(/^(?:import|export) (?!type\b)[^;]*?from '(\.[^']+)'/gm)) {
+        loaded.add(relative(SRC, join(dirname(join(SRC, each)), specifier)));
+      }
+    }
+    return loaded;
+  }
+
+  it('one that only redirects has nothing of the API in memory, nor of the worker', () => {
+    const loaded = [...loadedWith('cli/redirect.ts')];
+    expect(loaded).toContain('clicks/hot-path.ts');
+    const strays = loaded.filter(
+      (path) => /^(?:orders|commissions)\//.test(path) || ['app.ts', 'jobs.ts', 'http/docs.ts'].includes(path),
+    );
+    expect(strays).toEqual([]);
+  });
+
+  it('a server has nothing of the worker in memory, nor a worker of the server', () => {
+    expect([...loadedWith('cli/serve.ts')]).not.toContain('jobs.ts');
+    expect([...loadedWith('cli/worker.ts')]).not.toContain('app.ts');
+  });
+});
+
 describe('the pure core', () => {
   const FORBIDDEN =
     /\basync\b|\bawait\b|Date\.now\(|new Date\(\)|Math\.random|process\.|setTimeout|console\.|performance\./;

@@ -1,15 +1,8 @@
+import { flushCompileCache } from 'node:module';
 import { readConfig } from '../infra/config.ts';
 import type { Config, Environment } from '../infra/config.ts';
 import { OperatorFault } from '../infra/operator-fault.ts';
-import { runDemo } from './demo.ts';
 import { UsageFault, USAGE } from './help.ts';
-import { runKey } from './key.ts';
-import { runMigrate } from './migrate.ts';
-import { runRedirect } from './redirect.ts';
-import { runServe } from './serve.ts';
-import { runStart } from './start.ts';
-import { runVerify } from './verify.ts';
-import { runWorker } from './worker.ts';
 
 export interface Command {
   name: string;
@@ -23,17 +16,29 @@ export interface Command {
 const TAKING_ARGUMENTS = new Set(['serve', 'redirect', 'key', 'demo']);
 const ASKING_HELP = new Set(['help', '--help', '-h']);
 
-/** Each runs to its end and returns the exit code. */
-const COMMANDS = new Map<string, (command: Command) => Promise<number>>([
-  ['start', runStart],
-  ['serve', runServe],
-  ['redirect', runRedirect],
-  ['worker', runWorker],
-  ['migrate', runMigrate],
-  ['key', runKey],
-  ['demo', runDemo],
-  ['verify', runVerify],
+type RunCommand = (command: Command) => Promise<number>;
+
+/**
+ * Each runs to its end and returns the exit code. Loaded when it is called for: a process that only redirects holds nothing of the API in
+ * memory, and a server nothing of the worker.
+ */
+const COMMANDS = new Map<string, () => Promise<RunCommand>>([
+  ['start', async () => (await import('./start.ts')).runStart],
+  ['serve', async () => (await import('./serve.ts')).runServe],
+  ['redirect', async () => (await import('./redirect.ts')).runRedirect],
+  ['worker', async () => (await import('./worker.ts')).runWorker],
+  ['migrate', async () => (await import('./migrate.ts')).runMigrate],
+  ['key', async () => (await import('./key.ts')).runKey],
+  ['demo', async () => (await import('./demo.ts')).runDemo],
+  ['verify', async () => (await import('./verify.ts')).runVerify],
 ]);
+
+/** What was compiled is kept at once: at its end only, a process that is killed would leave nothing to the next one. */
+async function loadCompiled(load: () => Promise<RunCommand>): Promise<RunCommand> {
+  const run = await load();
+  flushCompileCache();
+  return run;
+}
 
 function messagesOf(error: unknown): string {
   if (error instanceof AggregateError && error.message === '') return error.errors.map(messagesOf).join(', ');
@@ -62,17 +67,21 @@ function report(error: unknown, env: Environment): number {
 export async function runCommandLine(argv: string[], env: Environment): Promise<number> {
   const [name = 'help', ...args] = argv;
   if (ASKING_HELP.has(name) || args.some((arg) => arg === '--help' || arg === '-h')) {
+    // Loaded all the same: whoever builds an image leaves the command compiled in it by asking for its help.
+    const load = COMMANDS.get(name);
+    if (load !== undefined) await loadCompiled(load);
     console.log(USAGE);
     return 0;
   }
   try {
-    const run = COMMANDS.get(name);
-    if (run === undefined) throw new UsageFault(`There is no command '${name}'.`);
+    const load = COMMANDS.get(name);
+    if (load === undefined) throw new UsageFault(`There is no command '${name}'.`);
     if (args.length > 0 && !TAKING_ARGUMENTS.has(name)) {
       throw new UsageFault(`'daihuo ${name}' takes no arguments; settings are environment variables.`);
     }
     const result = readConfig(env);
     if (!result.ok) throw new OperatorFault(result.problems.join('\n'));
+    const run = await loadCompiled(load);
     return await run({ name, config: result.config, env, args });
   } catch (error) {
     return report(error, env);

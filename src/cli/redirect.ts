@@ -1,5 +1,6 @@
 import type { Command } from './command-line.ts';
-import { openMeasures, openVisitorApp } from './parts.ts';
+import { openMeasures } from './measures.ts';
+import { openVisitorApp } from './open-visitor-app.ts';
 import { reportReady } from './report-ready.ts';
 import { runInProcesses } from './run-in-processes.ts';
 import { runUntilStopped } from './run-until-stopped.ts';

@@ -1,5 +1,6 @@
 import type { Command } from './command-line.ts';
-import { openMeasures, openWorker } from './parts.ts';
+import { openMeasures } from './measures.ts';
+import { openWorker } from './open-worker.ts';
 import { runUntilStopped } from './run-until-stopped.ts';
 import { givenServices, openRuntime } from './runtime.ts';
 import { requireSchema } from './schema.ts';
