@@ -3,6 +3,7 @@ import { splitDestination } from '../platforms/destination.ts';
 import type { SplitDestination } from '../platforms/destination.ts';
 import { PLATFORMS, checkDestination } from '../platforms/platform.ts';
 import type { Platform } from '../platforms/platform.ts';
+import { RecentMap } from './recent-map.ts';
 import type { LinkFacts } from './resolve-queries.ts';
 import type { VisitWishes } from './visit-ways/visit-wishes.ts';
 
@@ -22,6 +23,19 @@ export interface LinkTarget extends SplitDestination {
 const NO_DESTINATION: SplitDestination = { takesClickId: false, before: '', after: '' };
 
 /**
+ * Destinations read lately, each kept once: a product has as many links as influencers promote it, and the text is a fifth of what a link
+ * takes. Where every link has a product of its own, this costs a megabyte.
+ */
+const MAX_SHARED_DESTINATIONS = 10_000;
+const sharedDestinations = new RecentMap<string, string>(MAX_SHARED_DESTINATIONS);
+
+function shared(text: string): string {
+  const known = sharedDestinations.get(text);
+  sharedDestinations.set(known ?? text, known ?? text);
+  return known ?? text;
+}
+
+/**
  * Checks the destination with the rules of this process and cuts it for the click id.
  *
  * The second check, after the one at registration: a URL that was stored before a rule became stricter, or written past it, never
@@ -36,6 +50,9 @@ export function targetOf(facts: LinkFacts, wishes: Pick<VisitWishes, 'of'>): Lin
   const status = checked.ok ? facts.status : 'gone';
   // The text of this program, not the one that was just read: every link would keep one of its own.
   const platform = PLATFORMS.find((known) => known === facts.platform) ?? facts.platform;
+  const ways = waysOf(facts);
   // Written out: with `...split` V8 keeps the last three fields in a second object.
-  return { linkNumber, linkId, version, status, platform, ways: wishes.of(facts), takesClickId, before, after };
+  // Written out: with `...split` V8 keeps the last three fields in a second object.
+  const ways = wishes.of(facts);
+  return { linkNumber, linkId, version, status, platform, ways, takesClickId, before: shared(before), after };
 }
