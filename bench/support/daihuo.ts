@@ -8,7 +8,7 @@ import type { Program } from './program.ts';
 import { makeScratch } from './scratch.ts';
 
 export interface DaihuoOptions {
-  command: 'serve' | 'worker';
+  command: 'serve' | 'redirect' | 'worker';
   /** Arguments behind the command. */
   args?: string[];
   databaseUrl: string;
@@ -23,7 +23,7 @@ export interface DaihuoOptions {
 export interface Daihuo {
   program: Program;
   pid: number;
-  /** Of `serve`; empty for a worker. */
+  /** Empty for a worker. */
   origin: string;
   /** The sum of a metric over the label sets that hold all of `labels`; 0 where there is none. */
   metric(name: string, labels?: Record<string, string>): Promise<number>;
@@ -41,6 +41,12 @@ export function sumMetric(text: string, name: string, labels: Record<string, str
     if (found === name && wanted.every((each) => inBraces.includes(each))) sum += Number(value);
   }
   return sum;
+}
+
+/** Leaves the command compiled, as an image has it and every start but the first after an update finds it. */
+export async function compileDaihuo(command: DaihuoOptions['command']): Promise<void> {
+  const program = startProgram([path.join(CHECKOUT, 'daihuo'), command, '--help'], { core: 'server' });
+  if ((await program.ended) !== 0) throw new BenchFault(`daihuo ${command} --help failed: ${program.output()}`);
 }
 
 /** Starts it and waits until it is ready. Its home, where a spool may be, is removed with it. */
@@ -64,13 +70,13 @@ export async function startDaihuo(options: DaihuoOptions): Promise<Daihuo> {
         SHUTDOWN_GRACE_MS: '0',
         HOST: '127.0.0.1',
         OUTGOING_REQUESTS: 'off',
-        ...(options.command === 'serve' ? { PORT: '0' } : {}),
+        ...(options.command === 'worker' ? {} : { PORT: '0' }),
         ...options.env,
       },
     },
   );
   const ready = await program.line(/^daihuo (?:worker )?ready/);
-  const origin = options.command === 'serve' ? (ready.split(' ').at(-1) ?? '') : '';
+  const origin = options.command === 'worker' ? '' : (ready.split(' ').at(-1) ?? '');
   return {
     program,
     pid: program.pid,
