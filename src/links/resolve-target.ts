@@ -50,9 +50,7 @@ export function targetOf(facts: LinkFacts, wishes: Pick<VisitWishes, 'of'>): Lin
   const status = checked.ok ? facts.status : 'gone';
   // The text of this program, not the one that was just read: every link would keep one of its own.
   const platform = PLATFORMS.find((known) => known === facts.platform) ?? facts.platform;
-  const ways = waysOf(facts);
-  // Written out: with `...split` V8 keeps the last three fields in a second object.
-  // Written out: with `...split` V8 keeps the last three fields in a second object.
   const ways = wishes.of(facts);
+  // Written out: with `...split` V8 keeps the last three fields in a second object.
   return { linkNumber, linkId, version, status, platform, ways, takesClickId, before: shared(before), after };
 }
