@@ -7,7 +7,7 @@ import type { Tx } from '../infra/db.ts';
 import { together } from '../infra/together.ts';
 import { encodeOrderEvent, fingerprintOf } from './event-record.ts';
 import type { OrderToRecompute } from './fold-orders.ts';
-import { foldStoredOrder } from './fold-stored-order.ts';
+import { foldEvents } from './fold-stored-order.ts';
 import {
   insertOrderEvents,
   lockOrdersByKey,
@@ -28,6 +28,8 @@ interface PreparedEvent extends Omit<NewOrderEvent, 'orderId' | 'messageId'> {
   message: IncomingMessage;
   externalOrderId: string;
   orderKey: string;
+  /** What `event` is the stored form of. */
+  fact: OrderEvent;
 }
 
 /** An order that messages speak of, as it is to be made where it does not exist. */
@@ -55,7 +57,8 @@ function eventsOf(message: IncomingMessage, codes: NoteCodes): PreparedEvent[] {
   if (content.kind !== 'events') return [];
   return content.events.map((read, position): PreparedEvent => {
     const { type, version, occurredAt, externalOrderId } = read.event;
-    const event = encodeOrderEvent(withNoteCodes(read, codes));
+    const fact = withNoteCodes(read, codes);
+    const event = encodeOrderEvent(fact);
     return {
       message,
       externalOrderId,
@@ -68,6 +71,7 @@ function eventsOf(message: IncomingMessage, codes: NoteCodes): PreparedEvent[] {
       fingerprint: fingerprintOf(event),
       makesFacts: source === store.orderSource,
       event,
+      fact,
     };
   });
 }
@@ -86,7 +90,14 @@ function describe(key: string, events: readonly PreparedEvent[]): PreparedOrder 
   const { message, externalOrderId } = first;
   const { storeId, brandId, platform, orderSource } = message.store;
   const messages = new Set(events.map((event) => event.message));
-  const whole = messages.size === 1 ? { folded: foldStoredOrder(events) } : undefined;
+  const whole =
+    messages.size === 1
+      ? {
+          folded: foldEvents(
+            events.map(({ fingerprint, makesFacts, fact }) => ({ fingerprint, makesFacts, event: fact })),
+          ),
+        }
+      : undefined;
   return {
     key,
     whole,

@@ -1,5 +1,6 @@
 /** What stands of attributions, and what is written of them. */
 import type { AttributionMethod, Confidence, UnmatchedReason } from '../core/attribution-facts.ts';
+import { arrayLiterals } from '../infra/array-literal.ts';
 import type { Tx } from '../infra/db.ts';
 
 /** An attribution as it is stored: what the ladder answered, without its trace. */
@@ -54,7 +55,7 @@ export async function listStandingAttributions(
   const { rows } = await tx.query<AttributionRow>({
     name: 'list_standing_attributions',
     text: LIST_STANDING_ATTRIBUTIONS,
-    values: [lineIds],
+    values: arrayLiterals([lineIds]),
   });
   return new Map(
     rows.map(({ lineId, released, ...columns }) => {
@@ -110,7 +111,7 @@ export async function upsertAttributions(tx: Tx, rows: readonly AttributionToWri
   await tx.query({
     name: 'upsert_attributions',
     text: UPSERT_ATTRIBUTIONS,
-    values: [
+    values: arrayLiterals([
       rows.map((row) => row.lineId),
       rows.map((row) => row.brandId),
       column('state'),
@@ -125,6 +126,6 @@ export async function upsertAttributions(tx: Tx, rows: readonly AttributionToWri
       column('candidates').map((candidates) => JSON.stringify(candidates ?? [])),
       rows.map((row) => (row.dispute === undefined ? null : JSON.stringify(row.dispute))),
       rows.map((row) => row.retry),
-    ],
+    ]),
   });
 }

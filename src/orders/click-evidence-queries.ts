@@ -1,5 +1,6 @@
 /** The clicks that may have led to an order line, each in one query for any number of lines. */
 import type { ClickFact, LinkFact } from '../core/attribution-facts.ts';
+import { arrayLiterals } from '../infra/array-literal.ts';
 import type { Queryable } from '../infra/db.ts';
 import { linkOfRow, present } from './evidence-queries.ts';
 import type { LinkRow } from './evidence-queries.ts';
@@ -19,7 +20,7 @@ export async function findClickRows(
   const { rows } = await db.query<{ clickId: string; verdict: ClickFact['verdict']; tag: string | null }>({
     name: 'find_click_rows',
     text: FIND_CLICK_ROWS,
-    values: [clicks.map((click) => click.clickId), clicks.map((click) => click.clickedAt)],
+    values: arrayLiterals([clicks.map((click) => click.clickId), clicks.map((click) => click.clickedAt)]),
   });
   return new Map(rows.map(({ clickId, verdict, tag }) => [clickId, { verdict, ...present({ tag }) }]));
 }
@@ -76,12 +77,12 @@ export async function listLatestClicks(db: Queryable, lines: readonly LatestClic
   const { rows } = await db.query<ClickRow>({
     name: 'list_latest_clicks',
     text: LIST_LATEST_CLICKS,
-    values: [
+    values: arrayLiterals([
       lines.map((line) => line.lineId),
       lines.map((line) => line.productId),
       lines.map((line) => line.createdAt),
       lines.map((line) => line.influencerId ?? null),
-    ],
+    ]),
   });
   return rows.map(clickOfLine);
 }
@@ -131,14 +132,14 @@ export async function listClicksNear(db: Queryable, lines: readonly ClicksNearQu
   const { rows } = await db.query<ClickRow>({
     name: 'list_clicks_near',
     text: LIST_CLICKS_NEAR,
-    values: [
+    values: arrayLiterals([
       lines.map((line) => line.lineId),
       lines.map((line) => line.productId),
       lines.map((line) => line.from),
       lines.map((line) => line.until),
       lines.map((line) => line.arrivedAt),
       lines.map((line) => line.createdAt),
-    ],
+    ]),
   });
   return rows.map(clickOfLine);
 }

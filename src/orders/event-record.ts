@@ -1,7 +1,7 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { z } from 'zod';
 import type { OrderEvent } from '../core/order-event.ts';
-import { canonicalJson, parseJsonText } from '../platforms/json-text.ts';
+import { canonicalPlainJson } from '../platforms/json-text.ts';
 
 /**
  * How a normalised event stands in `order_events.event`: plain JSON, amounts and versions as strings (jsonb numbers would survive, but
@@ -66,8 +66,6 @@ export function decodeOrderEvent(stored: unknown): OrderEvent {
 }
 
 /** SHA-256 over the stored form with sorted keys: equal facts have equal fingerprints, whatever path they came by. */
-export function fingerprintOf(stored: unknown): Buffer {
-  const value = parseJsonText(JSON.stringify(stored));
-  if (value === undefined) throw new Error('an event that was encoded cannot be read back');
-  return createHash('sha256').update(canonicalJson(value)).digest();
+export function fingerprintOf(stored: z.input<typeof eventCodec>): Buffer {
+  return hash('sha256', canonicalPlainJson(stored), 'buffer');
 }

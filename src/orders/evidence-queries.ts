@@ -1,5 +1,6 @@
 /** What the attribution ladder asks of the tables: one query for any number of lines each. */
 import type { CouponLease, DecisionFact, LinkFact, SlotLease, StatusChange } from '../core/attribution-facts.ts';
+import { arrayLiterals } from '../infra/array-literal.ts';
 import type { Queryable } from '../infra/db.ts';
 
 // Every click made before this instant is in `clicks`: the slowest shard decides, or the oldest click in a spool. A spool whose clicks are all
@@ -47,7 +48,7 @@ export async function findSettledLines(db: Queryable, lineIds: readonly string[]
   const { rows } = await db.query<{ lineId: string } & SettledRow & FrozenRow>({
     name: 'list_settled_lines',
     text: LIST_SETTLED_LINES,
-    values: [lineIds],
+    values: arrayLiterals([lineIds]),
   });
   return new Map(
     rows.map((row): [string, SettledLine] => {
@@ -95,7 +96,11 @@ export async function listSlotLeases(
   }>({
     name: 'list_slot_leases',
     text: LIST_SLOT_LEASES,
-    values: [slots.map((slot) => slot.storeId), slots.map((slot) => slot.kind), slots.map((slot) => slot.externalId)],
+    values: arrayLiterals([
+      slots.map((slot) => slot.storeId),
+      slots.map((slot) => slot.kind),
+      slots.map((slot) => slot.externalId),
+    ]),
   });
   return rows.map(({ productId, validTo, ...lease }) => Object.assign(lease, present({ productId, validTo })));
 }
@@ -121,7 +126,7 @@ export async function listCouponLeases(
   }>({
     name: 'list_coupon_leases',
     text: LIST_COUPON_LEASES,
-    values: [coupons.map((coupon) => coupon.storeId), coupons.map((coupon) => coupon.code)],
+    values: arrayLiterals([coupons.map((coupon) => coupon.storeId), coupons.map((coupon) => coupon.code)]),
   });
   return rows.map(({ validTo, ...lease }) => Object.assign(lease, present({ validTo })));
 }
@@ -138,7 +143,7 @@ export async function findLinksOfCodes(db: Queryable, codes: readonly string[]):
   const { rows } = await db.query<{ code: string; linkId: string }>({
     name: 'find_links_of_codes',
     text: FIND_LINKS_OF_CODES,
-    values: [codes],
+    values: arrayLiterals([codes]),
   });
   return new Map(rows.map(({ code, linkId }) => [code, linkId]));
 }
@@ -175,7 +180,12 @@ export async function listLinks(db: Queryable, { numbers, linkIds, pairs }: Link
   const { rows } = await db.query<LinkRow>({
     name: 'list_links_of_evidence',
     text: LIST_LINKS,
-    values: [numbers, linkIds, pairs.map((pair) => pair.influencerId), pairs.map((pair) => pair.productId)],
+    values: arrayLiterals([
+      numbers,
+      linkIds,
+      pairs.map((pair) => pair.influencerId),
+      pairs.map((pair) => pair.productId),
+    ]),
   });
   return rows.map(linkOfRow);
 }
@@ -205,7 +215,7 @@ export async function listStatusChanges(
   const { rows } = await db.query<StatusChange>({
     name: 'list_status_changes',
     text: LIST_STATUS_CHANGES,
-    values: [questions.map((question) => question.subjectId), questions.map((question) => question.at)],
+    values: arrayLiterals([questions.map((question) => question.subjectId), questions.map((question) => question.at)]),
   });
   return rows;
 }

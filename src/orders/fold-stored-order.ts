@@ -1,4 +1,5 @@
 import { withLentEvidence } from '../core/lent-evidence.ts';
+import type { OrderEvent } from '../core/order-event.ts';
 import { foldOrder, type FoldedOrder } from '../core/order.ts';
 import { decodeOrderEvent } from './event-record.ts';
 
@@ -17,11 +18,14 @@ export interface EventRow {
  * @returns undefined while no event makes facts
  */
 export function foldStoredOrder(rows: readonly EventRow[]): FoldedOrder | undefined {
-  const stored = rows.map(({ fingerprint, makesFacts, event }) => ({
-    fingerprint: fingerprint.toString('hex'),
-    makesFacts,
-    event: decodeOrderEvent(event),
-  }));
+  return foldEvents(rows.map(({ event, ...row }) => ({ ...row, event: decodeOrderEvent(event) })));
+}
+
+/** The same of events at hand, which need no decoding: each stands for the row that `encodeOrderEvent` makes of it. */
+export function foldEvents(
+  rows: readonly (Omit<EventRow, 'event'> & { event: OrderEvent })[],
+): FoldedOrder | undefined {
+  const stored = rows.map(({ fingerprint, ...row }) => ({ ...row, fingerprint: fingerprint.toString('hex') }));
   const folded = foldOrder(stored.filter(({ makesFacts }) => makesFacts));
   if (folded === undefined) return undefined;
   const lent = stored.filter(({ makesFacts }) => !makesFacts);

@@ -1,5 +1,6 @@
 /** What the intake writes of messages, each in one statement for any number of them. */
 import type { FoldedOrder } from '../core/order.ts';
+import { arrayLiterals } from '../infra/array-literal.ts';
 import type { Queryable, Tx } from '../infra/db.ts';
 import type { LockedOrder } from './recompute-queries.ts';
 
@@ -100,7 +101,7 @@ export async function insertMessages(
   const { rows } = await tx.query<InsertedRow>({
     name: 'insert_messages',
     text: INSERT_MESSAGES,
-    values: [
+    values: arrayLiterals([
       messages.map((message) => message.storeId),
       messages.map((message) => message.brandId),
       messages.map((message) => message.source),
@@ -123,7 +124,7 @@ export async function insertMessages(
       said.map(({ storeId }) => storeId),
       said.map(({ source }) => source),
       said.map(({ messageKey }) => messageKey),
-    ],
+    ]),
   });
   const kept = rows.filter((row) => row.messageId !== null);
   return { kept, made: new Set(rows.flatMap(({ orderId }) => orderId ?? [])) };
@@ -145,7 +146,11 @@ export async function listMessages(db: Queryable, keys: readonly MessageKey[]): 
   const { rows } = await db.query<StoredMessage>({
     name: 'list_messages',
     text: LIST_MESSAGES,
-    values: [keys.map((key) => key.storeId), keys.map((key) => key.source), keys.map((key) => key.messageKey)],
+    values: arrayLiterals([
+      keys.map((key) => key.storeId),
+      keys.map((key) => key.source),
+      keys.map((key) => key.messageKey),
+    ]),
   });
   return rows;
 }
@@ -165,11 +170,11 @@ export async function insertMessageConflicts(
   await tx.query({
     name: 'insert_message_conflicts',
     text: INSERT_MESSAGE_CONFLICTS,
-    values: [
+    values: arrayLiterals([
       conflicts.map((conflict) => conflict.messageId),
       conflicts.map((conflict) => conflict.brandId),
       conflicts.map((conflict) => conflict.bodySha256),
-    ],
+    ]),
   });
 }
 
@@ -185,7 +190,7 @@ export async function listKnownOrders(db: Queryable, keys: readonly OrderKey[]):
   const { rows } = await db.query<OrderKey>({
     name: 'list_known_orders',
     text: LIST_KNOWN_ORDERS,
-    values: [keys.map((key) => key.storeId), keys.map((key) => key.externalOrderId)],
+    values: arrayLiterals([keys.map((key) => key.storeId), keys.map((key) => key.externalOrderId)]),
   });
   return rows;
 }
@@ -205,7 +210,7 @@ export async function lockOrdersByKey(tx: Tx, keys: readonly OrderKey[]): Promis
   const { rows } = await tx.query<LockedOrder>({
     name: 'lock_orders_by_key',
     text: LOCK_ORDERS_BY_KEY,
-    values: [keys.map((key) => key.storeId), keys.map((key) => key.externalOrderId)],
+    values: arrayLiterals([keys.map((key) => key.storeId), keys.map((key) => key.externalOrderId)]),
   });
   return rows;
 }
@@ -237,7 +242,7 @@ export async function insertOrderEvents(tx: Tx, events: readonly NewOrderEvent[]
   await tx.query({
     name: 'insert_order_events',
     text: INSERT_ORDER_EVENTS,
-    values: [
+    values: arrayLiterals([
       events.map((event) => event.brandId),
       events.map((event) => event.messageId),
       events.map((event) => event.orderId),
@@ -248,7 +253,7 @@ export async function insertOrderEvents(tx: Tx, events: readonly NewOrderEvent[]
       events.map((event) => event.fingerprint),
       events.map((event) => event.makesFacts),
       events.map((event) => JSON.stringify(event.event)),
-    ],
+    ]),
   });
 }
 

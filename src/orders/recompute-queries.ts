@@ -1,4 +1,5 @@
 import type { FoldedLine, FoldedOrder } from '../core/order.ts';
+import { arrayLiterals } from '../infra/array-literal.ts';
 import type { Tx } from '../infra/db.ts';
 
 export interface LockedOrder {
@@ -25,7 +26,7 @@ export async function lockOrdersById(tx: Tx, orderIds: readonly string[]): Promi
   const { rows } = await tx.query<LockedOrder>({
     name: 'lock_orders_by_id',
     text: LOCK_ORDERS_BY_ID,
-    values: [orderIds],
+    values: arrayLiterals([orderIds]),
   });
   return rows;
 }
@@ -50,7 +51,7 @@ export async function listEventsOfOrders(tx: Tx, orderIds: readonly string[]): P
   const { rows } = await tx.query<StoredEventRow>({
     name: 'list_events_of_orders',
     text: LIST_EVENTS_OF_ORDERS,
-    values: [orderIds],
+    values: arrayLiterals([orderIds]),
   });
   return rows;
 }
@@ -71,7 +72,7 @@ export async function findProductsByItemKeys(
   const { rows } = await tx.query<{ storeId: string; itemKey: string; productId: string }>({
     name: 'find_products_by_item_keys',
     text: FIND_PRODUCTS_BY_ITEM_KEYS,
-    values: [keys.map((key) => key.storeId), keys.map((key) => key.itemKey)],
+    values: arrayLiterals([keys.map((key) => key.storeId), keys.map((key) => key.itemKey)]),
   });
   return new Map(rows.map((row) => [`${row.storeId} ${row.itemKey}`, row.productId]));
 }
@@ -95,14 +96,14 @@ export async function updateOrders(
   await tx.query({
     name: 'update_orders',
     text: UPDATE_ORDERS,
-    values: [
+    values: arrayLiterals([
       orders.map((order) => order.id),
       orders.map((order) => order.status),
       orders.map((order) => order.createdAt),
       orders.map((order) => order.paidAt ?? null),
       orders.map((order) => order.receivedAt ?? null),
       orders.map((order) => order.closedAt ?? null),
-    ],
+    ]),
   });
 }
 
@@ -124,7 +125,7 @@ export async function listStoredLinesOfOrders(tx: Tx, orderIds: readonly string[
   const { rows } = await tx.query<StoredLineRow>({
     name: 'list_stored_lines_of_orders',
     text: LIST_LINES_OF_ORDERS,
-    values: [orderIds],
+    values: arrayLiterals([orderIds]),
   });
   return rows;
 }
@@ -174,7 +175,7 @@ export async function upsertOrderLines(tx: Tx, lines: readonly LineToWrite[]): P
   await tx.query({
     name: 'upsert_order_lines',
     text: UPSERT_ORDER_LINES,
-    values: [
+    values: arrayLiterals([
       lines.map((line) => line.lineId),
       lines.map((line) => line.brandId),
       lines.map((line) => line.orderId),
@@ -188,6 +189,6 @@ export async function upsertOrderLines(tx: Tx, lines: readonly LineToWrite[]): P
       lines.map((line) => line.closed),
       lines.map((line) => line.refundOpen),
       lines.map((line) => line.receivedAt ?? null),
-    ],
+    ]),
   });
 }

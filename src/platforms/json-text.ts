@@ -59,13 +59,27 @@ export function fieldOf(object: JsonObject | undefined, key: string): JsonValue 
 
 /** One text per content: keys sorted, numbers as written, no blanks. Two texts are equal exactly when the values are. */
 export function canonicalJson(value: JsonValue): string {
+  return canonicalText(value);
+}
+
+/**
+ * `canonicalJson` of what `JSON.stringify` would write of a plain value: texts, numbers, booleans, nulls, arrays and objects of such. A field
+ * that is undefined is absent.
+ */
+export function canonicalPlainJson(value: unknown): string {
+  return canonicalText(value);
+}
+
+function canonicalText(value: unknown): string {
   if (value instanceof JsonNumber) return value.source;
-  if (Array.isArray(value)) return `[${value.map((item) => canonicalJson(item)).join(',')}]`;
-  if (!isJsonObject(value)) return JSON.stringify(value);
-  const fields = Object.keys(value)
-    .toSorted()
-    .map((key) => `${JSON.stringify(key)}:${canonicalJson(fieldOf(value, key) ?? null)}`);
-  return `{${fields.join(',')}}`;
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value);
+  if (Array.isArray(value)) return `[${value.map(canonicalText).join(',')}]`;
+  let fields = '';
+  for (const key of Object.keys(value).toSorted()) {
+    const field = (value as Record<string, unknown>)[key];
+    if (field !== undefined) fields += `${fields === '' ? '' : ','}${JSON.stringify(key)}:${canonicalText(field)}`;
+  }
+  return `{${fields}}`;
 }
 
 function isShallow(value: JsonValue, levels: number): boolean {

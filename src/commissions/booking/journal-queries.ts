@@ -1,4 +1,5 @@
 import type { Dimensions, Entry, Measures } from '../../core/accounts.ts';
+import { arrayLiterals } from '../../infra/array-literal.ts';
 import type { Tx } from '../../infra/db.ts';
 
 export type JournalKind =
@@ -104,5 +105,5 @@ export async function insertJournals(
     entries.map(({ amountFen }) => amountFen),
     entries.map(({ reversedFen }) => reversedFen),
   ];
-  await tx.query({ name: 'insert_journals', text: INSERT_JOURNALS, values });
+  await tx.query({ name: 'insert_journals', text: INSERT_JOURNALS, values: arrayLiterals(values) });
 }

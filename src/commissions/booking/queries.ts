@@ -1,5 +1,6 @@
 import type { AccountKind, Dimensions, Posting } from '../../core/accounts.ts';
 import type { CommissionBasis } from '../../core/commission.ts';
+import { arrayLiterals } from '../../infra/array-literal.ts';
 import type { Queryable, Tx } from '../../infra/db.ts';
 
 /** The terms copied onto a line when it was first booked, and what time and people have done to it since. */
@@ -87,7 +88,7 @@ export async function upsertFrozen(tx: Tx, lines: readonly FrozenLine[]): Promis
     column('payableAt'),
     column('releasedAt'),
   ];
-  await tx.query({ name: 'upsert_frozen', text: UPSERT_FROZEN, values });
+  await tx.query({ name: 'upsert_frozen', text: UPSERT_FROZEN, values: arrayLiterals(values) });
 }
 
 interface BookedRow extends Dimensions {

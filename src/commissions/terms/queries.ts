@@ -1,4 +1,5 @@
 import type { CommissionBasis } from '../../core/commission.ts';
+import { arrayLiterals } from '../../infra/array-literal.ts';
 import type { Queryable, Tx } from '../../infra/db.ts';
 
 /** One version of a commission rule as it stands in the table; exactly one of rateBp and flatFen is set. */
@@ -126,13 +127,13 @@ export async function listTermsOfScopes(
   const { rows } = await db.query<TermsRow>({
     name: 'list_terms_of_scopes',
     text: LIST_TERMS_OF_SCOPES,
-    values: [
+    values: arrayLiterals([
       scopes.map(({ brandId }) => brandId),
       scopes.filter(isWhole).map(({ brandId }) => brandId),
       narrow.flatMap(({ storeIds }) => storeIds ?? []),
       narrow.flatMap(({ productIds }) => productIds ?? []),
       influencerIds ?? null,
-    ],
+    ]),
   });
   return rows;
 }
@@ -183,7 +184,7 @@ export async function listSplits(
   db: Queryable,
   asked: readonly { influencerId: string; at: Date }[],
 ): Promise<SplitRow[]> {
-  const values = [asked.map(({ influencerId }) => influencerId), asked.map(({ at }) => at)];
+  const values = arrayLiterals([asked.map(({ influencerId }) => influencerId), asked.map(({ at }) => at)]);
   const { rows } = await db.query<SplitRow>({ name: 'list_splits', text: LIST_SPLITS, values });
   return rows;
 }
