@@ -9,7 +9,7 @@ import { type BookableAttribution, type BookableLine, desiredLine } from './desi
 import { payableAt } from './payable-at.ts';
 import { type JournalDraft, postJournals } from './post-journals.ts';
 import { loadSplits, splitKey, type Splits, type TermsBook } from './terms.ts';
-import type { SplitRow } from './terms/queries.ts';
+import type { SplitRow } from './terms/split-queries.ts';
 
 export type { BookableAttribution, BookableLine } from './desired-line.ts';
 

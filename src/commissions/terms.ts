@@ -9,12 +9,11 @@ import {
   insertTerms,
   listPolicies,
   listTermsOfScopes,
-  listSplits,
   type PolicyRow,
-  type SplitRow,
   type TermsBookScope,
   type TermsRow,
 } from './terms/queries.ts';
+import { listSplits, listSplitsOfLinks, type SplitRow } from './terms/split-queries.ts';
 
 export const DEFAULT_WINDOW_DAYS = 15;
 export const DEFAULT_HOLD_DAYS = 15;
@@ -188,6 +187,22 @@ export async function loadSplits(db: Queryable, asked: readonly { influencerId: 
   assert(rows.length === questions.length, 'every influencer exists');
   return new Map(
     questions.flatMap((each, place) => (rows[place] === undefined ? [] : [[splitKey(each), rows[place]]])),
+  );
+}
+
+/** The same for those whom links credit, by the links' numbers; keyed by `splitKey` of the influencer. */
+export async function loadSplitsOfLinks(
+  db: Queryable,
+  asked: readonly { linkNumber: number; at: Date }[],
+): Promise<Splits> {
+  const questions = [...new Map(asked.map((each) => [`${each.linkNumber} ${each.at.getTime()}`, each])).values()];
+  if (questions.length === 0) return new Map();
+  const rows = await listSplitsOfLinks(db, questions);
+  return new Map(
+    rows.flatMap(({ place, ...row }) => {
+      const at = questions[place]?.at;
+      return at === undefined ? [] : [[splitKey({ influencerId: row.influencerId, at }), row]];
+    }),
   );
 }
 

@@ -1,7 +1,9 @@
 import type { Duplex } from 'node:stream';
 import type { Queryable } from './db.ts';
 
-type Answers<Asked extends readonly Promise<unknown>[]> = { -readonly [Place in keyof Asked]: Awaited<Asked[Place]> };
+type Answers<Asked extends readonly (Promise<unknown> | undefined)[]> = {
+  -readonly [Place in keyof Asked]: Awaited<Asked[Place]>;
+};
 
 /**
  * Sends statements of one transaction without waiting for each other's answers. The connection answers them in the order in which they were
@@ -11,11 +13,11 @@ type Answers<Asked extends readonly Promise<unknown>[]> = { -readonly [Place in 
  * Unlike `Promise.all` it waits for every one of them also when one fails: what is still under way must not outlive the transaction and
  * write outside of it.
  *
- * @param ask  asks everything; what it asks after a wait of its own is sent apart
+ * @param ask  asks everything, undefined in the place of what need not be asked; what it asks after a wait of its own is sent apart
  * @returns the answers in the order given
  * @throws what the first of them to fail threw
  */
-export async function together<const Asked extends readonly Promise<unknown>[]>(
+export async function together<const Asked extends readonly (Promise<unknown> | undefined)[]>(
   db: Queryable,
   ask: () => Asked,
 ): Promise<Answers<Asked>> {

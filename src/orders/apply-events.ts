@@ -6,7 +6,7 @@ import { newId } from '../http/new-id.ts';
 import type { Tx } from '../infra/db.ts';
 import { together } from '../infra/together.ts';
 import { encodeOrderEvent, fingerprintOf } from './event-record.ts';
-import type { OrderToRecompute } from './fold-orders.ts';
+import { foldMadeOrders, type OrderAsFolded, type OrderToRecompute } from './fold-orders.ts';
 import { foldEvents } from './fold-stored-order.ts';
 import {
   insertOrderEvents,
@@ -16,8 +16,9 @@ import {
   type OrderKey,
 } from './intake-queries.ts';
 import { findKnownCodes } from './queries.ts';
+import { type OrderFacts, readFactsOfNewOrders } from './order-facts.ts';
 import type { LockedOrder } from './recompute-queries.ts';
-import { recomputeLocked, type RecomputeDeps } from './recompute.ts';
+import { decideLocked, decideOrders, type RecomputeDeps, writeDecision } from './recompute.ts';
 import { type IncomingMessage, keyOf, type ReadEvent } from './incoming-message.ts';
 
 /** Note → the codes of links in it. */
@@ -116,6 +117,30 @@ function describe(key: string, events: readonly PreparedEvent[]): PreparedOrder 
   };
 }
 
+/** Orders that are being made, and what decides what becomes of them. */
+export interface NewOrders {
+  orders: readonly OrderAsFolded[];
+  facts: OrderFacts;
+}
+
+/**
+ * Most batches are of orders that nobody knew. Their facts are asked for behind the statement that makes them, without waiting for it: so
+ * they are read after the orders are ours, and a round trip less is waited for. Should one of the orders turn out to be known, the answers
+ * are of no use, because they were read before it was locked.
+ *
+ * @returns undefined where an order cannot be new as its events say: none of them names its lines, or they are of several messages
+ */
+export async function readFactsIfNew(
+  tx: Tx,
+  { orders }: PreparedBatch,
+  deps: RecomputeDeps,
+): Promise<NewOrders | undefined> {
+  const isNew = orders.every(({ whole }) => (whole?.folded?.lines.length ?? 0) > 0);
+  if (!isNew || orders.length === 0) return undefined;
+  const folded = foldMadeOrders(orders.map(asMade));
+  return { orders: folded, facts: await readFactsOfNewOrders(tx, folded, deps) };
+}
+
 /** Stores the events of messages that were kept just now and brings the orders they are about to what all their facts say. */
 export async function applyEvents(
   tx: Tx,
@@ -126,25 +151,49 @@ export async function applyEvents(
     messageIdOf: (message: IncomingMessage) => bigint | undefined;
     /** The ids of the orders that were made. */
     made: ReadonlySet<string>;
+    /** Of all orders of the batch, should all of them have been made. */
+    ifNew: NewOrders | undefined;
   },
 ): Promise<void> {
-  const fresh = input.batch.events.flatMap((event) => {
+  const { batch, made, ifNew } = input;
+  const fresh = batch.events.flatMap((event) => {
     const messageId = input.messageIdOf(event.message);
     return messageId === undefined ? [] : [{ ...event, messageId }];
   });
   if (fresh.length === 0) return;
+  if (ifNew !== undefined && fresh.length === batch.events.length && batch.orders.every(({ id }) => made.has(id))) {
+    const idOf = new Map(batch.orders.map(({ key, id }) => [key, id]));
+    const decision = await decideOrders(tx, ifNew.orders, { facts: ifNew.facts, deps });
+    await together(tx, () => [insertOrderEvents(tx, rowsOf(fresh, idOf)), writeDecision(tx, decision)]);
+    return;
+  }
   const concerned = new Set(fresh.map(({ orderKey }) => orderKey));
   const orders = await claimOrders(
     tx,
-    input.batch.orders.filter(({ key }) => concerned.has(key)),
-    input.made,
+    batch.orders.filter(({ key }) => concerned.has(key)),
+    made,
   );
-  const rows = fresh.map((event): NewOrderEvent => {
-    const order = orders.get(event.orderKey);
-    assert(order !== undefined, 'every order of the batch was made or locked');
-    return { ...event, orderId: order.id };
+  const idOf = new Map([...orders].map(([key, { id }]) => [key, id]));
+  const [, decision] = await together(tx, () => [
+    insertOrderEvents(tx, rowsOf(fresh, idOf)),
+    decideLocked(tx, [...orders.values()], deps),
+  ]);
+  await writeDecision(tx, decision);
+}
+
+function rowsOf(
+  events: readonly (PreparedEvent & { messageId: bigint })[],
+  idOf: ReadonlyMap<string, string>,
+): NewOrderEvent[] {
+  return events.map((event) => {
+    const orderId = idOf.get(event.orderKey);
+    assert(orderId !== undefined, 'every order of the batch was made or locked');
+    return { ...event, orderId };
   });
-  await together(tx, () => [insertOrderEvents(tx, rows), recomputeLocked(tx, [...orders.values()], deps)]);
+}
+
+function asMade({ key: _key, whole, ...order }: PreparedOrder): OrderToRecompute {
+  return whole === undefined ? order : { ...order, made: whole };
 }
 
 /** Locks the orders that were not made just now; answers all of them by key. */
@@ -153,9 +202,7 @@ async function claimOrders(
   orders: readonly PreparedOrder[],
   made: ReadonlySet<string>,
 ): Promise<Map<string, OrderToRecompute>> {
-  const claimed = new Map<string, OrderToRecompute>(
-    orders.map(({ key, whole, ...order }) => [key, whole === undefined ? order : { ...order, made: whole }]),
-  );
+  const claimed = new Map(orders.map((order) => [order.key, asMade(order)]));
   const standing = orders.filter(({ id }) => !made.has(id));
   if (standing.length === 0) return claimed;
   const locked = await lockOrdersByKey(tx, standing);
@@ -164,13 +211,18 @@ async function claimOrders(
   return claimed;
 }
 
-/** Which tokens of the buyers' notes name a link, by note. Everything else of a note is forgotten. */
-export async function findNoteCodes(tx: Tx, messages: readonly IncomingMessage[]): Promise<NoteCodes> {
-  const notes = new Set(
+/** What the buyers wrote, each text once. */
+export function notesOf(messages: readonly IncomingMessage[]): Set<string> {
+  return new Set(
     messages.flatMap(({ content }) =>
       content.kind === 'events' ? content.events.flatMap((read) => Object.values(read.notes)) : [],
     ),
   );
+}
+
+/** Which tokens of the buyers' notes name a link, by note. Everything else of a note is forgotten. */
+export async function findNoteCodes(tx: Tx, messages: readonly IncomingMessage[]): Promise<NoteCodes> {
+  const notes = notesOf(messages);
   if (notes.size === 0) return new Map();
   const tokensOf = new Map([...notes].map((note) => [note, noteTokens(note)]));
   const known = await findKnownCodes(tx, [...new Set([...tokensOf.values()].flat())]);

@@ -46,11 +46,13 @@ export interface NewOrder extends OrderKey {
 // Then the orders that do not exist and that a message kept just now speaks of: FOR UPDATE locks nothing on a row that does not exist, so
 // they are made before any is locked. Messages and orders are inserted in the order of their keys, and every message before the first order
 // (the count needs all of them), the same for everybody: so batches that have several in common queue up instead of deadlocking.
+// Sent behind BEGIN without waiting for its answer: should that be refused, set_batch_mode has no effect and no message is inserted.
 const INSERT_MESSAGES = `
 with message as materialized (
   select i.store_id, i.brand_id, i.source, i.message_key, i.body_sha256, i.message_type, i.outcome, i.reason, i.sealed_body
   from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bytea[], $6::text[], $7::text[], $8::text[], $9::bytea[])
     as i (store_id, brand_id, source, message_key, body_sha256, message_type, outcome, reason, sealed_body)
+  where current_setting('daihuo.in_batch', true) = 'on'
 ), kept as (
   insert into inbox_messages (store_id, brand_id, source, message_key, body_sha256, message_type, outcome, reason)
   select i.store_id, i.brand_id, i.source, i.message_key, i.body_sha256, i.message_type, i.outcome, i.reason
@@ -88,6 +90,7 @@ type InsertedRow =
 
 /**
  * Keeps messages with their bytes, each once per (store, source, key) for ever, and makes the orders that only they speak of, as described.
+ * Only after `setBatchMode` in the same transaction.
  *
  * @returns the messages that were not kept before, and the ids of the orders that did not exist before; a row made here is nobody else's
  *   until this transaction ends
@@ -258,13 +261,13 @@ export async function insertOrderEvents(tx: Tx, events: readonly NewOrderEvent[]
 }
 
 // Postgres would plan most statements of a batch anew each time, because a plan made for the very arrays looks cheaper than one for any
-// arrays; planning cost ten times what a batch of eight takes to run. Both settings end with the transaction.
+// arrays; planning cost ten times what a batch of eight takes to run. All settings end with the transaction, and outside of one at once.
 const SET_BATCH_MODE = `
-select set_config('plan_cache_mode', 'force_generic_plan', true),
+select set_config('plan_cache_mode', 'force_generic_plan', true), set_config('daihuo.in_batch', 'on', true),
   set_config('lock_timeout', coalesce($1, current_setting('lock_timeout')), true)`;
 
 /**
- * Tells Postgres that the transaction is a batch: plans are used again.
+ * Tells Postgres that the transaction is a batch: plans are used again, and `insertMessages` inserts.
  *
  * @param lockTimeoutMs  longest that a later statement waits for a lock; undefined: as the connection has it
  */

@@ -61,15 +61,14 @@ export async function findNamedEvidence(
  * Reads what the lines' evidence names, in one round trip. Queries with nothing to ask are left out.
  *
  * @param deps.storedLineIds  the lines that were stored before; of the others nothing can be settled
+ * @param deps.readings  those of `readClickIds` where the caller has them
  */
 export async function askEvidence(
   db: Queryable,
   lines: readonly NamedLine[],
-  deps: ReadingDeps & { storedLineIds: readonly string[] },
+  deps: ReadingDeps & { storedLineIds: readonly string[]; readings?: AskedEvidence['readings'] },
 ): Promise<AskedEvidence> {
-  const readings = new Map(
-    lines.flatMap(({ evidence: { clickId } }) => (clickId === undefined ? [] : [[clickId, deps.readClickId(clickId)]])),
-  );
+  const { readings = readClickIds(lines, deps) } = deps;
   const authentic = [...readings].flatMap(([clickId, reading]) => (reading.ok ? [{ clickId, ...reading }] : []));
   const numbers = [...new Set(authentic.map(({ linkNumber }) => linkNumber))];
   const slotNames = uniqueBy(lines.flatMap(slotNamesOf), (slot) => `${slot.storeId} ${slot.kind} ${slot.externalId}`);
@@ -87,6 +86,13 @@ export async function askEvidence(
   ]);
   const found = { readings, numbers, drainedTo, settled, slots, coupons, linkOfCode, clickRows };
   return { ...found, links: onlyClicks ? links : undefined };
+}
+
+/** What the click ids in the lines' evidence say, by click id. */
+export function readClickIds(lines: readonly NamedLine[], { readClickId }: ReadingDeps): AskedEvidence['readings'] {
+  return new Map(
+    lines.flatMap(({ evidence: { clickId } }) => (clickId === undefined ? [] : [[clickId, readClickId(clickId)]])),
+  );
 }
 
 /** Reads the links that the evidence names, where `askEvidence` could not know them all. */

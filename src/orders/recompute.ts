@@ -1,27 +1,15 @@
 import assert from 'node:assert/strict';
-import { type BookableLine, planBooking, readBooks, writeBooking } from '../commissions/book-lines.ts';
-import { loadSplits, loadTermsBooks, type TermsBook } from '../commissions/terms.ts';
+import { type BookableLine, type Booking, planBooking, writeBooking } from '../commissions/book-lines.ts';
+import type { TermsBook } from '../commissions/terms.ts';
 import { attribute, reconcile } from '../core/attribution.ts';
 import type { ClickIdReading } from '../core/click-id.ts';
 import type { Tx } from '../infra/db.ts';
 import { together } from '../infra/together.ts';
-import {
-  type AttributionToWrite,
-  listStandingAttributions,
-  type StandingAttribution,
-  type StoredAttribution,
-  upsertAttributions,
-} from './attribution-queries.ts';
+import { type AttributionToWrite, type StoredAttribution, upsertAttributions } from './attribution-queries.ts';
 import { loadAttributionFacts } from './evidence.ts';
 import { foldMadeOrders, foldOrders, type OrderAsFolded, type OrderToRecompute } from './fold-orders.ts';
-import { askEvidence, type AskedEvidence, completeLinks, type NamedEvidence } from './named-evidence.ts';
-import {
-  findProductsByItemKeys,
-  lockOrdersById,
-  readTransactionTime,
-  updateOrders,
-  upsertOrderLines,
-} from './recompute-queries.ts';
+import { type OrderFacts, readOrderFacts, type SoldLine } from './order-facts.ts';
+import { lockOrdersById, updateOrders, upsertOrderLines } from './recompute-queries.ts';
 
 export interface RecomputeDeps {
   readClickId: (text: string) => ClickIdReading;
@@ -38,43 +26,54 @@ export interface RecomputeDeps {
  */
 export async function recomputeOrders(tx: Tx, orderIds: readonly string[], deps: RecomputeDeps): Promise<void> {
   if (orderIds.length === 0) return;
-  await recomputeLocked(tx, await lockOrdersById(tx, orderIds), deps);
+  await writeDecision(tx, await decideLocked(tx, await lockOrdersById(tx, orderIds), deps));
+}
+
+/** What is to be written to bring orders to what their facts say. */
+export interface OrderDecision {
+  orders: readonly OrderAsFolded[];
+  lines: readonly SoldLine[];
+  attributions: ReadonlyMap<string, AttributionToWrite>;
+  booking: Booking;
 }
 
 /**
- * `recomputeOrders` for orders whose locks the caller holds, or which it made in this transaction.
+ * First part of `recomputeOrders` for orders whose locks the caller holds, or which it made in this transaction: reads and decides, writes
+ * nothing.
  *
  * Everything is read before anything is written, in as few round trips as the questions allow, however many orders there are: what is
- * stored of the orders (none for orders just made), what their facts name, what prices them, and then all writes.
+ * stored of the orders (none for orders just made), what their facts name, what prices them.
+ *
+ * @returns undefined where there is nothing to write
  */
-export async function recomputeLocked(tx: Tx, locked: readonly OrderToRecompute[], deps: RecomputeDeps): Promise<void> {
+export async function decideLocked(
+  tx: Tx,
+  locked: readonly OrderToRecompute[],
+  deps: RecomputeDeps,
+): Promise<OrderDecision | undefined> {
   const isAllMade = locked.every(({ made }) => made !== undefined);
   const orders = isAllMade ? foldMadeOrders(locked) : await foldOrders(tx, locked);
-  if (orders.length === 0) return;
-  const named = orders.flatMap(questionsOf);
-  const storedLineIds = named.flatMap(({ isStored, lineId }) => (isStored ? [lineId] : []));
-  const isReceived = named.some(({ folded }) => folded.receivedAt !== undefined);
-  const [products, asked, standing, standingBooks, now] = await together(tx, () => [
-    findProductsByItemKeys(tx, itemKeysOf(named)),
-    askEvidence(tx, named, { ...deps, storedLineIds }),
-    listStandingAttributions(tx, storedLineIds),
-    readBooks(tx, storedLineIds),
-    isReceived ? readTransactionTime(tx) : unasked,
-  ]);
-  const lines = named.map((line): SoldLine => {
-    // The keys are listed most specific first; the first that a product is registered under names it.
-    const keys = line.folded.itemKeys.map((key) => products.get(`${line.storeId} ${key}`));
-    const productId = keys.find((id) => id !== undefined);
-    return productId === undefined ? line : { ...line, productId };
-  });
-  const [books, evidence, splits] = await together(tx, () => [
-    loadBooks(tx, lines),
-    completeLinks(tx, lines, asked),
-    loadSplits(tx, likelyShares(lines, asked)),
-  ]);
-  const attributions = await attributeLines(tx, { lines, books, evidence, standing, deps });
+  if (orders.length === 0) return undefined;
+  return decideOrders(tx, orders, { facts: await readOrderFacts(tx, orders, deps), deps });
+}
+
+/** The same for orders whose facts the caller has read; it reads only what these do not settle. */
+export async function decideOrders(
+  tx: Tx,
+  orders: readonly OrderAsFolded[],
+  { facts, deps }: { facts: OrderFacts; deps: RecomputeDeps },
+): Promise<OrderDecision> {
+  const { lines, books, splits, standingBooks, now } = facts;
+  const attributions = await attributeLines(tx, facts, deps);
   const bookable = lines.map((line) => bookableLine(line, attributions.get(line.lineId)?.attribution, now));
   const booking = await planBooking(tx, bookable, { books, standing: standingBooks, splits });
+  return { orders, lines, attributions, booking };
+}
+
+/** Last part of `recomputeOrders`: one round trip, nothing to wait for in it. */
+export async function writeDecision(tx: Tx, decision: OrderDecision | undefined): Promise<void> {
+  if (decision === undefined) return;
+  const { orders, lines, attributions, booking } = decision;
   await together(tx, () => [
     updateOrders(
       tx,
@@ -89,69 +88,14 @@ export async function recomputeLocked(tx: Tx, locked: readonly OrderToRecompute[
   ]);
 }
 
-const unasked = Promise.resolve(undefined);
-
-/** A line before its product is known, with what the ladder and the books must know of its order. */
-type NamedLine = ReturnType<typeof questionsOf>[number];
-type SoldLine = NamedLine & { productId?: string };
-
-function questionsOf({ order, folded: { createdAt, paidAt }, lines }: OrderAsFolded) {
-  const { id: orderId, brandId, storeId, orderSource, platform } = order;
-  return lines.map((line) => ({
-    ...line,
-    orderId,
-    brandId,
-    storeId,
-    orderSource,
-    platform,
-    orderCreatedAt: createdAt,
-    paidAt,
-    evidence: line.folded.evidence,
-  }));
-}
-
-function itemKeysOf(lines: readonly NamedLine[]): { storeId: string; itemKey: string }[] {
-  const keys = lines.flatMap(({ storeId, folded }) => folded.itemKeys.map((itemKey) => ({ storeId, itemKey })));
-  return [...new Map(keys.map((key) => [`${key.storeId} ${key.itemKey}`, key])).values()];
-}
-
-/** Whom lines that are not booked yet will most likely pay: those whose links their click ids name. */
-function likelyShares(lines: readonly SoldLine[], asked: AskedEvidence): { influencerId: string; at: Date }[] {
-  const influencerOf = new Map(asked.links?.map((link) => [link.linkNumber, link.influencerId]));
-  return lines.flatMap(({ evidence, orderCreatedAt }) => {
-    const reading = asked.readings.get(evidence.clickId ?? '');
-    const influencerId = reading?.ok === true ? influencerOf.get(reading.linkNumber) : undefined;
-    return influencerId === undefined ? [] : [{ influencerId, at: orderCreatedAt }];
-  });
-}
-
-/**
- * The terms that may price these lines. A line whose item is not registered is priced by the product of whatever link is credited, which is
- * not known yet: only then all of the brand's terms are read.
- */
-async function loadBooks(tx: Tx, lines: readonly SoldLine[]): Promise<Map<string, TermsBook>> {
-  const scopes = [...Map.groupBy(lines, ({ brandId }) => brandId)].map(([brandId, ofBrand]) => {
-    const productIds = new Set(ofBrand.map(({ productId }) => productId));
-    const storeIds = [...new Set(ofBrand.map(({ storeId }) => storeId))];
-    const known = [...productIds].filter((productId) => productId !== undefined);
-    return productIds.has(undefined) ? { brandId } : { brandId, storeIds, productIds: known };
-  });
-  return loadTermsBooks(tx, scopes);
-}
-
 /** Line id → what is to be stored of its attribution. */
 async function attributeLines(
   tx: Tx,
-  input: {
-    lines: readonly SoldLine[];
-    books: ReadonlyMap<string, TermsBook>;
-    evidence: NamedEvidence;
-    standing: ReadonlyMap<string, StandingAttribution>;
-    deps: RecomputeDeps;
-  },
+  input: OrderFacts,
+  deps: RecomputeDeps,
 ): Promise<Map<string, AttributionToWrite>> {
   const questions = input.lines.map((line) => Object.assign(line, { terms: bookOf(input.books, line.brandId) }));
-  const facts = await loadAttributionFacts(tx, questions, input.deps, input.evidence);
+  const facts = await loadAttributionFacts(tx, questions, deps, input.evidence);
   const decided = questions.map(({ lineId, brandId }): AttributionToWrite => {
     const lineFacts = facts.get(lineId);
     assert(lineFacts !== undefined, 'every line asked about has its facts');

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
-import { type Db, inTransaction, type Tx } from '../infra/db.ts';
+import { type Db, inPipelinedTransaction, type Tx } from '../infra/db.ts';
 import { seal, type SealingKey } from '../infra/secrets.ts';
 import { together } from '../infra/together.ts';
-import { applyEvents, findNoteCodes, prepareEvents } from './apply-events.ts';
+import { applyEvents, findNoteCodes, notesOf, prepareEvents, readFactsIfNew } from './apply-events.ts';
 import { externalIdsOf, type IncomingMessage, isEvidenceOnly, keyOf } from './incoming-message.ts';
 import {
   insertMessageConflicts,
@@ -52,9 +52,14 @@ export async function recordMessages(
   options: { lockTimeoutMs?: number } = {},
 ): Promise<RecordOutcome[]> {
   const sealed = messages.map(({ rawBody }) => seal(deps.sealingKeys, rawBody));
-  return inTransaction(deps.db, async (tx) => {
-    // Most batches ask neither.
-    const [decided, codes] = await together(tx, () => [decideOutcomes(tx, messages), findNoteCodes(tx, messages)]);
+  // Most batches have nothing to ask before they write.
+  const asksFirst = messages.some(isEvidenceOnly) || notesOf(messages).size > 0;
+  return inPipelinedTransaction(deps.db, async (tx, begin) => {
+    const [, decided, codes] = await together(tx, () => [
+      asksFirst ? begin() : undefined,
+      decideOutcomes(tx, messages),
+      findNoteCodes(tx, messages),
+    ]);
     const batch = prepareEvents(messages, codes);
     const rows = decided.map(({ message, ...outcome }, place): NewMessage => {
       const { store, source, messageKey, bodySha256, messageType } = message;
@@ -62,13 +67,16 @@ export async function recordMessages(
       const sealedBody = sealed[place] ?? Buffer.alloc(0);
       return { storeId, brandId, source, messageKey, bodySha256, messageType, sealedBody, ...outcome };
     });
-    const [, { kept, made }] = await together(tx, () => [
+    const [, , { kept, made }, ifNew] = await together(tx, () => [
+      asksFirst ? undefined : begin(),
       setBatchMode(tx, options.lockTimeoutMs),
       insertMessages(tx, rows, batch.orders),
+      readFactsIfNew(tx, batch, deps),
     ]);
     const idOf = new Map(kept.map((row) => [messageKeyOf(row), row.messageId]));
     const again = await compareWithFirst(tx, messages, idOf);
-    await applyEvents(tx, deps, { batch, messageIdOf: (message) => idOf.get(messageKeyOf(keyOf(message))), made });
+    const messageIdOf = (message: IncomingMessage): bigint | undefined => idOf.get(messageKeyOf(keyOf(message)));
+    await applyEvents(tx, deps, { batch, messageIdOf, made, ifNew });
     return decided.map(({ message, outcome }) => again.get(message) ?? outcome);
   });
 }

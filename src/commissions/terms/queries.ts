@@ -75,8 +75,9 @@ export async function insertTerms(
 }
 
 // Every version that may price a sale within the scopes: $1 all brands asked about, $2 those of which everything is wanted; stores and
-// products are of the others. $5 null does not narrow by influencer. The arms are served by terms_no_overlap (brand, scope),
-// terms_store_idx, terms_product_idx and terms_no_overlap; no version is in two of them.
+// products are of the others, $6 and $7 are products by the keys they are registered under. $5 null does not narrow by influencer. The arms
+// are served by terms_no_overlap (brand, scope), terms_store_idx, terms_product_idx (product_item_keys_pkey before it) and
+// terms_no_overlap; no version is in two of them, and no product twice in its own.
 const LIST_TERMS_OF_SCOPES = `
 with t as (
   select b.id, b.brand_id, b.store_id, b.product_id, b.influencer_id, b.basis, b.rate_bp, b.flat_fen, b.window_days, b.hold_days,
@@ -90,7 +91,14 @@ with t as (
   union all
   select p.id, p.brand_id, p.store_id, p.product_id, p.influencer_id, p.basis, p.rate_bp, p.flat_fen, p.window_days, p.hold_days,
     p.valid_from, p.valid_to, p.created_by, p.created_at
-  from terms p where p.product_id = any ($4::text[])
+  from (
+    select n.product_id from unnest($4::text[]) as n (product_id)
+    union
+    select k.product_id
+    from unnest($6::text[], $7::text[]) as item (store_id, item_key)
+    join product_item_keys k on k.store_id = item.store_id and k.item_key = item.item_key
+  ) as sold
+  join terms p on p.product_id = sold.product_id
   union all
   select w.id, w.brand_id, w.store_id, w.product_id, w.influencer_id, w.basis, w.rate_bp, w.flat_fen, w.window_days, w.hold_days,
     w.valid_from, w.valid_to, w.created_by, w.created_at
@@ -104,11 +112,13 @@ select t.id as "termsId", t.brand_id as "brandId", t.store_id as "storeId", t.pr
 from t
 where $5::text[] is null or t.influencer_id is null or t.influencer_id = any ($5::text[])`;
 
-/** What a terms book may be narrowed by. Without both lists of stores and products the brand is read whole. */
+/** What a terms book may be narrowed by. Without both lists of stores and products (or items) the brand is read whole. */
 export interface TermsBookScope {
   brandId: string;
   storeIds?: readonly string[];
   productIds?: readonly string[];
+  /** Further products, by keys they may be registered under. */
+  items?: readonly { storeId: string; itemKey: string }[];
 }
 
 /**
@@ -121,9 +131,10 @@ export async function listTermsOfScopes(
   scopes: readonly TermsBookScope[],
   influencerIds?: readonly string[],
 ): Promise<TermsRow[]> {
-  const isWhole = ({ storeIds, productIds }: TermsBookScope): boolean =>
-    storeIds === undefined || productIds === undefined;
+  const isWhole = ({ storeIds, productIds, items }: TermsBookScope): boolean =>
+    storeIds === undefined || (productIds ?? items) === undefined;
   const narrow = scopes.filter((scope) => !isWhole(scope));
+  const items = narrow.flatMap((scope) => scope.items ?? []);
   const { rows } = await db.query<TermsRow>({
     name: 'list_terms_of_scopes',
     text: LIST_TERMS_OF_SCOPES,
@@ -133,6 +144,8 @@ export async function listTermsOfScopes(
       narrow.flatMap(({ storeIds }) => storeIds ?? []),
       narrow.flatMap(({ productIds }) => productIds ?? []),
       influencerIds ?? null,
+      items.map(({ storeId }) => storeId),
+      items.map(({ itemKey }) => itemKey),
     ]),
   });
   return rows;
@@ -159,33 +172,6 @@ order by p.brand_id, p.valid_from`;
 /** Every policy version of the brands, oldest first. */
 export async function listPolicies(db: Queryable, brandIds: readonly string[]): Promise<PolicyRow[]> {
   const { rows } = await db.query<PolicyRow>({ name: 'list_policies', text: LIST_POLICIES, values: [brandIds] });
-  return rows;
-}
-
-/** Who shares in an influencer's commission at some instant. */
-export interface SplitRow {
-  influencerId: string;
-  payeeId: string;
-  agencyPayeeId: string | null;
-  agencyShareBp: number | null;
-}
-
-// The payee of each influencer, and the agency in force at the instant beside it (none in force: nobody shares). At most one version is in
-// force at an instant by influencer_agencies_no_overlap, which serves the lookup; the answer keeps the order of the question.
-const LIST_SPLITS = `
-select i.id as "influencerId", i.payee_id as "payeeId", a.agency_payee_id as "agencyPayeeId", a.share_bp as "agencyShareBp"
-from unnest($1::text[], $2::timestamptz[]) with ordinality as asked (influencer_id, at, position)
-join influencers i on i.id = asked.influencer_id
-left join influencer_agencies a on a.influencer_id = i.id and a.valid_from <= asked.at and (a.valid_to is null or asked.at < a.valid_to)
-order by asked.position`;
-
-/** The payee and the agency of each influencer at each instant, in the order asked; every influencer must exist. */
-export async function listSplits(
-  db: Queryable,
-  asked: readonly { influencerId: string; at: Date }[],
-): Promise<SplitRow[]> {
-  const values = arrayLiterals([asked.map(({ influencerId }) => influencerId), asked.map(({ at }) => at)]);
-  const { rows } = await db.query<SplitRow>({ name: 'list_splits', text: LIST_SPLITS, values });
   return rows;
 }
 
