@@ -1,4 +1,3 @@
-import helmet from '@fastify/helmet';
 import rateLimit from '@fastify/rate-limit';
 import fastify, { LogController } from 'fastify';
 import type { FastifyBaseLogger, FastifyInstance, RawServerDefault } from 'fastify';
@@ -17,6 +16,7 @@ import { knownMethods } from './known-methods.ts';
 import { measureRequests } from './metrics.ts';
 import type { MetricsRegistry } from './metrics.ts';
 import { problems } from './problem.ts';
+import { securityHeaders } from './security-headers.ts';
 import { plainVisitorPages } from './visitor-pages.ts';
 import type { VisitorPages } from './visitor-pages.ts';
 
@@ -89,7 +89,7 @@ export async function createServer(options: ServerOptions): Promise<Server> {
     const allow = allowedMethods(request.url);
     throw allow.length > 0 ? problems.methodNotAllowed(allow) : problems.notFound();
   });
-  await app.register(helmet, securityHeaders(publicUrl));
+  await securityHeaders(app, publicUrl());
   await app.register(rateLimit, { global: false });
   guardApi(app, options);
   return app;
@@ -145,25 +145,4 @@ function createHttpServer(
   return http.createServer(limits, (request, response) => {
     if (!early(request, response)) route(request, response);
   });
-}
-
-/** Nothing from elsewhere is ever loaded, framed or run. A page with a style or script of its own overrides the policy with a hash. */
-function securityHeaders(publicUrl: () => string) {
-  return {
-    contentSecurityPolicy: {
-      useDefaults: false,
-      directives: {
-        defaultSrc: ["'none'"],
-        baseUri: ["'none'"],
-        formAction: ["'none'"],
-        frameAncestors: ["'none'"],
-        imgSrc: ["'self'", 'data:'],
-      },
-    },
-    crossOriginEmbedderPolicy: false,
-    // QR pictures are shown on other sites.
-    crossOriginResourcePolicy: { policy: 'cross-origin' as const },
-    referrerPolicy: { policy: 'no-referrer' as const },
-    strictTransportSecurity: publicUrl().startsWith('https:') ? { maxAge: 31_536_000 } : false,
-  };
 }
