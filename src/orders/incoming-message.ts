@@ -10,6 +10,8 @@ export interface ReadEvent {
 
 export interface IncomingMessage {
   store: OrderStore;
+  /** The store, and what it verified the message by, is remembered from an earlier message: it has to be as it was still. */
+  isStoreRemembered?: boolean;
   source: MessageSource;
   /** Unique per (store, source) for ever. */
   messageKey: string;

@@ -1,3 +1,4 @@
+import { arrayLiterals } from '../infra/array-literal.ts';
 import type { Queryable } from '../infra/db.ts';
 
 /** What the intake needs of a store: whose it is, where its orders come from, and the secrets its messages are signed with (sealed). */
@@ -77,6 +78,32 @@ export async function findOrderStores(db: Queryable, storeIds: readonly string[]
 /** A store by its id, as `findOrderStores`; undefined when there is none. */
 export async function findOrderStore(db: Queryable, storeId: string): Promise<OrderStore | undefined> {
   return (await findOrderStores(db, [storeId])).get(storeId);
+}
+
+// Those whose row is not what it was. Served by stores_pkey.
+const LIST_CHANGED_STORES = `
+select known.id
+from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bytea[]) as known (id, brand_id, platform, order_source, webhook_secret_sealed)
+where not exists (
+  select from stores s
+  where s.id = known.id and s.brand_id = known.brand_id and s.platform = known.platform and s.order_source = known.order_source
+    and s.webhook_secret_sealed = known.webhook_secret_sealed)`;
+
+/** Ids of those stores that are gone or not any more what is known of them: their orders' source, the secret of their own messages. */
+export async function listChangedStores(db: Queryable, known: readonly OrderStore[]): Promise<Set<string>> {
+  if (known.length === 0) return new Set();
+  const { rows } = await db.query<{ id: string }>({
+    name: 'list_changed_stores',
+    text: LIST_CHANGED_STORES,
+    values: arrayLiterals([
+      known.map(({ storeId }) => storeId),
+      known.map(({ brandId }) => brandId),
+      known.map(({ platform }) => platform),
+      known.map(({ orderSource }) => orderSource),
+      known.map(({ webhookSecretSealed }) => webhookSecretSealed),
+    ]),
+  });
+  return new Set(rows.map(({ id }) => id));
 }
 
 // Which tokens of buyers' notes are codes or aliases of links, of any brand: another brand's code is told as such, never credited.

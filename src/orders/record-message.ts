@@ -13,12 +13,22 @@ import {
   type NewMessage,
   setBatchMode,
 } from './intake-queries.ts';
+import { listChangedStores, type OrderStore } from './queries.ts';
 import type { RecomputeDeps } from './recompute.ts';
 
 export type { IncomingMessage, ReadEvent } from './incoming-message.ts';
 
 /** `conflict`: the key was used before for other content; nothing but the fact of the conflict was kept. */
 export type RecordOutcome = 'applied' | 'lent' | 'ignored' | 'quarantined' | 'repeated' | 'conflict';
+
+/** A store that was remembered is not any more what a message was verified by. Nothing was kept. */
+export class StoreChangedError extends Error {
+  override readonly name = 'StoreChangedError';
+
+  constructor() {
+    super('a store has changed since it was remembered');
+  }
+}
 
 export interface RecordDeps extends RecomputeDeps {
   db: Db;
@@ -45,6 +55,7 @@ export async function recordMessage(deps: RecordDeps, message: IncomingMessage):
  * @param messages  as `createBatch` lets them come together: no two with one key
  * @param options.lockTimeoutMs  gives up (SQLSTATE 55P03) where another transaction holds an order or a key longer
  * @returns the outcomes in the order given, after COMMIT
+ * @throws StoreChangedError where a store that was remembered has changed
  */
 export async function recordMessages(
   deps: RecordDeps,
@@ -67,18 +78,25 @@ export async function recordMessages(
       const sealedBody = sealed[place] ?? Buffer.alloc(0);
       return { storeId, brandId, source, messageKey, bodySha256, messageType, sealedBody, ...outcome };
     });
-    const [, , { kept, made }, ifNew] = await together(tx, () => [
+    const [, , changed, { kept, made }, ifNew] = await together(tx, () => [
       asksFirst ? undefined : begin(),
       setBatchMode(tx, options.lockTimeoutMs),
+      listChangedStores(tx, rememberedStores(messages)),
       insertMessages(tx, rows, batch.orders),
       readFactsIfNew(tx, batch, deps),
     ]);
+    if (changed.size > 0) throw new StoreChangedError();
     const idOf = new Map(kept.map((row) => [messageKeyOf(row), row.messageId]));
     const again = await compareWithFirst(tx, messages, idOf);
     const messageIdOf = (message: IncomingMessage): bigint | undefined => idOf.get(messageKeyOf(keyOf(message)));
     await applyEvents(tx, deps, { batch, messageIdOf, made, ifNew });
     return decided.map(({ message, outcome }) => again.get(message) ?? outcome);
   });
+}
+
+/** As the messages were verified by them: of one store there may be two versions among them, and one of these has changed. */
+function rememberedStores(messages: readonly IncomingMessage[]): OrderStore[] {
+  return [...new Set(messages.flatMap(({ store, isStoreRemembered }) => (isStoreRemembered === true ? [store] : [])))];
 }
 
 function messageKeyOf({ storeId, source, messageKey }: MessageKey): string {

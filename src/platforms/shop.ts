@@ -2,7 +2,7 @@
  * A brand's own shop system: signed as Standard Webhooks (standardwebhooks.com) says. The body is read by `readShopMessage`, exported
  * here too, the one door to this source.
  */
-import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
+import { createHmac, hash, timingSafeEqual } from 'node:crypto';
 
 export { readShopMessage, shopMessageSchema, type ShopReading } from './shop-message.ts';
 
@@ -109,5 +109,5 @@ function signaturesIn(header: string): string[] {
 
 /** Both sides are hashed first: equal lengths whatever was sent, and no time that depends on the first wrong character. */
 function isSameText(expected: string, given: string): boolean {
-  return timingSafeEqual(createHash('sha256').update(expected).digest(), createHash('sha256').update(given).digest());
+  return timingSafeEqual(hash('sha256', expected, 'buffer'), hash('sha256', given, 'buffer'));
 }

@@ -161,6 +161,36 @@ describe('a delivery whose connection is cut', () => {
   );
 });
 
+describe('a batch whose BEGIN is refused', () => {
+  it('leaves nothing, although its statements were sent behind it', async () => {
+    const messages = await Promise.all(['refused-a', 'refused-b'].map(paidMessage));
+    const untouched = await moneyTables(server.db);
+    const statements: string[] = [];
+    const refusing = (tx: Tx): Tx =>
+      new Proxy(tx, {
+        get: (target, key) => {
+          const value: unknown = Reflect.get(target, key);
+          if (key !== 'query') return typeof value === 'function' ? value.bind(target) : value;
+          return async (query: string | { text: string }) => {
+            statements.push(typeof query === 'string' ? query : query.text);
+            return target.query(query === 'begin' ? 'begin isolation level refused' : (query as string));
+          };
+        },
+      });
+    const db = new Proxy(brittle, {
+      get: (target, key) => {
+        if (key === 'connect') return async () => refusing(await target.connect());
+        const value: unknown = Reflect.get(target, key);
+        return typeof value === 'function' ? value.bind(target) : value;
+      },
+    });
+    await expect(recordMessages({ ...server.deps, db }, messages)).rejects.toThrow('syntax error');
+    expect(statements.filter((text) => text.includes('insert into inbox_messages'))).toHaveLength(1);
+    expect(await moneyTables(server.db)).toBe(untouched);
+    expect(await recordMessages(server.deps, messages)).toEqual(['applied', 'applied']);
+  });
+});
+
 describe('a batch of deliveries whose connection is cut', () => {
   it.each(['before', 'after'] as const)(
     '%s any of its statements is kept whole or not at all, and once when its messages come again, in whatever batches',

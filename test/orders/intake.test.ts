@@ -1,10 +1,14 @@
+import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { seal } from '../../src/infra/secrets.ts';
+import { newShopSecret } from '../../src/platforms/shop.ts';
 import { YOUZAN_TEST_CREDENTIALS, buildYouzanMessage, readYouzanCapture } from '../support/youzan-message.ts';
 import {
   type Market,
   type OrderServer,
   clickIdOf,
   createOrderServer,
+  keys,
   makeMarket,
   moneyTables,
   postShop,
@@ -188,6 +192,45 @@ describe('a shop webhook', () => {
     const line = (await orderOf(message.orderId)).lines[0];
     expect(line).toMatchObject({ commissionFen: 0, stage: 'none', attribution: { state: 'unmatched' } });
     expect(line?.attribution['reason']).toBeTypeOf('string');
+  });
+});
+
+describe('a store whose messages were taken before', () => {
+  const rotate = async (store: Market): Promise<Market> => {
+    const secret = newShopSecret(randomBytes(24));
+    const sealed = seal(keys.sealingKeys, Buffer.from(secret));
+    await server.db.query('update stores set webhook_secret_sealed = $2 where id = $1', [store.storeId, sealed]);
+    return { ...store, secret };
+  };
+
+  it('is believed by its new secret at once, and by its old one no more', async () => {
+    const before = await makeMarket(server);
+    expect((await postShop(server, before, paid())).status).toBe(200);
+    const after = await rotate(before);
+    const untouched = await moneyTables(server.db);
+    expect(await postShop(server, before, paid())).toMatchObject({ status: 401, body: { code: 'unauthorized' } });
+    // What is wrong with a body is told only to whom the store believes now.
+    expect((await postShop(server, before, { type: 'order.paid' })).status).toBe(401);
+    expect(await moneyTables(server.db)).toBe(untouched);
+    expect((await postShop(server, after, paid())).status).toBe(200);
+    expect((await postShop(server, before, paid())).status).toBe(401);
+  });
+
+  it('whose secret changes does not hold up the messages that are recorded with its own', async () => {
+    const before = await makeMarket(server);
+    expect((await postShop(server, before, paid())).status).toBe(200);
+    await rotate(before);
+    const orders = Array.from({ length: 24 }, () => paid());
+    const answers = await Promise.all(
+      orders.map((order, place) => postShop(server, place % 3 === 0 ? before : market, order)),
+    );
+    expect(answers.map(({ status }) => status)).toEqual(orders.map((_, place) => (place % 3 === 0 ? 401 : 200)));
+    const { rows } = await server.db.query<{ id: string }>(
+      'select o.external_order_id as id from orders o where o.external_order_id = any ($1) order by o.external_order_id',
+      [orders.map(({ orderId }) => orderId)],
+    );
+    const taken = orders.flatMap(({ orderId }, place) => (place % 3 === 0 ? [] : [orderId]));
+    expect(rows.map(({ id }) => id)).toEqual(taken.toSorted());
   });
 });
 

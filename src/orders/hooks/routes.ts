@@ -101,7 +101,12 @@ function bytesOf(request: FastifyRequest): Buffer {
 
 /** A header sent twice is no header: one of the two would be checked and the other believed. */
 function header(request: FastifyRequest, name: string): string | undefined {
-  const count = request.raw.rawHeaders.filter((each, index) => index % 2 === 0 && each.toLowerCase() === name).length;
+  const { rawHeaders } = request.raw;
+  let count = 0;
+  for (let place = 0; place < rawHeaders.length; place += 2) {
+    const given = rawHeaders[place] ?? '';
+    if (given.length === name.length && given.toLowerCase() === name) count += 1;
+  }
   const value = request.headers[name];
   return count === 1 && typeof value === 'string' ? value : undefined;
 }
