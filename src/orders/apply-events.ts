@@ -18,7 +18,7 @@ import {
 import { findKnownCodes } from './queries.ts';
 import { type OrderFacts, readFactsOfNewOrders } from './order-facts.ts';
 import type { LockedOrder } from './recompute-queries.ts';
-import { decideLocked, decideOrders, type RecomputeDeps, writeDecision } from './recompute.ts';
+import { decideLocked, decideOrders, type RecomputeDeps, writeDecision, writeNewOrders } from './recompute.ts';
 import { type IncomingMessage, keyOf, type ReadEvent } from './incoming-message.ts';
 
 /** Note → the codes of links in it. */
@@ -164,7 +164,7 @@ export async function applyEvents(
   if (ifNew !== undefined && fresh.length === batch.events.length && batch.orders.every(({ id }) => made.has(id))) {
     const idOf = new Map(batch.orders.map(({ key, id }) => [key, id]));
     const decision = await decideOrders(tx, ifNew.orders, { facts: ifNew.facts, deps });
-    await together(tx, () => [insertOrderEvents(tx, rowsOf(fresh, idOf)), writeDecision(tx, decision)]);
+    await writeNewOrders(tx, rowsOf(fresh, idOf), decision);
     return;
   }
   const concerned = new Set(fresh.map(({ orderKey }) => orderKey));

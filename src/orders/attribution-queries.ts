@@ -106,26 +106,28 @@ set state = excluded.state, method = excluded.method, confidence = excluded.conf
 /** Writes the attribution of each line whole. */
 export async function upsertAttributions(tx: Tx, rows: readonly AttributionToWrite[]): Promise<void> {
   if (rows.length === 0) return;
+  const values = arrayLiterals(attributionColumns(rows));
+  await tx.query({ name: 'upsert_attributions', text: UPSERT_ATTRIBUTIONS, values });
+}
+
+/** The attributions column by column, as statements unnest them. */
+export function attributionColumns(rows: readonly AttributionToWrite[]): unknown[][] {
   const column = <K extends keyof StoredAttribution>(name: K): (StoredAttribution[K] | null)[] =>
     rows.map(({ attribution }) => attribution[name] ?? null);
-  await tx.query({
-    name: 'upsert_attributions',
-    text: UPSERT_ATTRIBUTIONS,
-    values: arrayLiterals([
-      rows.map((row) => row.lineId),
-      rows.map((row) => row.brandId),
-      column('state'),
-      column('method'),
-      column('confidence'),
-      column('linkId'),
-      column('influencerId'),
-      column('clickId'),
-      column('clickedAt'),
-      column('tag'),
-      column('reason'),
-      column('candidates').map((candidates) => JSON.stringify(candidates ?? [])),
-      rows.map((row) => (row.dispute === undefined ? null : JSON.stringify(row.dispute))),
-      rows.map((row) => row.retry),
-    ]),
-  });
+  return [
+    rows.map((row) => row.lineId),
+    rows.map((row) => row.brandId),
+    column('state'),
+    column('method'),
+    column('confidence'),
+    column('linkId'),
+    column('influencerId'),
+    column('clickId'),
+    column('clickedAt'),
+    column('tag'),
+    column('reason'),
+    column('candidates').map((candidates) => JSON.stringify(candidates ?? [])),
+    rows.map((row) => (row.dispute === undefined ? null : JSON.stringify(row.dispute))),
+    rows.map((row) => row.retry),
+  ];
 }

@@ -242,22 +242,24 @@ from unnest($1::text[], $2::bigint[], $3::text[], $4::integer[], $5::text[], $6:
 
 /** Adds the facts of messages. The rows are never changed afterwards (trigger). */
 export async function insertOrderEvents(tx: Tx, events: readonly NewOrderEvent[]): Promise<void> {
-  await tx.query({
-    name: 'insert_order_events',
-    text: INSERT_ORDER_EVENTS,
-    values: arrayLiterals([
-      events.map((event) => event.brandId),
-      events.map((event) => event.messageId),
-      events.map((event) => event.orderId),
-      events.map((event) => event.position),
-      events.map((event) => event.type),
-      events.map((event) => event.version),
-      events.map((event) => event.occurredAt),
-      events.map((event) => event.fingerprint),
-      events.map((event) => event.makesFacts),
-      events.map((event) => JSON.stringify(event.event)),
-    ]),
-  });
+  const values = arrayLiterals(eventColumns(events));
+  await tx.query({ name: 'insert_order_events', text: INSERT_ORDER_EVENTS, values });
+}
+
+/** The events column by column, as statements unnest them. */
+export function eventColumns(events: readonly NewOrderEvent[]): unknown[][] {
+  return [
+    events.map((event) => event.brandId),
+    events.map((event) => event.messageId),
+    events.map((event) => event.orderId),
+    events.map((event) => event.position),
+    events.map((event) => event.type),
+    events.map((event) => event.version),
+    events.map((event) => event.occurredAt),
+    events.map((event) => event.fingerprint),
+    events.map((event) => event.makesFacts),
+    events.map((event) => JSON.stringify(event.event)),
+  ];
 }
 
 // Postgres would plan most statements of a batch anew each time, because a plan made for the very arrays looks cheaper than one for any

@@ -172,23 +172,25 @@ set product_id = excluded.product_id, item_keys = excluded.item_keys, quantity =
 /** Writes the folded lines; a line once known is never deleted. */
 export async function upsertOrderLines(tx: Tx, lines: readonly LineToWrite[]): Promise<void> {
   if (lines.length === 0) return;
-  await tx.query({
-    name: 'upsert_order_lines',
-    text: UPSERT_ORDER_LINES,
-    values: arrayLiterals([
-      lines.map((line) => line.lineId),
-      lines.map((line) => line.brandId),
-      lines.map((line) => line.orderId),
-      lines.map((line) => line.externalLineId),
-      lines.map((line) => line.productId ?? null),
-      lines.map((line) => JSON.stringify(line.itemKeys)),
-      lines.map((line) => line.quantity),
-      lines.map((line) => line.paidFen),
-      lines.map((line) => line.refundedFen),
-      lines.map((line) => line.refundExcessFen),
-      lines.map((line) => line.closed),
-      lines.map((line) => line.refundOpen),
-      lines.map((line) => line.receivedAt ?? null),
-    ]),
-  });
+  const values = arrayLiterals(lineColumns(lines));
+  await tx.query({ name: 'upsert_order_lines', text: UPSERT_ORDER_LINES, values });
+}
+
+/** The lines column by column, as statements unnest them. */
+export function lineColumns(lines: readonly LineToWrite[]): unknown[][] {
+  return [
+    lines.map((line) => line.lineId),
+    lines.map((line) => line.brandId),
+    lines.map((line) => line.orderId),
+    lines.map((line) => line.externalLineId),
+    lines.map((line) => line.productId ?? null),
+    lines.map((line) => JSON.stringify(line.itemKeys)),
+    lines.map((line) => line.quantity),
+    lines.map((line) => line.paidFen),
+    lines.map((line) => line.refundedFen),
+    lines.map((line) => line.refundExcessFen),
+    lines.map((line) => line.closed),
+    lines.map((line) => line.refundOpen),
+    lines.map((line) => line.receivedAt ?? null),
+  ];
 }

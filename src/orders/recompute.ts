@@ -9,7 +9,9 @@ import { type AttributionToWrite, type StoredAttribution, upsertAttributions } f
 import { loadAttributionFacts } from './evidence.ts';
 import { foldMadeOrders, foldOrders, type OrderAsFolded, type OrderToRecompute } from './fold-orders.ts';
 import { type OrderFacts, readOrderFacts, type SoldLine } from './order-facts.ts';
-import { lockOrdersById, updateOrders, upsertOrderLines } from './recompute-queries.ts';
+import type { NewOrderEvent } from './intake-queries.ts';
+import { insertNewLines } from './new-line-queries.ts';
+import { type LineToWrite, lockOrdersById, updateOrders, upsertOrderLines } from './recompute-queries.ts';
 
 export interface RecomputeDeps {
   readClickId: (text: string) => ClickIdReading;
@@ -79,13 +81,24 @@ export async function writeDecision(tx: Tx, decision: OrderDecision | undefined)
       tx,
       orders.flatMap(({ order: { id, made }, folded }) => (made === undefined ? [{ id, ...folded }] : [])),
     ),
-    upsertOrderLines(
-      tx,
-      lines.map(({ folded, ...line }) => ({ productId: undefined, ...line, ...folded })),
-    ),
+    upsertOrderLines(tx, lines.map(lineToWrite)),
     upsertAttributions(tx, [...attributions.values()]),
     writeBooking(tx, booking),
   ]);
+}
+
+/** The same for orders that were all made in this transaction, with their events. */
+export async function writeNewOrders(
+  tx: Tx,
+  events: readonly NewOrderEvent[],
+  { lines, attributions, booking }: OrderDecision,
+): Promise<void> {
+  const all = { events, lines: lines.map(lineToWrite), attributions: [...attributions.values()] };
+  await together(tx, () => [insertNewLines(tx, all), writeBooking(tx, booking)]);
+}
+
+function lineToWrite({ folded, ...line }: SoldLine): LineToWrite {
+  return { productId: undefined, ...line, ...folded };
 }
 
 /** Line id → what is to be stored of its attribution. */
