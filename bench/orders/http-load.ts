@@ -8,6 +8,8 @@ export interface LoadResult {
   p99Ms: number;
   /** Answers that were not 200. */
   refused: number;
+  /** CPU of this process while it kept callers busy, µs an answer. */
+  cpuMicros: number;
 }
 
 interface Counts {
@@ -32,18 +34,30 @@ export async function driveHttp(options: {
   next: () => Buffer;
 }): Promise<LoadResult> {
   const counts: Counts = { latenciesMs: [], answered: 0, refused: 0 };
+  const before = process.cpuUsage();
   const startsAt = performance.now() + options.warmUpMs;
   const endsAt = startsAt + options.measureMs;
   const callers = Array.from({ length: options.callers }, async () => call(options, { counts, startsAt, endsAt }));
   await Promise.all(callers);
-  return summary(counts, options.measureMs);
+  return summary(counts, { measuredMs: options.measureMs, cpu: process.cpuUsage(before) });
 }
 
 /** What a run of measured calls comes to. */
-export function summary({ latenciesMs, answered, refused }: Counts, measuredMs: number): LoadResult {
+export function summary(
+  { latenciesMs, answered, refused }: Counts,
+  { measuredMs, cpu }: { measuredMs: number; cpu: NodeJS.CpuUsage },
+): LoadResult {
   const sorted = latenciesMs.toSorted((a, b) => a - b);
   const at = (part: number): number => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? 0;
-  return { perSecond: sorted.length / (measuredMs / 1_000), answered, refused, p50Ms: at(0.5), p99Ms: at(0.99) };
+  const cpuMicros = (cpu.user + cpu.system) / answered;
+  return {
+    perSecond: sorted.length / (measuredMs / 1_000),
+    answered,
+    refused,
+    cpuMicros,
+    p50Ms: at(0.5),
+    p99Ms: at(0.99),
+  };
 }
 
 async function call(

@@ -69,6 +69,7 @@ async function callInProcess(task: CallersTask, market: BenchMarket, next: () =>
   const webhooks = Array.from({ length: task.prepared }, next);
   let used = 0;
   const counts = { latenciesMs: [] as number[], answered: 0, refused: 0 };
+  const before = process.cpuUsage();
   const startsAt = performance.now() + task.warmUpMs;
   const endsAt = startsAt + task.measureMs;
   const call = async (): Promise<void> => {
@@ -84,7 +85,7 @@ async function callInProcess(task: CallersTask, market: BenchMarket, next: () =>
   };
   await Promise.all(Array.from({ length: task.callers }, call));
   await db.end();
-  return summary(counts, task.measureMs);
+  return summary(counts, { measuredMs: task.measureMs, cpu: process.cpuUsage(before) });
 }
 
 const task = JSON.parse(process.argv[2] ?? '') as CallersTask;
@@ -92,5 +93,4 @@ const market = JSON.parse(await readFile(task.marketFile, 'utf8')) as BenchMarke
 const next = createWebhooks(market, task.name);
 const { port } = task;
 const result = port === undefined ? await callInProcess(task, market, next) : await callHttp({ ...task, port }, next);
-const { user, system } = process.cpuUsage();
-console.log(`result ${JSON.stringify({ ...result, cpuSeconds: (user + system) / 1_000_000 })}`);
+console.log(`result ${JSON.stringify(result)}`);

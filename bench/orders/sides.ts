@@ -17,6 +17,8 @@ export interface Measured {
   /** CPU of the server (or of the intake in one process), µs an order; NaN for pgbench. */
   serverMicros: number;
   postgresMicros: number;
+  /** CPU of the program that posts the webhooks, on Postgres' cores, µs an order; NaN where nothing is posted. */
+  loadMicros: number;
   /** Mean messages of a transaction. */
   batch: number;
 }
@@ -64,6 +66,7 @@ export async function measurePgbench(setting: Setting, script: string, clients: 
     p99Ms: Number.NaN,
     serverMicros: Number.NaN,
     postgresMicros: (postgresSeconds * MICROS) / done,
+    loadMicros: Number.NaN,
     batch: 1,
   };
 }
@@ -91,6 +94,7 @@ export async function measureWebhooks(setting: Setting, callers: number, name: s
       ...figuresOf(result),
       serverMicros: ((cpuSecondsOf(daihuo.pid) - before.server) * MICROS) / result.answered,
       postgresMicros: ((cpuSecondsOf(services.postgresPid) - before.postgres) * MICROS) / result.answered,
+      loadMicros: result.cpuMicros,
       batch: messages / batches,
     };
   } finally {
@@ -109,6 +113,7 @@ export async function measureIntake(setting: Setting, callers: number, name: str
     ...figuresOf(result),
     serverMicros: Number.NaN,
     postgresMicros: (postgresSeconds * MICROS) / result.answered,
+    loadMicros: Number.NaN,
     batch: Number.NaN,
   };
 }
