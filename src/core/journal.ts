@@ -49,8 +49,9 @@ export function bookDifference({
   desired: DesiredLine | undefined;
 }): Posting[] {
   assertOneLine([...booked, ...(desired === undefined ? [] : [desired])]);
-  const desiredKey = desired === undefined ? undefined : bucketKey(desired.dimensions);
   const keys = booked.map((bucket) => bucketKey(bucket.dimensions));
+  // Of a line that was never booked there is no bucket to find.
+  const desiredKey = desired === undefined || keys.length === 0 ? '' : bucketKey(desired.dimensions);
   assert(new Set(keys).size === keys.length, 'a bucket is read once');
 
   // What is taken back comes before what is given, as a person would book it.
@@ -58,7 +59,7 @@ export function bookDifference({
     .filter((_, position) => keys[position] !== desiredKey)
     .map((bucket) => differenceOf(bucket, undefined));
   if (desired !== undefined) {
-    const bucket = booked[keys.indexOf(bucketKey(desired.dimensions))];
+    const bucket = booked[keys.indexOf(desiredKey)];
     postings.push(differenceOf(bucket ?? { dimensions: desired.dimensions, measures: NO_MEASURES, legs: [] }, desired));
   }
   return postings.filter(({ entries, measures }) => entries.length > 0 || Object.values(measures).some(isNotZero));

@@ -15,13 +15,32 @@ export function arrayLiterals(values: readonly unknown[]): unknown[] {
 }
 
 function arrayLiteral(elements: readonly unknown[]): string | undefined {
-  let literal = '';
+  if (elements.every(isPlain)) {
+    // Of texts that need no escaping JSON's array is Postgres' but for the brackets, and V8 writes it many times faster than we can.
+    const json = JSON.stringify(elements);
+    if (!json.includes('\\')) return `{${json.slice(1, -1)}}`;
+  }
+  const texts: string[] = [];
   for (const element of elements) {
     const text = elementText(element);
     if (text === undefined) return undefined;
-    literal += literal === '' ? text : `,${text}`;
+    texts.push(text);
   }
-  return `{${literal}}`;
+  return `{${texts.join(',')}}`;
+}
+
+/** Written alike by JSON and by Postgres, where nothing has to be escaped. */
+function isPlain(element: unknown): boolean {
+  switch (typeof element) {
+    case 'string':
+    case 'boolean':
+    case 'undefined':
+      return true;
+    case 'number':
+      return Number.isSafeInteger(element);
+    default:
+      return element === null;
+  }
 }
 
 function elementText(element: unknown): string | undefined {

@@ -39,10 +39,13 @@ export function parseJsonText(text: string): JsonValue | undefined {
   }
 }
 
+/** Made once: making one costs more than reading a message with it. */
+const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
 /** Parses bytes that must be UTF-8 without byte order mark. Undefined as `parseJsonText`. */
 export function parseJsonBytes(bytes: Uint8Array): JsonValue | undefined {
   try {
-    return parseJsonText(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes));
+    return parseJsonText(UTF8.decode(bytes));
   } catch {
     return undefined;
   }
