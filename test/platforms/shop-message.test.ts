@@ -265,6 +265,15 @@ describe('what the contract does not allow', () => {
     });
   });
 
+  it('bytes cut off within a character, which leave nothing behind for the next body', () => {
+    const body = Buffer.from(JSON.stringify({ ...paid, orderId: '达' }));
+    const cut = body.subarray(0, body.indexOf('达') + 2);
+    for (let time = 0; time < 3; time += 1) {
+      expect(readShopMessage(cut).ok).toBe(false);
+      expect(readShopMessage(body)).toMatchObject({ ok: true, events: [{ event: { externalOrderId: '达' } }] });
+    }
+  });
+
   it('answers a bounded list of bounded faults', () => {
     const lines = Array.from({ length: 200 }, (_, index) => ({ lineId: `${index}`, [`k${'x'.repeat(5000)}`]: 1 }));
     const reading = read({ ...paid, lines });
