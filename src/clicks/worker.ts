@@ -15,7 +15,6 @@ import { createPlanner } from './ingest/plan-batch.ts';
 import { createSettlement } from './ingest/settle-batch.ts';
 import { startShardLeases } from './ingest/shard-leases.ts';
 import type { ShardConsumer, ShardLeaseLimits } from './ingest/shard-leases.ts';
-import { becomeWriter } from './ingest/shard-queries.ts';
 import { createStore } from './ingest/store-batch.ts';
 import type { IngestStep } from './ingest/store-batch.ts';
 import type { ClickMetrics } from './metrics.ts';
@@ -69,6 +68,7 @@ interface WorkerParts extends ClickWorkerDeps {
   redis: RedisClient;
   plan: ReturnType<typeof createPlanner>;
   ensurePartitions: ReturnType<typeof createPartitions>;
+  nextBatch: () => number;
 }
 
 /** Consumes one shard, with a connection of its own for the reads that wait. */
@@ -93,7 +93,6 @@ function startShard(parts: WorkerParts, shard: number): ShardConsumer {
       plan: parts.plan,
       store: createStore({ ...parts, shard, onStep }),
       settle: createSettlement({ db, stream, reader, metrics, log, maxDeliveries: limits.maxDeliveries }),
-      becomeWriter: () => becomeWriter(db, shard, worker),
       watermarkEveryMs: limits.watermarkEveryMs,
       signal: stopped.signal,
     });
@@ -119,6 +118,7 @@ export function startClickWorker(deps: ClickWorkerDeps): ClickWorker {
   const limits = { ...LIMITS, ...deps.limits };
   const worker = `${os.hostname()}-${process.pid}-${randomBytes(4).toString('hex')}`;
   const redis = createRedis({ urls: deps.redisUrls, role: 'commands', log: deps.log });
+  let batches = 0;
   const parts: WorkerParts = {
     ...deps,
     worker,
@@ -126,6 +126,7 @@ export function startClickWorker(deps: ClickWorkerDeps): ClickWorker {
     redis,
     plan: createPlanner({ db: deps.db, links: createLinkDirectory(deps.db), now: deps.now }),
     ensurePartitions: createPartitions(deps.db),
+    nextBatch: () => (batches += 1),
   };
   const leases = startShardLeases({
     db: deps.db,

@@ -106,7 +106,7 @@ export class CommitLostError extends Error {
 }
 
 /** The server refused and said so (severity ERROR): the connection is sound, and the transaction is certainly not committed. */
-function isServerRefusal(error: unknown): boolean {
+export function isServerRefusal(error: unknown): boolean {
   return error instanceof DatabaseError && error.severity === 'ERROR';
 }
 
@@ -114,7 +114,8 @@ function isLostAnswer(error: unknown): boolean {
   return error instanceof Error && !(error instanceof DatabaseError) && error.message === 'Query read timeout';
 }
 
-async function commit(tx: Tx): Promise<void> {
+/** COMMIT, by its tag. @throws CommitLostError where it is not certain to have happened */
+export async function commit(tx: Tx): Promise<void> {
   let tag: string;
   try {
     tag = (await tx.query('commit')).command;

@@ -4,7 +4,7 @@ import { decodeEntries } from '../../src/clicks/ingest/decode-entries.ts';
 import { createLinkDirectory } from '../../src/clicks/ingest/link-directory.ts';
 import { createPartitions } from '../../src/clicks/ingest/partitions.ts';
 import { createPlanner } from '../../src/clicks/ingest/plan-batch.ts';
-import type { Aftermath } from '../../src/clicks/ingest/plan-batch.ts';
+import type { Aftermath, PlannedBatch } from '../../src/clicks/ingest/plan-batch.ts';
 import { createStore } from '../../src/clicks/ingest/store-batch.ts';
 import type { StoreResult } from '../../src/clicks/ingest/store-batch.ts';
 import { encodeClicks } from '../../src/core/click-batch.ts';
@@ -91,11 +91,16 @@ afterAll(async () => test.drop());
 function createParts(shard: number, worker: string, now: () => Date) {
   const { db } = test;
   const ensurePartitions = createPartitions(db);
-  const store = createStore({ db, shard, worker, now, ensurePartitions, onStep: () => undefined });
+  let batches = 0;
+  const nextBatch = (): number => (batches += 1);
+  const store = createStore({ db, shard, worker, nextBatch, now, ensurePartitions, onStep: () => undefined });
   const plan = createPlanner({ db, links: createLinkDirectory(db), now });
+  /** Each after the one before is done. */
+  const storeAlone = async (planned: PlannedBatch): Promise<StoreResult> =>
+    store.asPlanned(planned).catch(() => store.carefully(planned));
   const entriesOf = (batch: readonly Click[]) =>
     decodeEntries('stream', [{ id: '1-0', text: encodeClicks(batch), raw: () => '' }]);
-  return { plan, store, entriesOf };
+  return { plan, store, storeAlone, entriesOf };
 }
 
 async function expectStored(expected: ReadonlyMap<string, Click>): Promise<void> {
@@ -118,19 +123,32 @@ async function expectStored(expected: ReadonlyMap<string, Click>): Promise<void>
 // Without these a popular link's counts depend on how its clicks happened to be cut into batches.
 describe('what is stored follows from the clicks alone', () => {
   it.each([1, 2, 3, 4, 5, 6, 7, 8])(
-    'where each batch is planned while the one before it is being stored (seed %i)',
+    'where each batch is planned and sent while those before it are being stored (seed %i)',
     async (seed) => {
       const nowMs = Date.now();
       const batches = makeBatches(seed, links, nowMs);
       const { plan, store, entriesOf } = createParts(seed, 'worker', () => new Date(nowMs));
+      await store.begin();
       const storing: Promise<StoreResult>[] = [];
-      let before: Aftermath | undefined;
+      let before: Aftermath[] = [];
       for (const batch of batches) {
-        const ahead = await plan(entriesOf(batch), before);
-        const isAsPlanned = (await storing.at(-1))?.isAsPlanned ?? true;
-        const planned = isAsPlanned ? ahead : await plan(entriesOf(batch));
-        before = planned.aftermath;
-        storing.push(store(planned));
+        let planned = await plan(entriesOf(batch), before);
+        // Of the two under way the older one is waited for; where it was not as planned, the other one cannot be either.
+        if ((await storing.at(-2))?.isAsPlanned === false) {
+          await storing.at(-1);
+          before = [];
+          planned = await plan(entriesOf(batch), before);
+        }
+        const asPlanned = store.asPlanned(planned);
+        asPlanned.catch(() => undefined);
+        const previous = storing.at(-1);
+        storing.push(
+          (async () => {
+            await previous;
+            return asPlanned.catch(() => store.carefully(planned));
+          })(),
+        );
+        if (planned.aftermath !== undefined) before = [...before.slice(-1), planned.aftermath];
       }
       const results = await Promise.all(storing);
       await expectStored(expectedOf(batches));
@@ -146,8 +164,8 @@ describe('what is stored follows from the clicks alone', () => {
     const workers = ['a', 'b'].map((worker) => createParts(seed, worker, () => new Date(nowMs)));
     const random = createRandom(seed);
     for (const batch of batches) {
-      const { plan, store, entriesOf } = workers[random(2)] ?? createParts(seed, 'c', () => new Date(nowMs));
-      await store(await plan(entriesOf(batch)));
+      const { plan, storeAlone, entriesOf } = workers[random(2)] ?? createParts(seed, 'c', () => new Date(nowMs));
+      await storeAlone(await plan(entriesOf(batch), []));
     }
     await expectStored(expectedOf(batches));
   });
@@ -161,12 +179,14 @@ describe('what is stored follows from the clicks alone', () => {
       makeClickOn(linkNumber, { visitor, clickedAt: new Date(Date.now() - 20 * SECOND + seconds * SECOND) }),
     );
     if (one === undefined || two === undefined || three === undefined) throw new Error('there are three');
-    await first.store(await first.plan(first.entriesOf([makeClickOn(linkNumber, { visitor: visitorOf(78) })])));
-    const asleep = await first.plan(first.entriesOf([two]));
-    await second.store(await second.plan(second.entriesOf([one])));
-    const result = await first.store(asleep);
+    await first.storeAlone(
+      await first.plan(first.entriesOf([makeClickOn(linkNumber, { visitor: visitorOf(78) })]), []),
+    );
+    const asleep = await first.plan(first.entriesOf([two]), []);
+    await second.storeAlone(await second.plan(second.entriesOf([one]), []));
+    const result = await first.storeAlone(asleep);
     expect(result).toMatchObject({ stored: 1, duplicate: 0, isAsPlanned: false });
-    await second.store(await second.plan(second.entriesOf([three, two])));
+    await second.storeAlone(await second.plan(second.entriesOf([three, two]), []));
     await expectStored(expectedOf([[one], [two], [three]]));
   });
 });

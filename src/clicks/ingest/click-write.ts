@@ -1,6 +1,8 @@
 /** From decided clicks to what Postgres is told: pure arithmetic, so that Postgres has none to do. */
 import type { Click } from '../../core/click.ts';
+import { CopyRows } from '../../infra/copy-rows.ts';
 import type { KnownLink } from './link-directory.ts';
+import { clickRowText } from './store-queries.ts';
 import type { ClickWrite, RollupRise, ShownRise, Visit } from './store-queries.ts';
 import type { Trail } from './trails.ts';
 import { dayOf } from './visit-key.ts';
@@ -8,8 +10,6 @@ import { dayOf } from './visit-key.ts';
 /** A new click with its final verdict. */
 export interface DecidedClick {
   click: Click;
-  /** The click as encoded. */
-  line: string;
   /** Of a counted click. */
   trail: Trail | undefined;
 }
@@ -80,7 +80,7 @@ function shownPages(decided: readonly DecidedClick[], links: ReadonlyMap<number,
 
 /**
  * @param decided        clicks none of which is stored, those of a trail by time; every one has its link
- * @param isVisitBefore  whether the trail (by its key) has a counted click on the day from the batch before
+ * @param isVisitBefore  whether the trail (by its key) has a counted click on the day from a batch before that may not be stored yet
  * @returns the rows, those of a link together: neighbours in the indexes are written one after the other
  */
 export function buildClickWrite(
@@ -91,7 +91,7 @@ export function buildClickWrite(
   const firstVisits: Visit[] = [];
   const furtherVisits: Visit[] = [];
   const rollups = new Rollups();
-  const lines: string[] = [];
+  const rows = new CopyRows();
   /** Returns whether it is the visitor's first of the day. */
   const addVisit = ({ clickedAt }: Click, trail: Trail): boolean => {
     const lastCountedMs = clickedAt.getTime();
@@ -107,15 +107,15 @@ export function buildClickWrite(
     (isFirst ? firstVisits : furtherVisits).push(day.visit);
     return isFirst;
   };
-  for (const { click, line, trail } of decided.toSorted((a, b) => a.click.linkNumber - b.click.linkNumber)) {
+  for (const { click, trail } of decided.toSorted((a, b) => a.click.linkNumber - b.click.linkNumber)) {
     const link = links.get(click.linkNumber);
     if (link === undefined) throw new RangeError('a decided click has its link');
-    lines.push(`${link.lineText}\t${line}`);
+    rows.add(clickRowText(click, link));
     const isUnique = trail !== undefined && addVisit(click, trail);
     rollups.add(click, link, isUnique);
   }
   return {
-    lines: lines.join('\n'),
+    rows,
     firstVisits,
     furtherVisits,
     rollups: rollups.all(),

@@ -7,10 +7,11 @@ import { raiseWatermark } from '../queries.ts';
 import { isNoGroup } from '../stream-reader.ts';
 import type { StreamEntry, StreamReader } from '../stream-reader.ts';
 import { decodeEntries } from './decode-entries.ts';
+import type { ReadEntries } from './decode-entries.ts';
 import type { createEntrySource } from './entry-source.ts';
 import type { Aftermath, PlannedBatch, createPlanner } from './plan-batch.ts';
 import type { createSettlement } from './settle-batch.ts';
-import type { IngestStep, StoreResult, createStore } from './store-batch.ts';
+import type { BatchStore, IngestStep, StoreResult } from './store-batch.ts';
 
 export interface ShardDeps {
   db: Db;
@@ -22,9 +23,8 @@ export interface ShardDeps {
   /** A new one for every time the shard is consumed anew. */
   createSource: () => ReturnType<typeof createEntrySource>;
   plan: ReturnType<typeof createPlanner>;
-  store: ReturnType<typeof createStore>;
+  store: BatchStore;
   settle: ReturnType<typeof createSettlement>;
-  becomeWriter: () => Promise<void>;
   watermarkEveryMs: number;
   onStep: (step: IngestStep) => Promise<void> | void;
   signal: AbortSignal;
@@ -71,18 +71,37 @@ function ahead<T>(work: Promise<T>): Promise<T> {
   return work;
 }
 
+interface Batch {
+  source: StreamEntry[];
+  planned: PlannedBatch;
+}
+
+/** A batch that was sent, and what becomes of it. */
+interface Storing {
+  aftermath: Aftermath | undefined;
+  result: Promise<StoreResult>;
+}
+
+interface Sent {
+  source: StreamEntry[];
+  read: ReadEntries;
+  asPlanned: Promise<StoreResult>;
+}
+
 /**
- * Batch after batch: while one is being stored, the one before it is acknowledged, and the next is read and planned as if this one had
- * succeeded. Where it did not go as planned, the next is planned again.
+ * Batch after batch: while Postgres stores one, the next waits for it in the connection, the one after that is planned as if both had
+ * succeeded, and one more is read. Where one did not go as planned, those behind it that were sent are refused and stored carefully, and
+ * the one behind them is planned again.
  */
 class Pipeline {
   readonly #deps: ShardDeps;
   readonly #nextEntries: ReturnType<typeof createEntrySource>;
   readonly #watermark: () => Promise<void>;
-  /** Two batches ahead of the one being stored. */
   #reading: Promise<StreamEntry[]> | undefined;
-  /** One batch ahead. */
-  #ahead: Promise<PlannedBatch | undefined> | undefined;
+  #ahead: Promise<Batch | undefined> | undefined;
+  /** The two that were sent last; of those before, everything is committed. */
+  #before: Storing | undefined;
+  #latest: Storing | undefined;
   #settling: Promise<void> = Promise.resolve();
 
   constructor(deps: ShardDeps) {
@@ -94,23 +113,48 @@ class Pipeline {
   /** Runs until the signal fires, and finishes what was read by then; rejects where the group is gone. */
   async run(): Promise<void> {
     try {
-      let isAsPlanned = true;
       this.#reading = ahead(this.#read());
-      this.#ahead = ahead(this.#prepare(undefined));
-      while (this.#ahead !== undefined) {
-        let batch: PlannedBatch | undefined = await this.#ahead;
-        if (batch !== undefined && !isAsPlanned) batch = await this.#plan(batch.entries, undefined);
-        this.#ahead = this.#reading === undefined ? undefined : ahead(this.#prepare(batch?.aftermath));
-        if (batch !== undefined) isAsPlanned = await this.#store(batch);
-      }
+      this.#ahead = ahead(this.#prepare());
+      while (this.#ahead !== undefined) await this.#sendNext(this.#ahead);
+      await this.#before?.result;
+      await this.#latest?.result;
       await this.#settling;
     } finally {
-      await Promise.allSettled([this.#reading, this.#ahead, this.#settling]);
+      const sent = [this.#before, this.#latest].map(async (storing) => storing?.result);
+      await Promise.allSettled([this.#reading, this.#ahead, this.#settling, ...sent]);
     }
   }
 
-  #plan(entries: PlannedBatch['entries'], before: Aftermath | undefined): Promise<PlannedBatch> {
-    return insist(this.#deps, () => this.#deps.plan(entries, before));
+  async #sendNext(next: Promise<Batch | undefined>): Promise<void> {
+    const planned = await next;
+    const batch = (await this.#isStillRight()) ? planned : await this.#planAgain(planned);
+    this.#before = this.#latest;
+    this.#latest = batch && this.#send(batch);
+    this.#ahead = this.#reading === undefined ? undefined : ahead(this.#prepare());
+  }
+
+  /** Waits until all batches but the latest are committed. Returns whether they went as planned. */
+  async #isStillRight(): Promise<boolean> {
+    return (await this.#before?.result)?.isAsPlanned !== false;
+  }
+
+  /** When all batches before it are committed, and with what is stored alone. */
+  async #planAgain(batch: Batch | undefined): Promise<Batch | undefined> {
+    await this.#latest?.result;
+    this.#before = undefined;
+    this.#latest = undefined;
+    return batch && this.#plan(batch.source);
+  }
+
+  /** As if what is under way were stored. */
+  #plan(source: StreamEntry[]): Promise<Batch> {
+    const before = [this.#before?.aftermath, this.#latest?.aftermath].filter((each) => each !== undefined);
+    return this.#planAfter(source, before);
+  }
+
+  #planAfter(source: StreamEntry[], before: readonly Aftermath[]): Promise<Batch> {
+    const { stream, plan } = this.#deps;
+    return insist(this.#deps, async () => ({ source, planned: await plan(decodeEntries(stream, source), before) }));
   }
 
   /** The next entries, as they came: taken apart they are ten times as large. None where nothing came for a while. */
@@ -120,23 +164,34 @@ class Pipeline {
   }
 
   /** Plans what was read, and reads what comes after it. */
-  async #prepare(before: Aftermath | undefined): Promise<PlannedBatch | undefined> {
+  async #prepare(): Promise<Batch | undefined> {
     const entries = (await this.#reading) ?? [];
     this.#reading = this.#deps.signal.aborted ? undefined : ahead(this.#read());
-    return entries.length === 0 ? undefined : this.#plan(decodeEntries(this.#deps.stream, entries), before);
+    return entries.length === 0 ? undefined : this.#plan(entries);
   }
 
-  /** Resolves when the batch is committed; it is acknowledged meanwhile. Returns whether it went as planned. */
-  async #store(batch: PlannedBatch): Promise<boolean> {
-    const result = await insist(this.#deps, () => this.#deps.store(batch));
+  /** Sends it at once. Of its clicks only the texts are kept: what lives while Postgres writes is copied by the collector again and again. */
+  #send({ source, planned }: Batch): Storing {
+    const { entryIds, letters, doubtful } = planned.entries;
+    const asPlanned = ahead(this.#deps.store.asPlanned(planned));
+    const result = ahead(this.#finish({ source, read: { entryIds, letters, doubtful }, asPlanned }, this.#before));
+    return { aftermath: planned.aftermath, result };
+  }
+
+  /** Resolves when it and the one before it are committed; it is acknowledged meanwhile. */
+  async #finish({ source, read, asPlanned }: Sent, before: Storing | undefined): Promise<StoreResult> {
+    await before?.result;
+    // Something was there already, another worker came between, a click cannot be stored, or Postgres is away: the careful way finds out.
+    const result = await asPlanned.catch(() => this.#storeCarefully(source));
     await this.#deps.onStep('committed');
     await this.#settling;
-    this.#settling = ahead(this.#settle(batch, result));
-    return result.isAsPlanned;
+    this.#settling = ahead(insist(this.#deps, () => this.#deps.settle(read, result)));
+    return result;
   }
 
-  async #settle(batch: PlannedBatch, result: StoreResult): Promise<void> {
-    await insist(this.#deps, () => this.#deps.settle(batch.entries, result));
+  async #storeCarefully(source: StreamEntry[]): Promise<StoreResult> {
+    const { planned } = await this.#planAfter(source, []);
+    return insist(this.#deps, () => this.#deps.store.carefully(planned));
   }
 }
 
@@ -148,7 +203,7 @@ export async function consumeShard(deps: ShardDeps): Promise<void> {
       await insist(deps, () => reader.join());
       await reader.removeConsumers('abandoned');
       // What is planned from now on is right unless another worker stores something first.
-      await insist(deps, deps.becomeWriter);
+      await insist(deps, () => deps.store.begin());
       await new Pipeline(deps).run();
     } catch (error) {
       // A stream or group that is gone (FLUSHALL, a new Redis) is made again; whatever else it is must not end the worker.

@@ -13,14 +13,18 @@ export interface StreamClick {
   click: Click;
 }
 
-/** Entries as read from the stream, taken apart. */
-export interface DecodedEntries {
+/** What is to be known of entries when their clicks are stored. */
+export interface ReadEntries {
   entryIds: string[];
-  clicks: StreamClick[];
   /** What will never be readable: set aside at once. */
   letters: DeadLetter[];
   /** What another program version, or a later try, may be able to store: set aside after several deliveries. */
   doubtful: DeadLetter[];
+}
+
+/** Entries as read from the stream, taken apart. */
+export interface DecodedEntries extends ReadEntries {
+  clicks: StreamClick[];
 }
 
 function decodeEntry(stream: string, entry: StreamEntry, decoded: DecodedEntries): void {

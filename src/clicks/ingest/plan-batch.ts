@@ -1,4 +1,3 @@
-import { encodeClickLine } from '../../core/click-batch.ts';
 import { decideRepeats } from '../../core/click.ts';
 import type { Click, StoredClick } from '../../core/click.ts';
 import type { Db } from '../../infra/db.ts';
@@ -7,7 +6,7 @@ import type { DecidedClick } from './click-write.ts';
 import type { DecodedEntries, StreamClick } from './decode-entries.ts';
 import type { KnownLink, LinkDirectory } from './link-directory.ts';
 import type { ClickWrite } from './store-queries.ts';
-import { TrailMap, findKnowledge, trailOf } from './trails.ts';
+import { TrailMap, countedClickOf, findKnowledge, trailOf } from './trails.ts';
 import type { Trail } from './trails.ts';
 
 /** A click that cannot be stored. `error`: Postgres refused it, perhaps not for ever; without one, nothing will change. */
@@ -17,7 +16,7 @@ export interface RefusedClick {
   error?: unknown;
 }
 
-/** What a batch will leave behind for the decisions of the next one: its trails, each with the clicks it counts. */
+/** What a batch will leave behind for the decisions of the next ones: its trails, without their clicks. */
 export type Aftermath = TrailMap;
 
 export interface PlannedBatch {
@@ -26,7 +25,7 @@ export interface PlannedBatch {
   clicks: StreamClick[];
   refused: RefusedClick[];
   links: ReadonlyMap<number, KnownLink>;
-  /** Right as long as none of the clicks is stored, and nobody else has stored clicks of this shard since; undefined without clicks. */
+  /** Right where none of the clicks is stored, and only the batches it was planned after were stored since; undefined without clicks. */
   write: ClickWrite | undefined;
   aftermath: Aftermath | undefined;
 }
@@ -59,14 +58,15 @@ async function sortOut(deps: PlannerDeps, all: readonly StreamClick[], nowMs: nu
   return { clicks, refused, links };
 }
 
-/** Counted clicks of the trail that are stored, or will be by the batch before. */
-function earlierOf(trail: Trail, before: Aftermath | undefined): readonly StoredClick[] {
-  const ofBatchBefore = before?.get(trail.key)?.counted ?? [];
-  return ofBatchBefore.length === 0 ? trail.stored : [...trail.stored, ...ofBatchBefore];
+/** Counted clicks of the trail that are stored, or will be by the batches before. */
+function earlierOf(trail: Trail, before: readonly Aftermath[]): readonly StoredClick[] {
+  const countedMs = before.flatMap((aftermath) => aftermath.get(trail.key)?.countedMs ?? []);
+  if (countedMs.length === 0) return trail.stored;
+  return [...trail.stored, ...countedMs.map((atMs) => countedClickOf(trail, atMs))];
 }
 
 /** Decides about the clicks that could be repeats; most visitors come once, and count. */
-function decide(trails: TrailMap, before: Aftermath | undefined): DecidedClick[] {
+function decide(trails: TrailMap, before: readonly Aftermath[]): DecidedClick[] {
   const decided: DecidedClick[] = [];
   const doubtful: Click[] = [];
   const stored: StoredClick[] = [];
@@ -74,8 +74,8 @@ function decide(trails: TrailMap, before: Aftermath | undefined): DecidedClick[]
     const earlier = earlierOf(trail, before);
     const [first] = trail.clicks;
     if (first !== undefined && trail.clicks.length === 1 && earlier.length === 0) {
-      trail.counted = [first.click];
-      decided.push({ click: first.click, line: first.line, trail });
+      trail.countedMs = [first.click.clickedAt.getTime()];
+      decided.push({ click: first.click, trail });
     } else {
       for (const { click } of trail.clicks) doubtful.push(click);
       stored.push(...earlier);
@@ -83,24 +83,26 @@ function decide(trails: TrailMap, before: Aftermath | undefined): DecidedClick[]
   }
   for (const click of decideRepeats(doubtful, stored)) {
     const trail = click.verdict === 'counted' ? trailOf(trails, click) : undefined;
-    if (trail !== undefined) trail.counted = [...trail.counted, click];
-    decided.push({ click, line: encodeClickLine(click), trail });
+    if (trail !== undefined) trail.countedMs = [...trail.countedMs, click.clickedAt.getTime()];
+    decided.push({ click, trail });
   }
   return decided;
 }
 
-/** Whether the batch before leaves a counted click of this trail on this day. */
-function isVisitBefore(before: Aftermath | undefined, key: string, day: string): boolean {
-  return before?.get(key)?.days.some((each) => each.day === day && each.visit !== undefined) ?? false;
+/** Whether a batch before leaves a counted click of this trail on this day. */
+function isVisitBefore(before: readonly Aftermath[], key: string, day: string): boolean {
+  return before.some((aftermath) =>
+    aftermath.get(key)?.days.some((each) => each.day === day && each.visit !== undefined),
+  );
 }
 
 /**
  * Returns the function that decides about a batch before it is stored: which clicks can be, which are repeats, what else they change. It
- * reads only, and may run while the batch before it is being stored: `before` says what that one will leave behind.
+ * reads only, and may run while batches before it are being stored: `before` says what those will leave behind.
  */
 export function createPlanner(
   deps: PlannerDeps,
-): (entries: DecodedEntries, before?: Aftermath) => Promise<PlannedBatch> {
+): (entries: DecodedEntries, before: readonly Aftermath[]) => Promise<PlannedBatch> {
   return async (entries, before) => {
     const now = deps.now();
     const sorted = await sortOut(deps, entries.clicks, now.getTime());
@@ -108,9 +110,9 @@ export function createPlanner(
     const trails = new TrailMap(sorted.clicks);
     await findKnowledge(deps.db, trails, now);
     const decided = decide(trails, before);
-    for (const { click, line } of sorted.clicks)
-      if (click.verdict !== 'counted') decided.push({ click, line, trail: undefined });
+    for (const { click } of sorted.clicks) if (click.verdict !== 'counted') decided.push({ click, trail: undefined });
     const write = buildClickWrite(decided, sorted.links, (key, day) => isVisitBefore(before, key, day));
+    trails.release();
     return { entries, ...sorted, write, aftermath: trails };
   };
 }

@@ -51,10 +51,16 @@ cross join lateral (
   select k.last_counted_at from click_visits k where k.day = input.day and k.visit = input.visit offset 0
 ) as v`;
 
-/** Index of a key that has a counted click → the time of the latest one in ms. */
-export async function listVisits(db: Queryable, keys: readonly VisitKey[]): Promise<Map<number, number>> {
-  if (keys.length === 0) return new Map();
-  const query = { name: 'list_click_visits', text: LIST_VISITS, values: keyArrays(keys) };
+/**
+ * @param keys  parallel arrays
+ * @returns index of a key that has a counted click → the time of the latest one in ms
+ */
+export async function listVisits(
+  db: Queryable,
+  { days, visits }: { days: readonly string[]; visits: readonly string[] },
+): Promise<Map<number, number>> {
+  if (days.length === 0) return new Map();
+  const query = { name: 'list_click_visits', text: LIST_VISITS, values: [arrayText(days), arrayText(visits)] };
   const { rows } = await db.query<{ place: number; lastCountedMs: number }>(query);
   return new Map(rows.map(({ place, lastCountedMs }) => [place - 1, lastCountedMs]));
 }

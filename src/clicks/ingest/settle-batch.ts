@@ -5,7 +5,7 @@ import type { ClickMetrics } from '../metrics.ts';
 import { insertDeadLetters } from '../queries.ts';
 import type { DeadLetter } from '../queries.ts';
 import type { StreamReader } from '../stream-reader.ts';
-import type { DecodedEntries } from './decode-entries.ts';
+import type { ReadEntries } from './decode-entries.ts';
 import type { RefusedClick } from './plan-batch.ts';
 import type { StoreResult } from './store-batch.ts';
 
@@ -30,7 +30,7 @@ function letterOf(stream: string, { streamClick, reason }: RefusedClick): DeadLe
  *
  * It rejects where Postgres or Redis does not answer, and may then be called with the same batch again.
  */
-export function createSettlement(deps: SettleDeps): (entries: DecodedEntries, result: StoreResult) => Promise<void> {
+export function createSettlement(deps: SettleDeps): (entries: ReadEntries, result: StoreResult) => Promise<void> {
   const { db, stream, reader, metrics, log } = deps;
 
   /** Of what may be stored or read yet, the part whose entry came often enough. */

@@ -20,15 +20,22 @@ export async function registerShards(db: Queryable, shards: readonly number[]): 
 
 // Served by click_writers_pkey.
 const BECOME_WRITER = `
-insert into click_writers as w (shard, worker) values ($1, $2)
-on conflict on constraint click_writers_pkey do update set worker = excluded.worker`;
+insert into click_writers as w (shard, worker, batch) values ($1, $2, $3)
+on conflict on constraint click_writers_pkey do update set worker = excluded.worker, batch = excluded.batch`;
+
+/** A worker, and the number of a batch of its own that it gives no other one. */
+export interface Writer {
+  shard: number;
+  worker: string;
+  batch: number;
+}
 
 /**
- * From COMMIT on this worker is the one that stored the shard's latest batch, and another worker's plans are void. Until COMMIT nobody else
- * stores clicks of the shard: two batches with one visitor's clicks are decided one after the other.
+ * From COMMIT on this is the shard's latest batch, and what was planned after any other one is void. Until COMMIT nobody else stores clicks
+ * of the shard: two batches with one visitor's clicks are decided one after the other.
  */
-export async function becomeWriter(tx: Queryable, shard: number, worker: string): Promise<void> {
-  await tx.query({ name: 'become_click_writer', text: BECOME_WRITER, values: [shard, worker] });
+export async function becomeWriter(tx: Queryable, { shard, worker, batch }: Writer): Promise<void> {
+  await tx.query({ name: 'become_click_writer', text: BECOME_WRITER, values: [shard, worker, batch] });
 }
 
 export interface ShardView {

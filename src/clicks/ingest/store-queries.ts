@@ -1,9 +1,14 @@
-/** The two statements that store clicks: one for what is certainly new, one for what may be there already. */
+/** The two ways to store clicks: one for what is certainly new, one for what may be there already. */
 import type { Click, Verdict } from '../../core/click.ts';
+import { copyRows, copyText } from '../../infra/copy-rows.ts';
+import type { CopyRows } from '../../infra/copy-rows.ts';
 import type { Tx } from '../../infra/db.ts';
 import { arrayText, keyArrays } from './plan-queries.ts';
 import type { ClickLink, VisitKey } from './plan-queries.ts';
 import { visitOf } from './visit-key.ts';
+
+/** Of COPY. */
+const NULL = '\\N';
 
 /** A visitor's latest counted click on a link and day. */
 export interface Visit extends VisitKey {
@@ -34,11 +39,8 @@ export interface ShownRise {
 
 /** What a batch of new clicks changes, computed beforehand. */
 export interface ClickWrite {
-  /**
-   * A click a line, what it is booked under before it as it is encoded in the stream: `brand_id, link_id, product_id, influencer_id, click_id,
-   * clicked_at in ms, link_number, tag, verdict, visitor, app, os, province` and mostly no `outcome`, separated by tabs.
-   */
-  lines: string;
+  /** In the order of `COPY_CLICKS`. */
+  rows: CopyRows;
   /** Visitors that had no counted click on the link and day. */
   firstVisits: readonly Visit[];
   /** Those that had one, where this batch has a later one. */
@@ -49,67 +51,61 @@ export interface ClickWrite {
   shown: readonly ShownRise[];
 }
 
-// Adds clicks, visits and the rollups' share of both, all or nothing: a click or visit that is there already fails the statement by
-// clicks_pkey or click_visitors_pkey. The lines as one parameter that Postgres splits cost it less than any form of arrays, and the worker
-// next to nothing. Rollups by click_rollups_pkey. Every statement of it sees what was there before.
-const INSERT_NEW_CLICKS = `
-with writer as materialized (
-  select w.shard from click_writers w where w.shard = $15 and w.worker = $16 for update
-), first_visits as (
+// Served by click_writers_pkey.
+const FOLLOW_BATCH = 'select follow_click_batch($1, $2, $3, $4)';
+
+// Adds rows or fails by clicks_pkey. COPY costs Postgres half of what any INSERT does that takes the rows out of a parameter.
+const COPY_CLICKS = `
+copy clicks (brand_id, link_id, product_id, influencer_id, click_id, clicked_at, link_number, tag, verdict, visitor, app, os, province, outcome)
+from stdin`;
+
+/** A click as a row of `COPY_CLICKS`. */
+export function clickRowText(click: Click, { lineText }: { lineText: string }): string {
+  const { clickId, clickedAt, linkNumber, tag = NULL, verdict, visitor, app, os, province, outcome = NULL } = click;
+  const place = province === undefined ? NULL : copyText(province);
+  const texts = `${copyText(app)}\t${copyText(os)}\t${place}\t${outcome}`;
+  return `${lineText}\t${clickId}\t${clickedAt.toISOString()}\t${linkNumber}\t${tag}\t${verdict}\t\\\\x${visitor}\t${texts}`;
+}
+
+// Adds visits and the rollups' share of a batch of new clicks: a first visit that is there already fails the statement by click_visits_pkey.
+// Rollups by click_rollups_pkey and step_rollups_pkey. Every part of it sees what was there before.
+const COUNT_NEW_CLICKS = `
+with first_visits as (
   insert into click_visits (day, visit, last_counted_at)
   select input.day, input.visit, to_timestamp(input.last_ms / 1000)
-  from unnest($2::date[], $3::bigint[], $4::float8[]) as input (day, visit, last_ms)
-  where exists (select from writer)
+  from unnest($1::date[], $2::bigint[], $3::float8[]) as input (day, visit, last_ms)
   order by input.day, input.visit
 ), further_visits as (
   insert into click_visits as v (day, visit, last_counted_at)
   select input.day, input.visit, to_timestamp(input.last_ms / 1000)
-  from unnest($5::date[], $6::bigint[], $7::float8[]) as input (day, visit, last_ms)
-  where exists (select from writer)
+  from unnest($4::date[], $5::bigint[], $6::float8[]) as input (day, visit, last_ms)
   order by input.day, input.visit
   on conflict on constraint click_visits_pkey do update set last_counted_at = excluded.last_counted_at
     where v.last_counted_at < excluded.last_counted_at
-), raised as (
-  insert into click_rollups as r (link_number, hour, verdict, tag, brand_id, clicks, uniques)
-  select input.link_number, to_timestamp(input.hour_ms / 1000), input.verdict, input.tag, input.brand_id, input.clicks, input.uniques
-  from unnest($8::bigint[], $9::float8[], $10::text[], $11::text[], $12::text[], $13::bigint[], $14::bigint[])
-    as input (link_number, hour_ms, verdict, tag, brand_id, clicks, uniques)
-  where exists (select from writer)
-  on conflict on constraint click_rollups_pkey do update
-    set clicks = r.clicks + excluded.clicks, uniques = r.uniques + excluded.uniques
 ), shown as (
   insert into step_rollups as r (link_number, day, app, step, brand_id, steps)
   select input.link_number, input.day, input.app, 'shown', input.brand_id, input.pages
-  from unnest($17::bigint[], $18::date[], $19::text[], $20::text[], $21::bigint[]) as input (link_number, day, app, brand_id, pages)
-  where exists (select from writer)
+  from unnest($7::bigint[], $8::date[], $9::text[], $10::text[], $11::bigint[]) as input (link_number, day, app, brand_id, pages)
   on conflict on constraint step_rollups_pkey do update set steps = r.steps + excluded.steps
 )
-insert into clicks (brand_id, link_id, product_id, influencer_id, click_id, clicked_at, link_number, tag, verdict, visitor, app, os, province,
-  outcome)
-select input.line[1], input.line[2], input.line[3], input.line[4], input.line[5], to_timestamp(input.line[6]::float8 / 1000),
-  input.line[7]::bigint, nullif(input.line[8], ''), input.line[9], decode(input.line[10], 'hex'), input.line[11], input.line[12],
-  nullif(input.line[13], ''), input.line[14]
-from (select string_to_array(line, E'\\t') from string_to_table($1, E'\\n') as line offset 0) as input (line)
-where exists (select from writer)`;
+insert into click_rollups as r (link_number, hour, verdict, tag, brand_id, clicks, uniques)
+select input.link_number, to_timestamp(input.hour_ms / 1000), input.verdict, input.tag, input.brand_id, input.clicks, input.uniques
+from unnest($12::bigint[], $13::float8[], $14::text[], $15::text[], $16::text[], $17::bigint[], $18::bigint[])
+  as input (link_number, hour_ms, verdict, tag, brand_id, clicks, uniques)
+on conflict on constraint click_rollups_pkey do update
+  set clicks = r.clicks + excluded.clicks, uniques = r.uniques + excluded.uniques`;
 
-/**
- * Adds clicks none of which is there.
- *
- * @returns how many: all; none where another worker stored the shard's latest batch
- * @throws unique_violation where one of them, or a first visit, is there
- */
-export async function insertNewClicks(
-  tx: Tx,
-  { shard, worker }: { shard: number; worker: string },
-  write: ClickWrite,
-): Promise<number> {
-  const { lines, firstVisits, furtherVisits, rollups, shown } = write;
-  const values = [
-    lines,
+function countValues({ firstVisits, furtherVisits, rollups, shown }: ClickWrite): unknown[] {
+  return [
     ...keyArrays(firstVisits),
     arrayText(firstVisits.map(({ lastCountedMs }) => lastCountedMs)),
     ...keyArrays(furtherVisits),
     arrayText(furtherVisits.map(({ lastCountedMs }) => lastCountedMs)),
+    arrayText(shown.map(({ linkNumber }) => linkNumber)),
+    arrayText(shown.map(({ day }) => day)),
+    shown.map(({ app }) => app),
+    shown.map(({ brandId }) => brandId),
+    arrayText(shown.map(({ pages }) => pages)),
     arrayText(rollups.map(({ linkNumber }) => linkNumber)),
     arrayText(rollups.map(({ hourMs }) => hourMs)),
     arrayText(rollups.map(({ verdict }) => verdict)),
@@ -117,16 +113,33 @@ export async function insertNewClicks(
     rollups.map(({ brandId }) => brandId),
     arrayText(rollups.map(({ clicks }) => clicks)),
     arrayText(rollups.map(({ uniques }) => uniques)),
-    shard,
-    worker,
-    arrayText(shown.map(({ linkNumber }) => linkNumber)),
-    arrayText(shown.map(({ day }) => day)),
-    shown.map(({ app }) => app),
-    shown.map(({ brandId }) => brandId),
-    arrayText(shown.map(({ pages }) => pages)),
   ];
-  const { rowCount } = await tx.query({ name: 'insert_new_clicks', text: INSERT_NEW_CLICKS, values });
-  return rowCount ?? 0;
+}
+
+/** Where a batch stands in the chain of its shard. */
+export interface BatchPlace {
+  shard: number;
+  worker: string;
+  /** The number of the batch that must be the shard's latest. */
+  latest: number;
+  /** This one's. */
+  next: number;
+}
+
+/**
+ * The statements that add clicks none of which is there, all asked at once, for one transaction. They fail where a click or first visit is
+ * there (unique_violation), or another batch was stored since (object_not_in_prerequisite_state).
+ */
+export function askNewClicks(
+  tx: Tx,
+  { shard, worker, latest, next }: BatchPlace,
+  write: ClickWrite,
+): Promise<unknown>[] {
+  return [
+    tx.query({ name: 'follow_click_batch', text: FOLLOW_BATCH, values: [shard, worker, latest, next] }),
+    copyRows(tx, COPY_CLICKS, write.rows),
+    tx.query({ name: 'count_new_clicks', text: COUNT_NEW_CLICKS, values: countValues(write) }),
+  ];
 }
 
 // Adds clicks, and raises the rollups by exactly the rows added: a click that is there already changes nothing. A visitor's first counted

@@ -25,13 +25,13 @@ export interface Trail {
   /** `visitOf` both. */
   visit: string;
   /** Clicks of the batch that would count, as delivered. */
-  clicks: StreamClick[];
+  clicks: readonly StreamClick[];
   /** The days in which a counted click can make one of them a repeat: nearly always one. */
   days: TrailDay[];
   /** Stored counted clicks: enough to tell which of the clicks are repeats. */
   stored: readonly StoredClick[];
-  /** Of the clicks, those that count. */
-  counted: readonly Click[];
+  /** When those of the clicks happened that count, ms. */
+  countedMs: readonly number[];
 }
 
 /** Shared by all trails that have none, which is nearly every one: lists of their own would be most of what a batch allocates. */
@@ -55,6 +55,14 @@ export class TrailMap extends Map<string, Trail> {
     for (const streamClick of clicks) if (streamClick.click.verdict === 'counted') this.#add(streamClick);
   }
 
+  /** Keeps what is left behind for later batches, and lets go of the clicks. */
+  release(): void {
+    for (const trail of this.values()) {
+      trail.clicks = NONE;
+      trail.stored = NONE;
+    }
+  }
+
   #add(streamClick: StreamClick): void {
     const { click } = streamClick;
     const key = keyOf(click);
@@ -66,10 +74,10 @@ export class TrailMap extends Map<string, Trail> {
       const visit = visitOf(visitor, linkNumber);
       // Lists that begin with what is in them take a tenth of the memory of those that are pushed to.
       const days = [{ day, storedMs: undefined, visit: undefined }];
-      trail = { key, linkNumber, visitor, visit, clicks: [streamClick], days, stored: NONE, counted: NONE };
+      trail = { key, linkNumber, visitor, visit, clicks: [streamClick], days, stored: NONE, countedMs: NONE };
       this.set(key, trail);
     } else {
-      trail.clicks.push(streamClick);
+      trail.clicks = [...trail.clicks, streamClick];
       addDay(trail, day);
     }
     // About midnight the neighbour's too.
@@ -99,26 +107,27 @@ function spansOf(clicks: readonly Click[]): LinkSpan[] {
   });
 }
 
+/** A counted click of the trail. Which one is of no importance. */
+export function countedClickOf({ linkNumber, visitor }: Trail, atMs: number): StoredClick {
+  return { clickId: '', clickedAt: new Date(atMs), linkNumber, verdict: 'counted', visitor };
+}
+
 /** Asks for the latest counted click of each trail and day. */
 async function findVisits(db: Queryable, trails: TrailMap): Promise<void> {
-  const asked = [...trails.values()].flatMap((trail) => trail.days.map((day) => ({ trail, day })));
-  const found = await listVisits(
-    db,
-    asked.map(({ trail, day }) => ({ day: day.day, visit: trail.visit })),
-  );
+  const asked: Trail[] = [];
+  const days: TrailDay[] = [];
+  for (const trail of trails.values()) {
+    for (const day of trail.days) {
+      asked.push(trail);
+      days.push(day);
+    }
+  }
+  const found = await listVisits(db, { days: days.map(({ day }) => day), visits: asked.map(({ visit }) => visit) });
   for (const [index, lastCountedMs] of found) {
-    const { trail, day } = asked[index] ?? {};
+    const [trail, day] = [asked[index], days[index]];
     if (trail === undefined || day === undefined) continue;
     day.storedMs = lastCountedMs;
-    const { linkNumber, visitor } = trail;
-    const latest: StoredClick = {
-      clickId: '',
-      clickedAt: new Date(lastCountedMs),
-      linkNumber,
-      verdict: 'counted',
-      visitor,
-    };
-    trail.stored = [...trail.stored, latest];
+    trail.stored = [...trail.stored, countedClickOf(trail, lastCountedMs)];
   }
 }
 

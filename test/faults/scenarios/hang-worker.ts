@@ -48,7 +48,7 @@ async function hangOnce(run: Run, step: IngestStep, round: number): Promise<numb
   return tookMs ?? TAKEN_OVER_WITHIN_MS;
 }
 
-/** F11: what a worker does after it was stopped and replaced changes nothing. Every fifth hangs inside its transaction. */
+/** F11: what a worker does after it was stopped and replaced changes nothing. Every fifth hangs before it knows what became of what it sent. */
 export function hangWorker({ hangs }: { hangs: number }): Scenario {
   return {
     fault: 'F11',
@@ -57,7 +57,7 @@ export function hangWorker({ hangs }: { hangs: number }): Scenario {
     steps: async (run) => {
       let slowestMs = 0;
       for (let round = 1; round <= hangs; round += 1) {
-        const step = round % 5 === 0 ? 'inserted' : round % 2 === 0 ? 'committed' : 'read';
+        const step = round % 5 === 0 ? 'sent' : round % 2 === 0 ? 'committed' : 'read';
         slowestMs = Math.max(slowestMs, await hangOnce(run, step, round));
       }
       Object.assign(run.figures, { hangs, 'slowest takeover ms': slowestMs });

@@ -4,7 +4,7 @@ import type { Run, Scenario } from '../scenario.ts';
 
 export const STEPPING_WORKER = path.join(import.meta.dirname, '..', 'stepping-worker.ts');
 /** In this order each death leaves work for the next: the last one finds entries of the one before to take over. */
-const STEPS: readonly IngestStep[] = ['read', 'inserted', 'committed', 'claimed'];
+const STEPS: readonly IngestStep[] = ['read', 'sent', 'committed', 'claimed'];
 const BATCHES = 20;
 const DIES_WITHIN_MS = 20_000;
 
@@ -21,7 +21,7 @@ async function dieAt({ site, random, sleep, log }: Run, step: IngestStep, round:
   return isDead;
 }
 
-/** F2, at named points: after a read, after the insert, after COMMIT but before the acknowledgement, while taking over. */
+/** F2, at named points: after a read, after a batch was sent, after COMMIT but before the acknowledgement, while taking over. */
 export function killWorkerAtSteps({ kills }: { kills: number }): Scenario {
   return {
     fault: 'F2',
