@@ -1,4 +1,3 @@
-import { flatCopy } from '../core/flat-copy.ts';
 import { RecentMap } from './recent-map.ts';
 import type { LinkTarget } from './resolve-target.ts';
 
@@ -108,7 +107,7 @@ export class LinkCache {
     const link = isWanted ? this.#keep(kept, target, changesAtMs) : kept;
     if (link === undefined || this.#byCode.get(code) === link) return;
     link.codeCount += 1;
-    this.#byCode.set(flatCopy(code), link);
+    this.#byCode.set(code, link);
     while (this.#byId.size > MAX_LINKS || this.#byCode.size > MAX_CODES) this.#forgetOne();
   }
 
@@ -122,7 +121,7 @@ export class LinkCache {
     if (mark !== this.#addedCodes) return;
     const belief: Belief = { storedAtMs: 0, freshUntilMs: 0, epoch: 0 };
     this.#believe(belief);
-    this.#unknown.set(flatCopy(code), belief);
+    this.#unknown.set(code, belief);
   }
 
   /** A link changed. Without a version (a message of an older program) only what is kept now is given up. */

@@ -2,7 +2,6 @@
  * Writes the `Location` of a redirect from a checked destination. Our parameters go into the query, before the fragment; every
  * other character of the destination stays as it was checked.
  */
-import { flatCopy } from '../core/flat-copy.ts';
 import type { Destination } from './platform.ts';
 
 const CLICK_PARAMETER = 'dh_click';
@@ -48,7 +47,7 @@ export function splitDestination(
   { sls }: Pick<DestinationParameters, 'sls'> = {},
 ): SplitDestination {
   const { href, opaque } = destination;
-  if (opaque) return { takesClickId: false, before: flatCopy(href), after: '' };
+  if (opaque) return { takesClickId: false, before: compact(href), after: '' };
   const fragmentAt = href.includes('#') ? href.indexOf('#') : href.length;
   const after = href.slice(fragmentAt);
   const address = href.slice(0, fragmentAt);
@@ -58,7 +57,7 @@ export function splitDestination(
   const kept = partsOf(address.slice(queryAt + 1)).filter((part) => !replaced.includes(nameOf(part)));
   if (sls !== undefined) kept.push(`${SALESMAN_PARAMETER}=${queryValue(sls)}`);
   const before = kept.length === 0 ? `${path}?${ENDING}` : `${path}?${kept.join('&')}&${ENDING}`;
-  return { takesClickId: true, before: flatCopy(before), after: flatCopy(after) };
+  return { takesClickId: true, before: compact(before), after: compact(after) };
 }
 
 /** The Location for one click; `clickId` must be of the base64url alphabet, as minted. */
@@ -66,6 +65,14 @@ export function locationOf(split: SplitDestination, clickId: string | undefined)
   if (!split.takesClickId) return split.before;
   if (clickId === undefined) return split.before.slice(0, -(ENDING.length + 1)) + split.after;
   return split.before + clickId + split.after;
+}
+
+/**
+ * A copy that stands for itself. Pieces and joints of strings refer to what they were made of, which would stay in memory with them. URLs of
+ * destinations are ASCII.
+ */
+function compact(text: string): string {
+  return Buffer.from(text, 'latin1').toString('latin1');
 }
 
 /** As the URL parser would write it, which also escapes the apostrophe; so the result does not change when it is parsed again. */
