@@ -109,7 +109,7 @@ export async function run(options: SubjectOptions): Promise<SubjectResult> {
       })),
       notes: [
         `Every link is visited once at ${FILL_PER_SECOND}/s, then all of them in turn for ${seconds} s as fast as ${CONNECTIONS} connections can (wrk). Resident memory (VmRSS) and its highest value (VmHWM).`,
-        'The 100 links of a product share its address. Compiled before, as every start but the first after an update is; that one takes some 20 MB more.',
+        'The 100 links of a product share its address. Compiled before, as every start but the first after an update is; that one takes 10 to 20 MB more.',
         'A cache smaller than the links, visited in turn, would miss every time: requests/s far below the redirect figures say that.',
         ...disturbanceNotes(runs),
       ],
