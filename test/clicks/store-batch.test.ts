@@ -55,7 +55,7 @@ function makeBatches(seed: number, links: readonly number[], nowMs: number): Cli
           visitor: visitorOf(random(6)),
           verdict: random(6) === 0 ? 'bot' : 'counted',
           ...(random(2) === 0 && { tag: `v${random(3)}` }),
-          ...(random(5) === 0 && { province: '广东' }),
+          ...(random(5) === 0 && { province: random(2) === 0 ? '广东' : String.raw`\N\t` }),
           ...(random(2) === 0 && { outcome: 'page' as const, app: random(2) === 0 ? 'douyin' : 'wechat' }),
         });
       all.push(click);

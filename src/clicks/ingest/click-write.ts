@@ -110,7 +110,7 @@ export function buildClickWrite(
   for (const { click, trail } of decided.toSorted((a, b) => a.click.linkNumber - b.click.linkNumber)) {
     const link = links.get(click.linkNumber);
     if (link === undefined) throw new RangeError('a decided click has its link');
-    rows.add(clickRowText(click, link));
+    rows.add(clickRowText(click, link.rowText));
     const isUnique = trail !== undefined && addVisit(click, trail);
     rollups.add(click, link, isUnique);
   }

@@ -1,14 +1,13 @@
 import { LRUCache } from 'lru-cache';
 
-import { copyText } from '../../infra/copy-rows.ts';
 import type { Db } from '../../infra/db.ts';
 import { listLinksByNumber } from './plan-queries.ts';
 import type { ClickLink } from './plan-queries.ts';
+import { linkRowText } from './store-queries.ts';
 
 /** A link with the part of a row that all its clicks share. */
 export interface KnownLink extends ClickLink {
-  /** `brand_id, link_id, product_id, influencer_id`, as COPY has them. */
-  lineText: string;
+  rowText: string;
 }
 
 export interface LinkDirectory {
@@ -36,10 +35,9 @@ export function createLinkDirectory(db: Db): LinkDirectory {
       }
       if (missing.length === 0) return found;
       for (const link of await listLinksByNumber(db, missing)) {
-        const { number, brandId, linkId, productId, influencerId } = link;
-        const known = { ...link, lineText: [brandId, linkId, productId, influencerId].map(copyText).join('\t') };
-        cache.set(number, known);
-        found.set(number, known);
+        const known = { ...link, rowText: linkRowText(link) };
+        cache.set(link.number, known);
+        found.set(link.number, known);
       }
       return found;
     },

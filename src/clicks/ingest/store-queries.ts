@@ -5,6 +5,7 @@ import type { CopyRows } from '../../infra/copy-rows.ts';
 import type { Tx } from '../../infra/db.ts';
 import { arrayText, keyArrays } from './plan-queries.ts';
 import type { ClickLink, VisitKey } from './plan-queries.ts';
+import { instantText } from './instant-text.ts';
 import { visitOf } from './visit-key.ts';
 
 /** Of COPY. */
@@ -56,15 +57,20 @@ const FOLLOW_BATCH = 'select follow_click_batch($1, $2, $3, $4)';
 
 // Adds rows or fails by clicks_pkey. COPY costs Postgres half of what any INSERT does that takes the rows out of a parameter.
 const COPY_CLICKS = `
-copy clicks (brand_id, link_id, product_id, influencer_id, click_id, clicked_at, link_number, tag, verdict, visitor, app, os, province, outcome)
+copy clicks (brand_id, link_id, product_id, influencer_id, link_number, click_id, clicked_at, tag, verdict, visitor, app, os, province, outcome)
 from stdin`;
 
+/** The columns of `COPY_CLICKS` that all clicks of a link share. */
+export function linkRowText({ brandId, linkId, productId, influencerId, number }: ClickLink): string {
+  return `${[brandId, linkId, productId, influencerId].map(copyText).join('\t')}\t${number}`;
+}
+
 /** A click as a row of `COPY_CLICKS`. */
-export function clickRowText(click: Click, { lineText }: { lineText: string }): string {
-  const { clickId, clickedAt, linkNumber, tag = NULL, verdict, visitor, app, os, province, outcome = NULL } = click;
+export function clickRowText(click: Click, linkText: string): string {
+  const { clickId, clickedAt, tag = NULL, verdict, visitor, app, os, province, outcome = NULL } = click;
   const place = province === undefined ? NULL : copyText(province);
   const texts = `${copyText(app)}\t${copyText(os)}\t${place}\t${outcome}`;
-  return `${lineText}\t${clickId}\t${clickedAt.toISOString()}\t${linkNumber}\t${tag}\t${verdict}\t\\\\x${visitor}\t${texts}`;
+  return `${linkText}\t${clickId}\t${instantText(clickedAt.getTime())}\t${tag}\t${verdict}\t\\\\x${visitor}\t${texts}`;
 }
 
 // Adds visits and the rollups' share of a batch of new clicks: a first visit that is there already fails the statement by click_visits_pkey.
