@@ -1,16 +1,13 @@
-import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
-import path from 'node:path';
+import { readFile, stat, writeFile } from 'node:fs/promises';
+import { clickIdsIn, segmentFiles } from '../checks/spool-files.ts';
 import type { Run, Scenario } from '../scenario.ts';
 import type { Site } from '../site.ts';
 
-/** Every click id that stands in the bytes, by the beginning of its line: after a line end, before a tab. */
-const CLICK_ID = /(?<=\n)[A-Za-z0-9_-]{38}(?=\t)/g;
 /** A frame is one group commit; with it, its neighbour may go. */
 const FARTHEST_BYTES = 64 * 1_024;
 
 async function newestSegment(site: Site): Promise<string | undefined> {
-  const names = await readdir(site.spoolFolder, { recursive: true });
-  const files = names.filter((name) => name.endsWith('.spool')).map((name) => path.join(site.spoolFolder, name));
+  const files = await segmentFiles(site);
   const found = await Promise.all(files.map(async (file) => ({ file, stats: await stat(file) })));
   const written = found.filter(({ stats }) => stats.size > 0);
   return written.toSorted((one, other) => other.stats.mtimeMs - one.stats.mtimeMs)[0]?.file;
@@ -25,7 +22,7 @@ async function damage({ site, random, excused, log }: Run): Promise<boolean> {
   const isCut = random(2) === 0;
   // The frame that holds this place begins before it: as much as one group commit.
   const intactUntil = Math.max(0, bytes.lastIndexOf(Buffer.from([0xff, 0x64, 0x73, 0x01]), at));
-  for (const [clickId] of bytes.toString('latin1', intactUntil).matchAll(CLICK_ID)) excused.add(clickId);
+  for (const clickId of clickIdsIn(bytes.subarray(intactUntil))) excused.add(clickId);
   bytes.writeUInt8(bytes.readUInt8(at) ^ (1 << random(8)), at);
   await writeFile(file, isCut ? bytes.subarray(0, at) : bytes);
   log.write('damaged', { isCut, at, of: bytes.length });
