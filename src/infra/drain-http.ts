@@ -11,6 +11,8 @@ const SILENT_MS = 1_000;
 /** Turns of the event loop that may be spent on taking connections that wait, one a turn, before the server stops listening. */
 const MAX_TURNS = 2_000;
 const QUIET_TURNS = 3;
+/** Who connects while the last turn reads other sockets is reset, so the last turns must have had next to nothing to do. */
+const SHORT_TURN_MS = 0.1;
 
 export interface HttpDrain {
   /**
@@ -49,8 +51,10 @@ export function drainHttp(
     // The first turn may end before sockets are looked at, so it takes more than one without a connection to know that none waits.
     for (let turn = 0, quiet = 0; quiet < QUIET_TURNS && turn < MAX_TURNS; turn += 1) {
       const before = accepted;
+      const beganAtMs = performance.now();
       await nextTurn();
-      quiet = accepted === before ? quiet + 1 : 0;
+      const isQuiet = accepted === before && performance.now() - beganAtMs < SHORT_TURN_MS;
+      quiet = isQuiet ? quiet + 1 : 0;
     }
   };
   const stopListening = async (): Promise<void> =>

@@ -72,6 +72,7 @@ function startLoad(site: Site, scenario: Scenario, firstClicks: ReadonlyMap<stri
     perSecond: load.visitsPerSecond ?? DEFAULT_VISITS_PER_SECOND,
     random: randomOf(seed + 1),
     onClick: () => undefined,
+    asksReadiness: load.asksReadiness ?? false,
   });
   const sales = startSales({
     doors: site.apps,

@@ -17,6 +17,8 @@ export interface Scenario {
   load?: {
     /** 300 where it is left out. */
     visitsPerSecond?: number;
+    /** A balancer that looks at /readyz stands between visitors and apps. */
+    asksReadiness?: boolean;
     messagesPerSecond?: number;
     /** 40 where it is left out; 0: no shop tells of anything. */
     orders?: number;

@@ -48,11 +48,14 @@ export interface VisitOptions {
   random: (below: number) => number;
   /** The click id of a visit, when it was given one. */
   onClick: (code: string, clickId: string) => void;
+  /** Doors are asked ten times a second whether they are ready, and those that are not get no visits: a balancer with a health check. */
+  asksReadiness?: boolean;
 }
 
 const TICK_MS = 10;
 const TIMEOUT_MS = 5_000;
 const MOST_WAITING = 2_000;
+const READINESS_EVERY_MS = 100;
 const KEPT_CONNECTIONS = 32;
 const VISITORS = 5_000;
 /** One in five comes over a connection of its own, like a browser that was never here. */
@@ -79,6 +82,8 @@ class Visitors implements Visits {
   readonly #answered: Answered[] = [];
   readonly #underWay = new Set<Promise<void>>();
   readonly #timer: NodeJS.Timeout;
+  readonly #readiness: NodeJS.Timeout | undefined;
+  readonly #unready = new Set<Door>();
   #perSecond: number;
   #owed = 0;
   #measuredFromMs = 0;
@@ -89,6 +94,11 @@ class Visitors implements Visits {
     this.#perSecond = options.perSecond;
     this.#agents = new Map(options.doors.map((door) => [door, createKeptConnections(KEPT_CONNECTIONS)]));
     this.#timer = setInterval(() => this.#tick(), TICK_MS);
+    if (options.asksReadiness === true) {
+      this.#readiness = setInterval(() => {
+        for (const door of options.doors) void this.#askReadiness(door);
+      }, READINESS_EVERY_MS);
+    }
   }
 
   setRate(perSecond: number): void {
@@ -112,6 +122,7 @@ class Visitors implements Visits {
 
   async stop(): Promise<void> {
     clearInterval(this.#timer);
+    clearInterval(this.#readiness);
     await Promise.all(this.#underWay);
     for (const agent of this.#agents.values()) agent.destroy();
   }
@@ -135,9 +146,28 @@ class Visitors implements Visits {
     }
   }
 
+  async #askReadiness(door: Door): Promise<void> {
+    const answer = await exchange({
+      port: door.port,
+      method: 'GET',
+      path: '/readyz',
+      headers: {},
+      timeoutMs: READINESS_EVERY_MS,
+    });
+    if (answer.kind === 'answer' && answer.status === 200) this.#unready.delete(door);
+    else this.#unready.add(door);
+  }
+
+  /** All of them where none is ready: whoever has nobody else to send visitors to sends them all the same. */
+  #openDoors(): readonly Door[] {
+    const ready = this.#options.doors.filter((door) => !this.#unready.has(door));
+    return ready.length === 0 ? this.#options.doors : ready;
+  }
+
   /** Asks one door, and the next one where nobody listens: what a load balancer does. */
   async #visit(): Promise<void> {
-    const { doors, codes, random, onClick } = this.#options;
+    const { codes, random, onClick } = this.#options;
+    const doors = this.#openDoors();
     const code = codes[random(100) < POPULAR_PERCENT ? 0 : random(codes.length)] ?? '';
     const path = random(10) < 3 ? `/${code}/v${random(5)}` : `/${code}`;
     const userAgent = `Mozilla/5.0 (Windows NT 10.0; Win64; x64) Mobile/15E148 aweme_30.4.${random(VISITORS)}`;

@@ -3,14 +3,17 @@ import type { Scenario } from '../scenario.ts';
 
 const STOP_WITHIN_MS = 5_000;
 
-/** F6: two apps are replaced one after the other, while visitors and shops keep their connections. Nobody may notice. */
+/**
+ * F6: two apps are replaced one after the other, while visitors and shops keep their connections. Nobody may notice. In front of them is what
+ * docs/operations.md asks for: somebody who looks at /readyz. (Without it, who connects in the very moment of closing is reset.)
+ */
 export function rollingRestart({ rounds }: { rounds: number }): Scenario {
   return {
     fault: 'F6',
     name: `rolling restart of two apps ×${rounds}`,
     limitMs: 60_000 + rounds * 20_000,
     site: { apps: 2 },
-    load: { orders: 20 + 6 * rounds },
+    load: { orders: 20 + 6 * rounds, asksReadiness: true },
     steps: async (run) => {
       const { site, visits, sales, random, sleep, expect, figures, log } = run;
       let slowestMs = 0;
