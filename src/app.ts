@@ -1,11 +1,11 @@
 import { accessRoutes } from './access/routes.ts';
 import { pictureRoutes } from './catalog/products/pictures/routes.ts';
 import { catalogRoutes } from './catalog/routes.ts';
-import { redirectRoutes } from './clicks/redirect.ts';
+import { redirectRoutes } from './visits/redirect.ts';
 import { linkStatsRoutes } from './clicks/stats/routes.ts';
 import { commissionsRoutes } from './commissions/routes.ts';
-import { createClickIdReader } from './core/click-id.ts';
-import type { EligibilityRule } from './core/eligibility.ts';
+import { createClickIdReader } from './core/clicks/click-id.ts';
+import type { EligibilityRule } from './core/catalog/eligibility.ts';
 import { docsRoutes } from './http/docs.ts';
 import { healthRoutes, migrationsCheck, postgresCheck, redisCheck } from './http/health.ts';
 import { metricsRoutes } from './http/metrics.ts';
@@ -15,9 +15,10 @@ import { pendingMigrations } from './infra/migrate.ts';
 import { linkRoutes } from './links/routes.ts';
 import { decisionRoutes } from './orders/decisions/routes.ts';
 import { explanationRoutes } from './orders/explanation/routes.ts';
-import { createHookMetrics } from './orders/hooks/metrics.ts';
-import { hookRoutes } from './orders/hooks/routes.ts';
+import { createHookMetrics } from './orders/intake/hooks/metrics.ts';
+import { hookRoutes } from './orders/intake/hooks/routes.ts';
 import { orderRoutes } from './orders/reading/routes.ts';
+import { linkPageRoutes } from './visits/link-pages/routes.ts';
 import { openServer, visitDeps, type VisitorAppDeps } from './visitor-app.ts';
 
 export interface AppDeps extends VisitorAppDeps {
@@ -44,8 +45,10 @@ export async function buildApp(deps: AppDeps): Promise<Server> {
   await accessRoutes(app, { db, now });
   // /v1/brands, /v1/payees, /v1/influencers, /v1/stores, /v1/products
   await catalogRoutes(app, { db, now, sealingKeys: keys.sealingKeys, eligibilityRule });
-  // /v1/links, /v1/links/:code/kit, /v1/entry-domains, /v1/tracking-slots, /v1/coupons, /:code/qr.svg, /:code/qr.png, /:code/preview
-  await linkRoutes(app, { db, now, eligibilityRule, entryDomains, missBudget: visits.missBudget });
+  // /v1/links, /v1/links/:code/kit, /v1/entry-domains, /v1/tracking-slots, /v1/coupons, /v1/visit-ways
+  await linkRoutes(app, { db, now, eligibilityRule, entryDomains });
+  // /:code/qr.svg, /:code/qr.png, /:code/preview
+  await linkPageRoutes(app, { db, entryDomains, missBudget: visits.missBudget });
   // /v1/links/:code/stats
   await linkStatsRoutes(app, { db });
   // /hooks/youzan, /hooks/shops/:storeId

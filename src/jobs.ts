@@ -1,14 +1,14 @@
 import type { Logger } from 'pino';
 import { outgoingJobs, type OutgoingJobDeps } from './catalog/products/outgoing-jobs.ts';
 import { clickUpkeepJobs } from './clicks/upkeep.ts';
-import { releaseDueLines } from './commissions/release.ts';
-import { sealJournals } from './commissions/sealer.ts';
+import { releaseDueLines } from './commissions/release/release.ts';
+import { sealJournals } from './ledger/seal/sealer.ts';
 import { deleteExpiredAnswers } from './http/queries.ts';
 import { type Db, withAdvisoryLock } from './infra/db.ts';
 import { repeat, type RepeatedJob } from './infra/repeat.ts';
-import { deleteOldRawMessages } from './orders/queries.ts';
-import type { RecomputeDeps } from './orders/recompute.ts';
-import { sweepUnmatched } from './orders/sweep.ts';
+import { deleteOldRawMessages } from './orders/intake/queries.ts';
+import type { RecomputeDeps } from './orders/intake/recompute.ts';
+import { sweepUnmatched } from './orders/attribution/sweep.ts';
 
 export interface JobDeps extends RecomputeDeps {
   db: Db;

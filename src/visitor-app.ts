@@ -1,22 +1,22 @@
 import type { Logger } from 'pino';
 import { pictureRoutes } from './catalog/products/pictures/routes.ts';
-import { createHotPath } from './clicks/hot-path.ts';
-import { createClickMaker } from './clicks/make-click.ts';
-import { onKnownHosts } from './clicks/known-hosts.ts';
+import { createHotPath } from './visits/hot-path.ts';
+import { createClickMaker } from './clicks/capture/make-click.ts';
+import { onKnownHosts } from './visits/known-hosts.ts';
 import { type ClickMetrics } from './clicks/metrics.ts';
-import { mendedAddress } from './clicks/mended-address.ts';
-import { createPageContents } from './clicks/middle-page/content.ts';
-import { createPageMetrics } from './clicks/middle-page/metrics.ts';
-import { createStepRecorder } from './clicks/middle-page/step-recorder.ts';
-import { visitorPages } from './clicks/pages.ts';
-import { redirectHeaders, redirectRoutes, type RedirectDeps } from './clicks/redirect.ts';
-import { createVisitReader } from './clicks/visit-facts.ts';
-import type { VisitorKeys } from './clicks/visitor-keys.ts';
-import { createClickIdReader } from './core/click-id.ts';
-import type { BucketLimits } from './core/token-bucket.ts';
+import { mendedAddress } from './visits/mended-address.ts';
+import { createPageContents } from './visits/middle-page/content.ts';
+import { createPageMetrics } from './clicks/steps/metrics.ts';
+import { createStepRecorder } from './clicks/steps/step-recorder.ts';
+import { visitorPages } from './visits/pages.ts';
+import { redirectHeaders, redirectRoutes, type RedirectDeps } from './visits/redirect.ts';
+import { createVisitReader } from './clicks/capture/visit-facts.ts';
+import type { VisitorKeys } from './clicks/visitor-keys/visitor-keys.ts';
+import { createClickIdReader } from './core/clicks/click-id.ts';
+import type { BucketLimits } from './http/token-bucket.ts';
 import { createClientAddress } from './http/client-address.ts';
 import { type Check, healthRoutes, postgresCheck, redisCheck } from './http/health.ts';
-import { type MissBudget, createMissBudget, createMissMetrics, NO_MISS_BUDGET } from './http/miss-budget.ts';
+import { type MissBudget, createMissBudget, createMissMetrics, NO_MISS_BUDGET } from './visits/unknown-code-limit.ts';
 import { metricsRoutes, type MetricsRegistry, type MetricsText } from './http/metrics.ts';
 import { createServer, type Server } from './http/server.ts';
 import type { Db } from './infra/db.ts';
@@ -24,7 +24,7 @@ import type { RedisClient } from './infra/redis.ts';
 import type { DerivedKeys } from './infra/secrets.ts';
 import type { EntryDomains } from './links/entry-domains/entry-domains.ts';
 import { createFindFallback } from './links/fallback/find-fallback.ts';
-import { linkPageRoutes } from './links/pages/routes.ts';
+import { linkPageRoutes } from './visits/link-pages/routes.ts';
 
 /** What visitors need, and nothing more. */
 export interface VisitorAppDeps {

@@ -1,8 +1,8 @@
 /** The clicks that both sides store: made once, the same for every round. */
-import { encodeClickLine, joinClickLines } from '../../src/core/click-batch.ts';
-import { createClickIdMint } from '../../src/core/click-id.ts';
-import { REPEAT_WINDOW_MS } from '../../src/core/click.ts';
-import type { Click } from '../../src/core/click.ts';
+import { encodeClickLine, joinClickLines } from '../../src/clicks/click-batch.ts';
+import { createClickIdMint } from '../../src/core/clicks/click-id.ts';
+import { REPEAT_WINDOW_MS } from '../../src/core/clicks/click.ts';
+import type { Click } from '../../src/core/clicks/click.ts';
 
 export interface SeededLink {
   number: number;

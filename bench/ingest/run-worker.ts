@@ -6,7 +6,7 @@ import { Redis } from 'ioredis';
 import { pino } from 'pino';
 import { createClickMetrics } from '../../src/clicks/metrics.ts';
 import { streamKey } from '../../src/clicks/shards.ts';
-import { startClickWorker } from '../../src/clicks/worker.ts';
+import { startClickWorker } from '../../src/clicks/ingest/worker.ts';
 import { createMetricsRegistry } from '../../src/http/metrics.ts';
 import { createDb } from '../../src/infra/db.ts';
 

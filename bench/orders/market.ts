@@ -1,10 +1,10 @@
 /** The market that orders are recorded in: the same for daihuo and for pgbench, in one database. */
 import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { createClickIdMint } from '../../src/core/click-id.ts';
+import { createClickIdMint } from '../../src/core/clicks/click-id.ts';
 import type { Db } from '../../src/infra/db.ts';
 import { deriveKeys, seal } from '../../src/infra/secrets.ts';
-import { newShopSecret } from '../../src/platforms/shop.ts';
+import { newShopSecret } from '../../src/platforms/shop/verify.ts';
 
 export const SECRET = 'a secret of the order benchmark, and of nothing else';
 export const STORES = 10;

@@ -5,13 +5,13 @@
  */
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { createClickIdReader } from '../../src/core/click-id.ts';
+import { createClickIdReader } from '../../src/core/clicks/click-id.ts';
 import { createDb } from '../../src/infra/db.ts';
 import { deriveKeys } from '../../src/infra/secrets.ts';
-import { createMessageIntake } from '../../src/orders/message-intake.ts';
-import { findOrderStores } from '../../src/orders/queries.ts';
-import type { IncomingMessage } from '../../src/orders/record-message.ts';
-import { readShopMessage, verifyShop } from '../../src/platforms/shop.ts';
+import { createMessageIntake } from '../../src/orders/intake/message-intake.ts';
+import { findOrderStores } from '../../src/orders/intake/queries.ts';
+import type { IncomingMessage } from '../../src/orders/intake/record-message.ts';
+import { readShopMessage, verifyShop } from '../../src/platforms/shop/verify.ts';
 import { driveHttp, type LoadResult, summary } from './http-load.ts';
 import { type BenchMarket, SECRET } from './market.ts';
 import { createWebhooks, requestOf, type Webhook } from './webhooks.ts';

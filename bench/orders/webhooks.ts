@@ -1,5 +1,5 @@
 /** Signed webhooks of paid orders, made before the clock starts. */
-import { signShop } from '../../src/platforms/shop.ts';
+import { signShop } from '../../src/platforms/shop/verify.ts';
 import { type BenchMarket, STORES } from './market.ts';
 
 export interface Webhook {

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { stopProcess } from '../../src/infra/local/processes.ts';
+import { stopProcess } from '../../src/local/processes.ts';
 import { BenchFault } from '../subject.ts';
 import { onEnd } from './cleanup.ts';
 import { pinned } from './pin.ts';

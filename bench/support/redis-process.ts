@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { readFileSync, readlinkSync, statSync } from 'node:fs';
 import { Redis } from 'ioredis';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { stopProcess } from '../../src/infra/local/processes.ts';
+import { stopProcess } from '../../src/local/processes.ts';
 import { BenchFault } from '../subject.ts';
 import { onEnd } from './cleanup.ts';
 import { pinProcess } from './pin.ts';

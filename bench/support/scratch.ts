@@ -2,8 +2,8 @@
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
-import { removeHome } from '../../src/infra/local/local-services.ts';
-import { isRunning } from '../../src/infra/local/processes.ts';
+import { removeHome } from '../../src/local/local-services.ts';
+import { isRunning } from '../../src/local/processes.ts';
 import { onEnd } from './cleanup.ts';
 
 /** `services`: the home of a private Postgres and Redis, which are stopped before it is removed. */

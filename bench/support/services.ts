@@ -5,7 +5,7 @@ import { escapeIdentifier } from 'pg';
 import { processEnvironment } from '../../src/infra/config.ts';
 import { createDb } from '../../src/infra/db.ts';
 import type { Db } from '../../src/infra/db.ts';
-import { startLocalServices } from '../../src/infra/local/local-services.ts';
+import { startLocalServices } from '../../src/local/local-services.ts';
 import { migrate } from '../../src/infra/migrate.ts';
 import { onEnd } from './cleanup.ts';
 import { parentOf } from './cpu.ts';

@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import { decodeClicks } from '../../src/core/click-batch.ts';
+import { decodeClicks } from '../../src/clicks/click-batch.ts';
 import { CLICK_FIELD } from '../../src/clicks/shards.ts';
 import { BenchFault } from '../subject.ts';
 

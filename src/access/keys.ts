@@ -1,6 +1,6 @@
 import { newId } from '../http/new-id.ts';
 import { problems } from '../http/problem.ts';
-import { writeAudit } from '../infra/audit.ts';
+import { writeAudit } from '../audit/queries.ts';
 import { inTransaction } from '../infra/db.ts';
 import type { Db, Tx } from '../infra/db.ts';
 import { newApiKey } from './api-key.ts';

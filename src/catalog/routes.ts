@@ -1,4 +1,4 @@
-import type { EligibilityRule } from '../core/eligibility.ts';
+import type { EligibilityRule } from '../core/catalog/eligibility.ts';
 import type { Server } from '../http/server.ts';
 import type { Db } from '../infra/db.ts';
 import type { SealingKey } from '../infra/secrets.ts';

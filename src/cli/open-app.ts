@@ -1,6 +1,6 @@
 import { buildApp } from '../app.ts';
 import type { Server } from '../http/server.ts';
-import type { Measures } from './measures.ts';
+import type { Measures } from './process-metrics.ts';
 import { openVisitorParts } from './open-visitor-app.ts';
 import { readVersion } from './read-version.ts';
 import type { Runtime } from './runtime.ts';

@@ -1,13 +1,13 @@
-import { createClickStream } from '../clicks/click-stream.ts';
+import { createClickStream } from '../clicks/capture/stream-producer.ts';
 import { startSpoolDrain } from '../clicks/spool/drain.ts';
 import { createSpoolMetrics } from '../clicks/spool/metrics.ts';
 import { type Spool, openSpool } from '../clicks/spool/spool.ts';
-import { createVisitorKeys } from '../clicks/visitor-keys.ts';
+import { createVisitorKeys } from '../clicks/visitor-keys/visitor-keys.ts';
 import type { Server } from '../http/server.ts';
 import { createEntryDomains } from '../links/entry-domains/entry-domains.ts';
 import { createLinkResolver } from '../links/resolve.ts';
 import { buildVisitorApp, type VisitorAppDeps } from '../visitor-app.ts';
-import type { Measures } from './measures.ts';
+import type { Measures } from './process-metrics.ts';
 import type { Runtime } from './runtime.ts';
 import type { SchemaWatch } from './schema.ts';
 

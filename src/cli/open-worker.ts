@@ -1,9 +1,9 @@
-import { startClickWorker } from '../clicks/worker.ts';
-import { createClickIdReader } from '../core/click-id.ts';
+import { startClickWorker } from '../clicks/ingest/worker.ts';
+import { createClickIdReader } from '../core/clicks/click-id.ts';
 import { createGuardedFetch } from '../infra/guarded-fetch.ts';
 import type { Config } from '../infra/config.ts';
 import { startJobs } from '../jobs.ts';
-import type { Measures } from './measures.ts';
+import type { Measures } from './process-metrics.ts';
 import { readVersion } from './read-version.ts';
 import type { Runtime } from './runtime.ts';
 

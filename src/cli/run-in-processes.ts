@@ -8,7 +8,7 @@ import { ClusterMetrics } from './cluster-metrics.ts';
 import type { Command } from './command-line.ts';
 import { UsageFault } from './help.ts';
 import { addressOf, findPort } from './listen.ts';
-import { openMetricsServer } from './measures.ts';
+import { openMetricsServer } from './process-metrics.ts';
 import { ProcessPool } from './process-pool.ts';
 import { runUntilStopped } from './run-until-stopped.ts';
 

@@ -1,5 +1,5 @@
 import type { Command } from './command-line.ts';
-import { openMeasures } from './measures.ts';
+import { openMeasures } from './process-metrics.ts';
 import { openApp } from './open-app.ts';
 import { reportReady } from './report-ready.ts';
 import { runInProcesses } from './run-in-processes.ts';

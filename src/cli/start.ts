@@ -2,7 +2,7 @@ import { migrate } from '../infra/migrate.ts';
 import { type BannerFacts, bannerText } from './banner.ts';
 import type { Command } from './command-line.ts';
 import { prepareDemo, rememberAddress } from './demo-data.ts';
-import { openMeasures } from './measures.ts';
+import { openMeasures } from './process-metrics.ts';
 import { openApp } from './open-app.ts';
 import { openWorker } from './open-worker.ts';
 import { runUntilStopped } from './run-until-stopped.ts';

@@ -1,5 +1,5 @@
 import type { Command } from './command-line.ts';
-import { openMeasures } from './measures.ts';
+import { openMeasures } from './process-metrics.ts';
 import { openWorker } from './open-worker.ts';
 import { runUntilStopped } from './run-until-stopped.ts';
 import { givenServices, openRuntime } from './runtime.ts';

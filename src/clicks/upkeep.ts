@@ -1,9 +1,9 @@
 import { addDays, shanghaiDay } from '../core/calendar.ts';
 import type { Db } from '../infra/db.ts';
 import type { RepeatedJob } from '../infra/repeat.ts';
-import { deleteStepsBefore } from './middle-page/queries.ts';
-import { ensureClickPartitions } from './queries.ts';
-import { deleteVisitorsBefore } from './visitor-key-queries.ts';
+import { deleteStepsBefore } from './steps/queries.ts';
+import { ensureClickPartitions } from './ingest/queries.ts';
+import { deleteVisitorsBefore } from './visitor-keys/queries.ts';
 
 const HOUR_MS = 3_600_000;
 /** This month and the two after it: a database nobody looks at for weeks still takes clicks. */

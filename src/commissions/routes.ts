@@ -1,11 +1,11 @@
 import type { Server } from '../http/server.ts';
 import type { Db } from '../infra/db.ts';
-import { journalRoutes } from './journal/routes.ts';
-import { commissionLineRoutes } from './lines/routes.ts';
+import { journalRoutes } from '../ledger/journal/routes.ts';
+import { commissionLineRoutes } from '../ledger/lines/routes.ts';
 import { holdRoutes } from './release/routes.ts';
 import { repriceRoutes } from './reprice/routes.ts';
 import { termsRoutes } from './terms/routes.ts';
-import { totalsRoutes } from './totals/routes.ts';
+import { totalsRoutes } from '../ledger/totals/routes.ts';
 
 export interface CommissionsDeps {
   db: Db;

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
 import { dayToInstant, isDay } from '../core/calendar.ts';
-import { fenToJson } from '../core/money.ts';
+import { fenToJson } from '../core/money/money.ts';
 import type { IdPrefix } from './new-id.ts';
 
 /**

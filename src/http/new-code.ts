@@ -1,5 +1,5 @@
 import { customAlphabet } from 'nanoid';
-import { CODE_ALPHABET, CODE_LENGTH, isGeneratedCode } from '../core/link-code.ts';
+import { CODE_ALPHABET, CODE_LENGTH, isGeneratedCode } from '../core/links/link-code.ts';
 
 const randomCode = customAlphabet(CODE_ALPHABET, CODE_LENGTH);
 

@@ -4,7 +4,7 @@
 import { createHash } from 'node:crypto';
 import type { FastifyReply } from 'fastify';
 
-import type { Language } from '../core/language.ts';
+import type { Language } from './language.ts';
 
 const STYLE = `
 :root{color-scheme:light dark;--paper:#fff;--ink:#1d1d1f;--soft:#6e6e73;--line:#e5e5ea;--back:#f5f5f7}

@@ -1,4 +1,4 @@
-import { formatFenAsYuan } from '../core/money.ts';
+import { formatFenAsYuan } from '../core/money/money.ts';
 import { PLATFORM_NAMES } from '../platforms/platform.ts';
 import type { Platform } from '../platforms/platform.ts';
 

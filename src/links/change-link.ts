@@ -1,12 +1,12 @@
 import { actorOf, brandScope, influencerScope } from '../access/principal.ts';
 import type { Principal } from '../access/principal.ts';
 import { problems } from '../http/problem.ts';
-import { writeAudit } from '../infra/audit.ts';
+import { writeAudit } from '../audit/queries.ts';
 import { inTransaction } from '../infra/db.ts';
 import type { Db } from '../infra/db.ts';
 import type { LinkChangeInput } from './link-fields.ts';
 import { setLinkStatus } from './queries.ts';
-import { setLinkPage } from './visit-ways/queries.ts';
+import { setLinkPage } from './landing-modes/queries.ts';
 
 /**
  * Changes a link, all or nothing: its status is the influencer's to change, what its visitors are shown the brand's; an admin may do both.

@@ -1,14 +1,14 @@
 import { z } from 'zod';
-import { destinationProblems } from '../core/destination-health.ts';
-import type { EligibilityRule } from '../core/eligibility.ts';
+import { destinationProblems } from '../core/catalog/destination-health.ts';
+import type { EligibilityRule } from '../core/catalog/eligibility.ts';
 import { instant, prefixedId, text, troubles } from '../http/fields.ts';
 import { checkDestination } from '../platforms/platform.ts';
-import { isTaoCode } from '../platforms/tao-code.ts';
+import { isTaoCode } from '../platforms/taobao/tao-code.ts';
 import { captionFor } from './caption.ts';
 import { reasonsAgainst } from './issue-link.ts';
 import { captionKit, captionKitOf } from './kit/caption-kit.ts';
 import type { LinkRow } from './queries.ts';
-import { visitWay } from './visit-ways/routes.ts';
+import { visitWay } from './landing-modes/routes.ts';
 
 export const linkStatus = z.enum(['active', 'paused']);
 

@@ -1,6 +1,6 @@
 import { brandScope, influencerScope } from '../access/principal.ts';
 import type { Principal } from '../access/principal.ts';
-import { canonicalCode } from '../core/link-code.ts';
+import { canonicalCode } from '../core/links/link-code.ts';
 import { problems } from '../http/problem.ts';
 import type { Db } from '../infra/db.ts';
 import { findLink } from './queries.ts';

@@ -1,5 +1,5 @@
-import type { VisitWay } from '../core/visit-way.ts';
-import type { DestinationFailure } from '../core/destination-health.ts';
+import type { VisitWay } from '../core/links/landing-mode.ts';
+import type { DestinationFailure } from '../core/catalog/destination-health.ts';
 import type { Queryable, Tx } from '../infra/db.ts';
 import type { Platform } from '../platforms/platform.ts';
 

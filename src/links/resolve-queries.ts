@@ -1,6 +1,6 @@
 import type { Client } from 'pg';
 
-import type { VisitWay } from '../core/visit-way.ts';
+import type { VisitWay } from '../core/links/landing-mode.ts';
 import type { Queryable } from '../infra/db.ts';
 import type { Platform } from '../platforms/platform.ts';
 

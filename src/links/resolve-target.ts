@@ -1,11 +1,11 @@
-import type { VisitWayOverrides } from '../core/visit-way.ts';
+import type { VisitWayOverrides } from '../core/links/landing-mode.ts';
 import { splitDestination } from '../platforms/destination.ts';
 import type { SplitDestination } from '../platforms/destination.ts';
 import { PLATFORMS, checkDestination } from '../platforms/platform.ts';
 import type { Platform } from '../platforms/platform.ts';
 import { RecentMap } from './recent-map.ts';
 import type { LinkFacts } from './resolve-queries.ts';
-import type { VisitWishes } from './visit-ways/visit-wishes.ts';
+import type { VisitWishes } from './landing-modes/overrides.ts';
 
 /** A link ready to answer visitors: `locationOf(target, clickId)` is its Location. */
 export interface LinkTarget extends SplitDestination {

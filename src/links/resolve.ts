@@ -12,8 +12,8 @@ import { findLinkFacts } from './resolve-queries.ts';
 import type { LinkFacts } from './resolve-queries.ts';
 import { targetOf } from './resolve-target.ts';
 import type { LinkTarget } from './resolve-target.ts';
-import { followVisitWishes } from './visit-ways/visit-wishes.ts';
-import type { VisitWishes } from './visit-ways/visit-wishes.ts';
+import { followVisitWishes } from './landing-modes/overrides.ts';
+import type { VisitWishes } from './landing-modes/overrides.ts';
 
 export type { LinkTarget } from './resolve-target.ts';
 

@@ -3,11 +3,10 @@ import { influencerScope } from '../access/principal.ts';
 import type { Principal } from '../access/principal.ts';
 import { pageOf, sendPage } from '../http/list-page.ts';
 import { shanghaiDay } from '../core/calendar.ts';
-import { canonicalCode } from '../core/link-code.ts';
+import { canonicalCode } from '../core/links/link-code.ts';
 import { prefixedId, problemResponses } from '../http/fields.ts';
 import { cursorBigint, decodeCursor, jsonOrCsv, listOf, pageQuery } from '../http/list.ts';
 import type { CsvColumn } from '../http/list.ts';
-import type { MissBudget } from '../http/miss-budget.ts';
 import { problems } from '../http/problem.ts';
 import type { Server } from '../http/server.ts';
 import { changeLink } from './change-link.ts';
@@ -19,17 +18,15 @@ import { issueLink } from './issue-link.ts';
 import type { IssueDeps } from './issue-link.ts';
 import { linkAnswer, linkAnswerOf, linkBody, linkChangeBody } from './link-fields.ts';
 import type { LinkAnswer } from './link-fields.ts';
-import { linkPageRoutes } from './pages/routes.ts';
 import { getOwnLink } from './own-link.ts';
 import { listLinks } from './queries.ts';
 import type { LinkRow } from './queries.ts';
 import { trackingSlotRoutes } from './tracking-slots/routes.ts';
-import { visitWayRoutes } from './visit-ways/routes.ts';
+import { visitWayRoutes } from './landing-modes/routes.ts';
 
 export interface LinkDeps extends IssueDeps {
   /** The hosts of short links. */
   entryDomains: EntryDomains;
-  missBudget: MissBudget;
 }
 
 const columns: CsvColumn<LinkAnswer>[] = [
@@ -48,7 +45,7 @@ const params = z.object({ code: z.string().max(128) });
 const tags = ['Links'];
 const numberCursor = z.tuple([cursorBigint]);
 
-/** Links and what belongs to them: tracking slots, coupons, and the pictures and pages of a short link (not the redirect itself). */
+/** Links and what belongs to them: captions, tracking slots, coupons, entry domains and landing modes. */
 export async function linkRoutes(app: Server, deps: LinkDeps): Promise<void> {
   issuingRoutes(app, deps);
   readingRoutes(app, deps);
@@ -57,7 +54,6 @@ export async function linkRoutes(app: Server, deps: LinkDeps): Promise<void> {
   await trackingSlotRoutes(app, deps);
   await couponRoutes(app, deps);
   await visitWayRoutes(app, deps);
-  await linkPageRoutes(app, deps);
 }
 
 function answerWith({ entryDomains, eligibilityRule, now }: LinkDeps): (row: LinkRow) => LinkAnswer {

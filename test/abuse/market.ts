@@ -1,6 +1,6 @@
 /** Two brands and three influencers who deal with each other: whatever one of them owns, somebody else must not see. */
 import { randomBytes } from 'node:crypto';
-import { sealJournals } from '../../src/commissions/sealer.ts';
+import { sealJournals } from '../../src/ledger/seal/sealer.ts';
 import { ADMIN_KEY, bearer } from '../http/test-server.ts';
 import type { AbuseApp } from './abuse-app.ts';
 import { sell, type SoldLine, type SoldOrder } from './sell.ts';

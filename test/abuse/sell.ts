@@ -1,6 +1,6 @@
 /** Orders of the market, and the signed bytes that shops and Youzan send. */
 import { createHmac, randomBytes } from 'node:crypto';
-import { createClickIdMint } from '../../src/core/click-id.ts';
+import { createClickIdMint } from '../../src/core/clicks/click-id.ts';
 import { signYouzanBody } from '../support/youzan-message.ts';
 import { type AbuseApp, keys } from './abuse-app.ts';
 import type { BrandSide, LinkMade } from './sides.ts';

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { chromium } from 'playwright-core';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 
-import { AGENTS } from '../clicks/middle-page/page-server.ts';
+import { AGENTS } from '../visits/middle-page/page-server.ts';
 
 /** Where distributions put it; BROWSER_PATH is for the others. */
 const CHROMIUM_PATHS = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];

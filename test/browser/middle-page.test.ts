@@ -1,8 +1,8 @@
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 
-import { openPageServer } from '../clicks/middle-page/page-server.ts';
-import type { PageServer } from '../clicks/middle-page/page-server.ts';
+import { openPageServer } from '../visits/middle-page/page-server.ts';
+import type { PageServer } from '../visits/middle-page/page-server.ts';
 import { seedLink } from '../clicks/seed-link.ts';
 import type { SeededLink } from '../clicks/seed-link.ts';
 import { VISITORS, launchBrowser, seriousIssues, startVisit, takeScreenshot } from './browser.ts';

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { isGeneratedCode } from '../../src/core/link-code.ts';
+import { isGeneratedCode } from '../../src/core/links/link-code.ts';
 import { createCatalogServer, makeBrand, makeInfluencer } from './catalog-server.ts';
 import type { CatalogServer, Made } from './catalog-server.ts';
 

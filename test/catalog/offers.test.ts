@@ -1,7 +1,7 @@
 import { assert as check, asyncProperty, bigInt, integer, option, record } from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { listOffers } from '../../src/catalog/products/offer-queries.ts';
-import { lineCommission, splitCommission } from '../../src/core/commission.ts';
+import { lineCommission, splitCommission } from '../../src/core/money/commission.ts';
 import {
   createCatalogServer,
   daysAgo,

@@ -2,11 +2,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { pino } from 'pino';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 
-import { createClickStream } from '../../src/clicks/click-stream.ts';
-import type { ClickStream } from '../../src/clicks/click-stream.ts';
+import { createClickStream } from '../../src/clicks/capture/stream-producer.ts';
+import type { ClickStream } from '../../src/clicks/capture/stream-producer.ts';
 import { createClickMetrics } from '../../src/clicks/metrics.ts';
 import { CLICK_GROUP, shardsOf, streamKey } from '../../src/clicks/shards.ts';
-import type { Click } from '../../src/core/click.ts';
+import type { Click } from '../../src/core/clicks/click.ts';
 import { createMetricsRegistry } from '../../src/http/metrics.ts';
 import { closeRedis, createRedis, waitForRedis } from '../../src/infra/redis.ts';
 import type { RedisClient } from '../../src/infra/redis.ts';

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 
 import { streamKey } from '../../src/clicks/shards.ts';
-import { encodeClicks } from '../../src/core/click-batch.ts';
+import { encodeClicks } from '../../src/clicks/click-batch.ts';
 import { runProgram } from '../support/child-program.ts';
 import type { Program } from '../support/child-program.ts';
 import { createTestDatabase } from '../support/database.ts';

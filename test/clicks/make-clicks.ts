@@ -1,5 +1,5 @@
-import { createClickIdMint } from '../../src/core/click-id.ts';
-import type { Click } from '../../src/core/click.ts';
+import { createClickIdMint } from '../../src/core/clicks/click-id.ts';
+import type { Click } from '../../src/core/clicks/click.ts';
 import { deriveKeys } from '../../src/infra/secrets.ts';
 import type { Db } from '../../src/infra/db.ts';
 

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 
-import { decodeClicks, encodeClicks } from '../../src/core/click-batch.ts';
+import { decodeClicks, encodeClicks } from '../../src/clicks/click-batch.ts';
 import { createDb } from '../../src/infra/db.ts';
 import { createTestDatabase } from '../support/database.ts';
 import type { TestDatabase } from '../support/database.ts';

@@ -5,10 +5,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 
 import { processEnvironment } from '../../src/infra/config.ts';
-import { findFreePort } from '../../src/infra/local/free-port.ts';
-import { makeFolderFor, openHome, placeServices } from '../../src/infra/local/placement.ts';
-import { startDaemon, stopProcess } from '../../src/infra/local/processes.ts';
-import { findRedisProgram, redisEnvironment } from '../../src/infra/local/redis-program.ts';
+import { findFreePort } from '../../src/local/free-port.ts';
+import { makeFolderFor, openHome, placeServices } from '../../src/local/placement.ts';
+import { startDaemon, stopProcess } from '../../src/local/processes.ts';
+import { findRedisProgram, redisEnvironment } from '../../src/local/redis-program.ts';
 
 export interface ClusterMaster {
   port: number;

@@ -2,7 +2,7 @@
 // is given, it kills itself the nth time it comes to it. SIGTERM stops it in order.
 import { pino } from 'pino';
 import { createClickMetrics } from '../../src/clicks/metrics.ts';
-import { startClickWorker } from '../../src/clicks/worker.ts';
+import { startClickWorker } from '../../src/clicks/ingest/worker.ts';
 import { createMetricsRegistry } from '../../src/http/metrics.ts';
 import { createDb } from '../../src/infra/db.ts';
 

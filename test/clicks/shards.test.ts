@@ -4,8 +4,8 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } 
 
 import { registerShards } from '../../src/clicks/ingest/shard-queries.ts';
 import { shardOf, shardsOf, streamKey } from '../../src/clicks/shards.ts';
-import { encodeClicks } from '../../src/core/click-batch.ts';
-import type { Click } from '../../src/core/click.ts';
+import { encodeClicks } from '../../src/clicks/click-batch.ts';
+import type { Click } from '../../src/core/clicks/click.ts';
 import { runProgram } from '../support/child-program.ts';
 import type { Program } from '../support/child-program.ts';
 import { createTestDatabase } from '../support/database.ts';

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { pino } from 'pino';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
-import { decodeClicks } from '../../src/core/click-batch.ts';
+import { decodeClicks } from '../../src/clicks/click-batch.ts';
 import { startSpoolDrain } from '../../src/clicks/spool/drain.ts';
 import { createSpoolMetrics } from '../../src/clicks/spool/metrics.ts';
 import { openSpool } from '../../src/clicks/spool/spool.ts';

@@ -2,8 +2,8 @@ import { pino } from 'pino';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
 import { clickUpkeepJobs } from '../../src/clicks/upkeep.ts';
-import { createVisitorKeys } from '../../src/clicks/visitor-keys.ts';
-import type { VisitorKeys } from '../../src/clicks/visitor-keys.ts';
+import { createVisitorKeys } from '../../src/clicks/visitor-keys/visitor-keys.ts';
+import type { VisitorKeys } from '../../src/clicks/visitor-keys/visitor-keys.ts';
 import { createDb } from '../../src/infra/db.ts';
 import type { Db } from '../../src/infra/db.ts';
 import { createTestDatabase } from '../support/database.ts';

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 
-import { encodeClickLine, encodeClicks, joinClickLines } from '../../src/core/click-batch.ts';
-import { createClickIdMint } from '../../src/core/click-id.ts';
-import type { Click } from '../../src/core/click.ts';
+import { encodeClickLine, encodeClicks, joinClickLines } from '../../src/clicks/click-batch.ts';
+import { createClickIdMint } from '../../src/core/clicks/click-id.ts';
+import type { Click } from '../../src/core/clicks/click.ts';
 import { deriveKeys } from '../../src/infra/secrets.ts';
 import { createTestDatabase } from '../support/database.ts';
 import type { TestDatabase } from '../support/database.ts';

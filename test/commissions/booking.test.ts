@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { bookLines } from '../../src/commissions/book-lines.ts';
-import { holdLine, unholdLine } from '../../src/commissions/hold.ts';
-import { postJournals } from '../../src/commissions/post-journals.ts';
-import { releaseDueLines } from '../../src/commissions/release.ts';
-import { readBookableLines } from '../../src/commissions/stored-lines.ts';
-import { addTermsVersion, loadTermsBook } from '../../src/commissions/terms.ts';
+import { bookLines } from '../../src/commissions/pricing/book-lines.ts';
+import { holdLine, unholdLine } from '../../src/commissions/release/hold.ts';
+import { postJournals } from '../../src/ledger/post/post-journals.ts';
+import { releaseDueLines } from '../../src/commissions/release/release.ts';
+import { readBookableLines } from '../../src/commissions/pricing/stored-lines.ts';
+import { addTermsVersion, loadTermsBook } from '../../src/commissions/terms/terms.ts';
 import { inTransaction } from '../../src/infra/db.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import {

@@ -1,10 +1,10 @@
-import { bookLines } from '../../src/commissions/book-lines.ts';
-import { listBooked } from '../../src/commissions/booking/queries.ts';
-import { postJournals } from '../../src/commissions/post-journals.ts';
-import { readBookableLines } from '../../src/commissions/stored-lines.ts';
-import { loadTermsBook } from '../../src/commissions/terms.ts';
-import { balanceOf, sumPostings } from '../../src/core/accounts.ts';
-import { lockPayout, markPaid } from '../../src/core/payout-postings.ts';
+import { bookLines } from '../../src/commissions/pricing/book-lines.ts';
+import { listBooked } from '../../src/commissions/pricing/queries.ts';
+import { postJournals } from '../../src/ledger/post/post-journals.ts';
+import { readBookableLines } from '../../src/commissions/pricing/stored-lines.ts';
+import { loadTermsBook } from '../../src/commissions/terms/terms.ts';
+import { balanceOf, sumPostings } from '../../src/core/money/accounts.ts';
+import { lockPayout, markPaid } from '../../src/core/money/payout-postings.ts';
 import type { Db } from '../../src/infra/db.ts';
 import { inTransaction } from '../../src/infra/db.ts';
 

@@ -1,5 +1,5 @@
-import { releaseDueLines } from '../../src/commissions/release.ts';
-import { sealJournals } from '../../src/commissions/sealer.ts';
+import { releaseDueLines } from '../../src/commissions/release/release.ts';
+import { sealJournals } from '../../src/ledger/seal/sealer.ts';
 import type { Db } from '../../src/infra/db.ts';
 import { book, type Catalog, credit, insertLine, payOut, receive, refund } from './fixtures.ts';
 

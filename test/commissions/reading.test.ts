@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createKey } from '../../src/access/keys.ts';
 import type { Role } from '../../src/access/principal.ts';
-import { releaseDueLines } from '../../src/commissions/release.ts';
+import { releaseDueLines } from '../../src/commissions/release/release.ts';
 import { commissionsRoutes } from '../../src/commissions/routes.ts';
-import { sealJournals } from '../../src/commissions/sealer.ts';
+import { sealJournals } from '../../src/ledger/seal/sealer.ts';
 import type { Server } from '../../src/http/server.ts';
 import { inTransaction } from '../../src/infra/db.ts';
 import { asAdmin, bearer, comparable, createTestServer } from '../http/test-server.ts';

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createKey } from '../../src/access/keys.ts';
 import { commissionsRoutes } from '../../src/commissions/routes.ts';
-import { addTermsVersion, loadTermsBook } from '../../src/commissions/terms.ts';
+import { addTermsVersion, loadTermsBook } from '../../src/commissions/terms/terms.ts';
 import type { Server } from '../../src/http/server.ts';
 import { inTransaction } from '../../src/infra/db.ts';
 import { asAdmin, bearer, comparable, createTestServer } from '../http/test-server.ts';

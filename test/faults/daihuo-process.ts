@@ -1,6 +1,6 @@
 import { appendFileSync, readFileSync, readdirSync } from 'node:fs';
 import path from 'node:path';
-import { signalProcess } from '../../src/infra/local/processes.ts';
+import { signalProcess } from '../../src/local/processes.ts';
 import { endWithUs } from './last-resort.ts';
 import { CHECKOUT, runProgram } from '../support/child-program.ts';
 import type { Program } from '../support/child-program.ts';

@@ -3,7 +3,7 @@ import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { createDb } from '../../src/infra/db.ts';
 import type { Db } from '../../src/infra/db.ts';
-import { makeFolder } from '../../src/infra/local/placement.ts';
+import { makeFolder } from '../../src/local/placement.ts';
 import { createTcpProxy } from '../support/tcp-proxy.ts';
 import type { TcpProxy } from '../support/tcp-proxy.ts';
 import { DaihuoProcess } from './daihuo-process.ts';

@@ -2,7 +2,7 @@
 // SIGKILL or SIGSTOP when it comes to that step of its work for the so manieth time.
 import { pino } from 'pino';
 import { createClickMetrics } from '../../src/clicks/metrics.ts';
-import { startClickWorker } from '../../src/clicks/worker.ts';
+import { startClickWorker } from '../../src/clicks/ingest/worker.ts';
 import { createMetricsRegistry } from '../../src/http/metrics.ts';
 import { createDb } from '../../src/infra/db.ts';
 

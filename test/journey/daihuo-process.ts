@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { newApiKey } from '../../src/access/api-key.ts';
-import { type Api, createApi, sendOver } from '../../src/cli/demo/api.ts';
+import { type Api, createApi, sendOver } from '../../src/local/demo/api.ts';
 import { CHECKOUT, type Program, runProgram } from '../support/child-program.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { createTestRedis, type TestRedis } from '../support/redis.ts';

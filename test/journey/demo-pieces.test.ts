@@ -1,7 +1,7 @@
 /** The parts of the demo that decide whether it may say that everything is right. */
 import { describe, expect, it } from 'vitest';
 import { readDemoArguments } from '../../src/cli/demo.ts';
-import { Figures } from '../../src/cli/demo/figures.ts';
+import { Figures } from '../../src/local/demo/figures.ts';
 import {
   AGENCY_SHARE_BP,
   BALANCES,
@@ -10,10 +10,10 @@ import {
   PLATFORM_FEE_BP,
   TEA_SALE,
   TOTALS,
-} from '../../src/cli/demo/rules.ts';
-import { createServerClock } from '../../src/cli/demo/server-clock.ts';
-import { tableText } from '../../src/cli/demo/table.ts';
-import { splitCommission } from '../../src/core/commission.ts';
+} from '../../src/local/demo/rules.ts';
+import { createServerClock } from '../../src/local/demo/server-clock.ts';
+import { tableText } from '../../src/local/demo/table.ts';
+import { splitCommission } from '../../src/core/money/commission.ts';
 
 describe('the figures of the demo', () => {
   it('that differ are named with both values, and those the server left out differ too', () => {

@@ -1,9 +1,9 @@
 /** The whole of daihuo as a person runs it: processes, HTTP, signals. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { fetchFrom } from '../../src/cli/demo/api.ts';
-import { openMarket } from '../../src/cli/demo/market.ts';
-import { waitUntil } from '../../src/cli/demo/wait-until.ts';
+import { fetchFrom } from '../../src/local/demo/api.ts';
+import { openMarket } from '../../src/local/demo/market.ts';
+import { waitUntil } from '../../src/local/demo/wait-until.ts';
 import { install, outcomeOf, readClicks } from './daihuo-process.ts';
 import type { Installation, RunningServer } from './daihuo-process.ts';
 

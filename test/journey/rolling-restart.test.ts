@@ -7,7 +7,7 @@ import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { decodeClicks } from '../../src/core/click-batch.ts';
+import { decodeClicks } from '../../src/clicks/click-batch.ts';
 import { seedLink } from '../clicks/seed-link.ts';
 import type { Program } from '../support/child-program.ts';
 import { install } from './daihuo-process.ts';

@@ -1,8 +1,8 @@
 /** Markets and orders by seeded chance, and what the rules give for them, counted by other code than that under test. */
 import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
-import type { Api } from '../../src/cli/demo/api.ts';
-import { postShopMessage, type ShopMessage, type ShopSender } from '../../src/cli/demo/shop-messages.ts';
+import type { Api } from '../../src/local/demo/api.ts';
+import { postShopMessage, type ShopMessage, type ShopSender } from '../../src/local/demo/shop-messages.ts';
 
 /** Numbers of one seed: mulberry32, the same on every machine. */
 export function randomOf(seed: number): (below: number) => number {

@@ -4,9 +4,9 @@
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { type Api, fetchFrom, listAll } from '../../src/cli/demo/api.ts';
-import { openMarket } from '../../src/cli/demo/market.ts';
-import type { ShopMessage, ShopSender } from '../../src/cli/demo/shop-messages.ts';
+import { type Api, fetchFrom, listAll } from '../../src/local/demo/api.ts';
+import { openMarket } from '../../src/local/demo/market.ts';
+import type { ShopMessage, ShopSender } from '../../src/local/demo/shop-messages.ts';
 import {
   postYouzanPush,
   youzanPaid,
@@ -14,7 +14,7 @@ import {
   youzanRefunded,
   type YouzanPush,
   type YouzanSender,
-} from '../../src/cli/demo/youzan-messages.ts';
+} from '../../src/local/demo/youzan-messages.ts';
 import { install, outcomeOf } from './daihuo-process.ts';
 import type { Installation, RunningServer } from './daihuo-process.ts';
 import { messagesOf, openBusyMarket, planOrders, postAll, randomOf, shuffled, type BusyMarket } from './sales-plan.ts';

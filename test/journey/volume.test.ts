@@ -1,9 +1,9 @@
 /** Many visits and orders through a real process, with duplicates, in no order: nothing is lost, nothing counts twice. */
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { z } from 'zod';
-import { listAll, fetchFrom } from '../../src/cli/demo/api.ts';
-import { readJournal, readTotals } from '../../src/cli/demo/answers.ts';
-import { waitUntil } from '../../src/cli/demo/wait-until.ts';
+import { listAll, fetchFrom } from '../../src/local/demo/api.ts';
+import { readJournal, readTotals } from '../../src/local/demo/answers.ts';
+import { waitUntil } from '../../src/local/demo/wait-until.ts';
 import { install, outcomeOf, readClicks } from './daihuo-process.ts';
 import type { Installation, RunningServer } from './daihuo-process.ts';
 import {

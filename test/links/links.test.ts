@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { isGeneratedCode } from '../../src/core/link-code.ts';
+import { isGeneratedCode } from '../../src/core/links/link-code.ts';
 import {
   PUBLIC_URL,
   createCatalogServer,

@@ -2,8 +2,8 @@
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createDb, type Db, type Tx } from '../../src/infra/db.ts';
-import { findOrderStore } from '../../src/orders/queries.ts';
-import { type IncomingMessage, recordMessage, recordMessages } from '../../src/orders/record-message.ts';
+import { findOrderStore } from '../../src/orders/intake/queries.ts';
+import { type IncomingMessage, recordMessage, recordMessages } from '../../src/orders/intake/record-message.ts';
 import {
   type Market,
   type OrderServer,

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createKey } from '../../src/access/keys.ts';
-import { releaseDueLines } from '../../src/commissions/release.ts';
+import { releaseDueLines } from '../../src/commissions/release/release.ts';
 import { inTransaction } from '../../src/infra/db.ts';
 import { decisionRoutes } from '../../src/orders/decisions/routes.ts';
 import { asAdmin, bearer, comparable, createTestServer } from '../http/test-server.ts';

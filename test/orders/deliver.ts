@@ -1,9 +1,9 @@
 /** Events of a shop's order, recorded as the intake records them once a message is verified. */
 import { createHash, randomBytes } from 'node:crypto';
-import type { LineEvidence, OrderEvent, OrderEventType } from '../../src/core/order-event.ts';
+import type { LineEvidence, OrderEvent, OrderEventType } from '../../src/core/orders/order-event.ts';
 import type { Db } from '../../src/infra/db.ts';
-import { recordMessage } from '../../src/orders/record-message.ts';
-import type { RecomputeDeps } from '../../src/orders/recompute.ts';
+import { recordMessage } from '../../src/orders/intake/record-message.ts';
+import type { RecomputeDeps } from '../../src/orders/intake/recompute.ts';
 import { readClickId } from './sale-rows.ts';
 
 export const recomputeDeps: RecomputeDeps = { readClickId, inferenceDelaySeconds: 600 };

@@ -2,9 +2,9 @@
 import * as fc from 'fast-check';
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import type { OrderEvent } from '../../src/core/order-event.ts';
-import { decodeOrderEvent, encodeOrderEvent, fingerprintOf } from '../../src/orders/event-record.ts';
-import { foldEvents, foldStoredOrder } from '../../src/orders/fold-stored-order.ts';
+import type { OrderEvent } from '../../src/core/orders/order-event.ts';
+import { decodeOrderEvent, encodeOrderEvent, fingerprintOf } from '../../src/orders/intake/event-record.ts';
+import { foldEvents, foldStoredOrder } from '../../src/orders/intake/fold-stored-order.ts';
 import { canonicalJson, parseJsonText } from '../../src/platforms/json-text.ts';
 
 const name = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 12 });

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { loadTermsBook } from '../../src/commissions/terms.ts';
-import { attribute } from '../../src/core/attribution.ts';
-import type { AttributionResult } from '../../src/core/attribution.ts';
-import type { LineEvidence } from '../../src/core/order-event.ts';
-import { loadAttributionFacts } from '../../src/orders/evidence.ts';
-import type { LineToAttribute } from '../../src/orders/evidence.ts';
+import { loadTermsBook } from '../../src/commissions/terms/terms.ts';
+import { attribute } from '../../src/core/attribution/attribute.ts';
+import type { AttributionResult } from '../../src/core/attribution/attribute.ts';
+import type { LineEvidence } from '../../src/core/orders/order-event.ts';
+import { loadAttributionFacts } from '../../src/orders/attribution/evidence.ts';
+import type { LineToAttribute } from '../../src/orders/attribution/evidence.ts';
 import { createTestDatabase } from '../support/database.ts';
 import type { TestDatabase } from '../support/database.ts';
 import {

@@ -3,8 +3,8 @@ import * as fc from 'fast-check';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createDb, type Db } from '../../src/infra/db.ts';
-import { createMessageIntake, type IntakeLimits, type MessageIntake } from '../../src/orders/message-intake.ts';
-import { type IncomingMessage, recordMessage, type RecordOutcome } from '../../src/orders/record-message.ts';
+import { createMessageIntake, type IntakeLimits, type MessageIntake } from '../../src/orders/intake/message-intake.ts';
+import { type IncomingMessage, recordMessage, type RecordOutcome } from '../../src/orders/intake/record-message.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import {
   makeTwinMarket,

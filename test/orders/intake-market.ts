@@ -1,9 +1,9 @@
 /** Twin markets, messages made for either of them, and what stands of a market in words that do not depend on ids. */
 import { createHash, randomBytes } from 'node:crypto';
-import type { OrderEvent } from '../../src/core/order-event.ts';
+import type { OrderEvent } from '../../src/core/orders/order-event.ts';
 import type { Db } from '../../src/infra/db.ts';
-import type { OrderStore } from '../../src/orders/queries.ts';
-import type { IncomingMessage, RecordDeps } from '../../src/orders/record-message.ts';
+import type { OrderStore } from '../../src/orders/intake/queries.ts';
+import type { IncomingMessage, RecordDeps } from '../../src/orders/intake/record-message.ts';
 import { recomputeDeps } from './deliver.ts';
 import {
   ageStatusHistory,

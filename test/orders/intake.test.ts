@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { seal } from '../../src/infra/secrets.ts';
-import { newShopSecret } from '../../src/platforms/shop.ts';
+import { newShopSecret } from '../../src/platforms/shop/verify.ts';
 import { YOUZAN_TEST_CREDENTIALS, buildYouzanMessage, readYouzanCapture } from '../support/youzan-message.ts';
 import {
   type Market,

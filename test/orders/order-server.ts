@@ -4,19 +4,18 @@ import { Webhook } from 'standardwebhooks';
 import { createKey } from '../../src/access/keys.ts';
 import { catalogRoutes } from '../../src/catalog/routes.ts';
 import { commissionsRoutes } from '../../src/commissions/routes.ts';
-import { createClickIdMint, createClickIdReader } from '../../src/core/click-id.ts';
-import { DEFAULT_ELIGIBILITY_RULE } from '../../src/core/eligibility.ts';
+import { createClickIdMint, createClickIdReader } from '../../src/core/clicks/click-id.ts';
+import { DEFAULT_ELIGIBILITY_RULE } from '../../src/core/catalog/eligibility.ts';
 import { createMetricsRegistry } from '../../src/http/metrics.ts';
 import { oneDomain } from '../links/one-domain.ts';
-import { NO_MISS_BUDGET } from '../../src/http/miss-budget.ts';
 import type { Server } from '../../src/http/server.ts';
 import { inTransaction } from '../../src/infra/db.ts';
 import { deriveKeys } from '../../src/infra/secrets.ts';
 import { linkRoutes } from '../../src/links/routes.ts';
-import { createHookMetrics } from '../../src/orders/hooks/metrics.ts';
-import { hookRoutes } from '../../src/orders/hooks/routes.ts';
+import { createHookMetrics } from '../../src/orders/intake/hooks/metrics.ts';
+import { hookRoutes } from '../../src/orders/intake/hooks/routes.ts';
 import { orderRoutes } from '../../src/orders/reading/routes.ts';
-import type { RecordDeps } from '../../src/orders/record-message.ts';
+import type { RecordDeps } from '../../src/orders/intake/record-message.ts';
 import { type Caller, callerOf, productInput, storeInput } from '../catalog/catalog-server.ts';
 import { ADMIN_KEY, PUBLIC_URL, createTestServer } from '../http/test-server.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
@@ -57,7 +56,6 @@ export async function createOrderServer(options: { inferenceDelaySeconds?: numbe
       now,
       eligibilityRule,
       entryDomains: oneDomain(PUBLIC_URL),
-      missBudget: NO_MISS_BUDGET,
     });
     await hookRoutes(server, { ...deps, now, metrics: createHookMetrics(createMetricsRegistry()) });
     await orderRoutes(server, { db });

@@ -1,7 +1,7 @@
 /** Rows of a small market, written straight into the tables: what the order features read of other features. */
 import { randomBytes } from 'node:crypto';
-import { createClickIdMint, createClickIdReader } from '../../src/core/click-id.ts';
-import type { ClickVerdict } from '../../src/core/attribution-facts.ts';
+import { createClickIdMint, createClickIdReader } from '../../src/core/clicks/click-id.ts';
+import type { ClickVerdict } from '../../src/core/attribution/facts.ts';
 import { newId } from '../../src/http/new-id.ts';
 import type { Db } from '../../src/infra/db.ts';
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
 import { appLinkOf } from '../../src/platforms/app-link.ts';
-import { isTaoCode } from '../../src/platforms/tao-code.ts';
+import { isTaoCode } from '../../src/platforms/taobao/tao-code.ts';
 
 const LOCATION = 'https://detail.tmall.com/item.htm?id=1&dh_click=abc#x';
 

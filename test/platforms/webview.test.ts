@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { VisitorPlace } from '../../src/core/visitor-place.ts';
+import type { VisitorPlace } from '../../src/core/clicks/visitor-place.ts';
 import { recogniseApp, withHints } from '../../src/platforms/webview.ts';
 
 /** The corpus of real agents is read in user-agents.test.ts; here stand the rules. */

@@ -5,7 +5,7 @@ import { Client, escapeIdentifier } from 'pg';
 import type { TestProject } from 'vitest/node';
 import { processEnvironment } from '../../src/infra/config.ts';
 import { createDb } from '../../src/infra/db.ts';
-import { removeHome, startLocalServices } from '../../src/infra/local/local-services.ts';
+import { removeHome, startLocalServices } from '../../src/local/local-services.ts';
 import { migrate } from '../../src/infra/migrate.ts';
 
 declare module 'vitest' {

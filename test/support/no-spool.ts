@@ -1,4 +1,4 @@
-import type { ClickSpool } from '../../src/clicks/lane.ts';
+import type { ClickSpool } from '../../src/clicks/capture/click-batcher.ts';
 
 /** Keeps nothing: what Redis does not take is lost, and its visitors are sent on untracked. */
 export const NO_SPOOL: ClickSpool = { append: (_shard, _line, done) => done(false) };

@@ -1,7 +1,7 @@
 // Run as a program of its own by the tests of the private services: <home>. Prints the addresses as one line of JSON once both servers run,
 // and stops them when its standard input ends.
 import { processEnvironment } from '../../src/infra/config.ts';
-import { startLocalServices } from '../../src/infra/local/local-services.ts';
+import { startLocalServices } from '../../src/local/local-services.ts';
 
 const [home = ''] = process.argv.slice(2);
 const services = await startLocalServices({ home, env: processEnvironment(), print: console.error, isDurable: false });

@@ -48,6 +48,7 @@ export async function makeSmallCheckout(
     });
   }
   await cp(path.join(CHECKOUT, 'src', 'infra'), path.join(folder, 'src', 'infra'), { recursive: true });
+  await cp(path.join(CHECKOUT, 'src', 'local'), path.join(folder, 'src', 'local'), { recursive: true });
   await cp(path.join(CHECKOUT, 'package.json'), path.join(folder, 'package.json'));
   const script = path.join('test', 'support', 'run-local-services.ts');
   await mkdir(path.join(folder, 'test', 'support'), { recursive: true });

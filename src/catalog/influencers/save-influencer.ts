@@ -3,7 +3,7 @@ import { actorOf } from '../../access/principal.ts';
 import type { Principal } from '../../access/principal.ts';
 import { newId } from '../../http/new-id.ts';
 import { problems } from '../../http/problem.ts';
-import { writeAudit } from '../../infra/audit.ts';
+import { writeAudit } from '../../audit/queries.ts';
 import { inTransaction } from '../../infra/db.ts';
 import type { Db, Tx } from '../../infra/db.ts';
 import { MAX_CODE_ATTEMPTS, newCode } from '../../http/new-code.ts';

@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import { destinationProblems } from '../../core/destination-health.ts';
+import { destinationProblems } from '../../core/catalog/destination-health.ts';
 import { fen, instant, prefixedId, rateBp, text, troubles } from '../../http/fields.ts';
 import { PLATFORMS } from '../../platforms/platform.ts';
-import { isTaoCode } from '../../platforms/tao-code.ts';
+import { isTaoCode } from '../../platforms/taobao/tao-code.ts';
 import type { OfferRow } from './offer-queries.ts';
 import type { ProductRow } from './queries.ts';
 

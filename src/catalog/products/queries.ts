@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { DestinationFailure } from '../../core/destination-health.ts';
+import type { DestinationFailure } from '../../core/catalog/destination-health.ts';
 import type { Queryable, Tx } from '../../infra/db.ts';
 import type { Platform } from '../../platforms/platform.ts';
 

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { brandScope, influencerScope } from '../../access/principal.ts';
 import { addDays, shanghaiDay } from '../../core/calendar.ts';
-import type { EligibilityRule } from '../../core/eligibility.ts';
+import type { EligibilityRule } from '../../core/catalog/eligibility.ts';
 import { prefixedId, problemResponses, text } from '../../http/fields.ts';
 import { decodeCursor, jsonOrCsv, listOf, pageQuery } from '../../http/list.ts';
 import type { CsvColumn } from '../../http/list.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { actorOf, brandScope } from '../../access/principal.ts';
 import type { Principal } from '../../access/principal.ts';
-import { addTermsVersion } from '../../commissions/terms.ts';
+import { addTermsVersion } from '../../commissions/terms/terms.ts';
 import { newId } from '../../http/new-id.ts';
 import { problems } from '../../http/problem.ts';
 import { inTransaction } from '../../infra/db.ts';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { actorOf, brandScope } from '../../access/principal.ts';
 import type { Principal } from '../../access/principal.ts';
 import { problems } from '../../http/problem.ts';
-import { writeAudit } from '../../infra/audit.ts';
+import { writeAudit } from '../../audit/queries.ts';
 import { inTransaction } from '../../infra/db.ts';
 import type { Tx } from '../../infra/db.ts';
 import { seal } from '../../infra/secrets.ts';

@@ -1,14 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import { actorOf } from '../../access/principal.ts';
 import type { Principal } from '../../access/principal.ts';
-import { DEFAULT_ELIGIBILITY_RULE, checkEligibility } from '../../core/eligibility.ts';
+import { DEFAULT_ELIGIBILITY_RULE, checkEligibility } from '../../core/catalog/eligibility.ts';
 import { newId } from '../../http/new-id.ts';
 import { problems } from '../../http/problem.ts';
 import { inTransaction } from '../../infra/db.ts';
 import type { Db } from '../../infra/db.ts';
 import { seal } from '../../infra/secrets.ts';
 import type { SealingKey } from '../../infra/secrets.ts';
-import { newShopSecret } from '../../platforms/shop.ts';
+import { newShopSecret } from '../../platforms/shop/verify.ts';
 import { violatedConstraint } from '../../infra/violated-constraint.ts';
 import { findStore, insertOpenedOn, insertRating, insertStore } from './queries.ts';
 import type { AssessmentSource, NewStore, OrderSource, StoreRow } from './queries.ts';

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { brandScope } from '../../access/principal.ts';
 import { shanghaiDay } from '../../core/calendar.ts';
-import type { EligibilityRule } from '../../core/eligibility.ts';
+import type { EligibilityRule } from '../../core/catalog/eligibility.ts';
 import { prefixedId, problemResponses } from '../../http/fields.ts';
 import { jsonOrCsv, listOf, pageQuery } from '../../http/list.ts';
 import type { CsvColumn } from '../../http/list.ts';

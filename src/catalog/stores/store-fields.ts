@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { checkEligibility } from '../../core/eligibility.ts';
-import type { EligibilityRule } from '../../core/eligibility.ts';
+import { checkEligibility } from '../../core/catalog/eligibility.ts';
+import type { EligibilityRule } from '../../core/catalog/eligibility.ts';
 import { day, instant, prefixedId, text } from '../../http/fields.ts';
 import { PLATFORMS } from '../../platforms/platform.ts';
 import type { StoreRow } from './queries.ts';

@@ -3,14 +3,14 @@ import type { Logger } from 'pino';
 import type { Db } from '../../infra/db.ts';
 import { pause } from '../../infra/repeat.ts';
 import type { ClickMetrics } from '../metrics.ts';
-import { raiseWatermark } from '../queries.ts';
-import { isNoGroup } from '../stream-reader.ts';
-import type { StreamEntry, StreamReader } from '../stream-reader.ts';
+import { raiseWatermark } from './queries.ts';
+import { isNoGroup } from './stream-consumer.ts';
+import type { StreamEntry, StreamReader } from './stream-consumer.ts';
 import { decodeEntries } from './decode-entries.ts';
 import type { ReadEntries } from './decode-entries.ts';
 import type { createEntrySource } from './entry-source.ts';
 import type { Aftermath, PlannedBatch, createPlanner } from './plan-batch.ts';
-import type { createSettlement } from './settle-batch.ts';
+import type { createSettlement } from './acknowledge-batch.ts';
 import type { BatchStore, IngestStep, StoreResult } from './store-batch.ts';
 
 export interface ShardDeps {

@@ -1,7 +1,7 @@
-import { decodeClickLine, splitClickLines } from '../../core/click-batch.ts';
-import type { Click } from '../../core/click.ts';
-import type { DeadLetter } from '../queries.ts';
-import type { StreamEntry } from '../stream-reader.ts';
+import { decodeClickLine, splitClickLines } from '../click-batch.ts';
+import type { Click } from '../../core/clicks/click.ts';
+import type { DeadLetter } from './queries.ts';
+import type { StreamEntry } from './stream-consumer.ts';
 
 /** A click and where in the stream it stands. */
 export interface StreamClick {

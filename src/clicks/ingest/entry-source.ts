@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 
 import type { ClickMetrics } from '../metrics.ts';
-import type { StreamEntry, StreamReader } from '../stream-reader.ts';
+import type { StreamEntry, StreamReader } from './stream-consumer.ts';
 import type { IngestStep } from './store-batch.ts';
 
 export interface EntrySourceDeps {

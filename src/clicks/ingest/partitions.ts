@@ -1,6 +1,6 @@
 import { addDays, dayToInstant, shanghaiMonth } from '../../core/calendar.ts';
 import type { Db } from '../../infra/db.ts';
-import { ensureClickPartitions } from '../queries.ts';
+import { ensureClickPartitions } from './queries.ts';
 
 interface Month {
   fromMs: number;

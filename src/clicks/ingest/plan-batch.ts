@@ -1,13 +1,13 @@
-import { decideRepeats } from '../../core/click.ts';
-import type { Click, StoredClick } from '../../core/click.ts';
+import { decideRepeats } from '../../core/clicks/click.ts';
+import type { Click, StoredClick } from '../../core/clicks/click.ts';
 import type { Db } from '../../infra/db.ts';
 import { buildClickWrite } from './click-write.ts';
 import type { DecidedClick } from './click-write.ts';
 import type { DecodedEntries, StreamClick } from './decode-entries.ts';
 import type { KnownLink, LinkDirectory } from './link-directory.ts';
 import type { ClickWrite } from './store-queries.ts';
-import { TrailMap, countedClickOf, findKnowledge, trailOf } from './trails.ts';
-import type { Trail } from './trails.ts';
+import { TrailMap, countedClickOf, findKnowledge, trailOf } from './visitor-history.ts';
+import type { Trail } from './visitor-history.ts';
 
 /** A click that cannot be stored. `error`: Postgres refused it, perhaps not for ever; without one, nothing will change. */
 export interface RefusedClick {

@@ -1,5 +1,5 @@
 /** What must be known of earlier clicks before a batch can be decided upon. */
-import type { StoredClick } from '../../core/click.ts';
+import type { StoredClick } from '../../core/clicks/click.ts';
 import type { Queryable } from '../../infra/db.ts';
 
 /** What a click is booked under. */

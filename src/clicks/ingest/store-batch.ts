@@ -1,4 +1,4 @@
-import { decideRepeats } from '../../core/click.ts';
+import { decideRepeats } from '../../core/clicks/click.ts';
 import { isDependencyDown } from '../../http/dependency-down.ts';
 import { inTransaction } from '../../infra/db.ts';
 import type { Db, Tx } from '../../infra/db.ts';
@@ -11,7 +11,7 @@ import { listStoredClicks } from './plan-queries.ts';
 import { becomeWriter } from './shard-queries.ts';
 import { askNewClicks, insertClicks } from './store-queries.ts';
 import type { BatchPlace, ClickRow, ClickWrite } from './store-queries.ts';
-import { TrailMap, findKnowledge } from './trails.ts';
+import { TrailMap, findKnowledge } from './visitor-history.ts';
 
 /** Places where a test may stop a worker: `sent` whole, the usual way; `inserted` but not committed, the careful way. */
 export type IngestStep = 'claimed' | 'read' | 'sent' | 'inserted' | 'committed';

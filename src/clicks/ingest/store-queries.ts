@@ -1,5 +1,5 @@
 /** The two ways to store clicks: one for what is certainly new, one for what may be there already. */
-import type { Click, Verdict } from '../../core/click.ts';
+import type { Click, Verdict } from '../../core/clicks/click.ts';
 import { copyRows, copyText } from '../../infra/copy-rows.ts';
 import type { CopyRows } from '../../infra/copy-rows.ts';
 import type { Tx } from '../../infra/db.ts';

@@ -1,14 +1,14 @@
 import type { Logger } from 'pino';
 
-import { joinSpoolFrames } from '../../core/spool-frame.ts';
-import type { SpoolEntry, SpoolGap } from '../../core/spool-frame.ts';
+import { joinSpoolFrames } from './frame.ts';
+import type { SpoolEntry, SpoolGap } from './frame.ts';
 import type { Db } from '../../infra/db.ts';
 import type { RedisClient } from '../../infra/redis.ts';
 import { pause } from '../../infra/repeat.ts';
 import { CLICK_FIELD, streamKey } from '../shards.ts';
-import { startAnnouncing } from './announce.ts';
+import { startAnnouncing } from './publish-status.ts';
 import { codeOf } from './folder.ts';
-import type { Segment } from './holdings.ts';
+import type { Segment } from './spool-index.ts';
 import type { SpoolMetrics } from './metrics.ts';
 import { keepGap, readSegment, setAside } from './segment-reader.ts';
 import type { DrainableSpool } from './spool.ts';

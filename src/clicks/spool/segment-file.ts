@@ -5,7 +5,7 @@ import { promisify } from 'node:util';
 
 import { newSegmentName, segmentBeganAtMs, syncFolder } from './folder.ts';
 import type { OwnFolder } from './folder.ts';
-import type { Segment } from './holdings.ts';
+import type { Segment } from './spool-index.ts';
 
 const openFile = promisify(open);
 const writeFile = promisify(write);

@@ -6,11 +6,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 
 import { repeat } from '../../infra/repeat.ts';
-import { isDoneWith } from './announce.ts';
+import { isDoneWith } from './publish-status.ts';
 import { adoptFolders, claimFolder, codeOf, listSegments, segmentBeganAtMs, syncFolder } from './folder.ts';
 import type { AdoptedFolder, OwnFolder } from './folder.ts';
-import { Holdings } from './holdings.ts';
-import type { Segment } from './holdings.ts';
+import { Holdings } from './spool-index.ts';
+import type { Segment } from './spool-index.ts';
 import type { SpoolBacklog, SpoolMetrics } from './metrics.ts';
 import { surveySegment } from './segment-reader.ts';
 import { SpoolWriter } from './writer.ts';

@@ -1,10 +1,10 @@
 import { unlink } from 'node:fs/promises';
 import type { Logger } from 'pino';
 
-import { MAX_SPOOL_LINE_BYTES, SPOOL_HEADER_BYTES, encodeSpoolFrames } from '../../core/spool-frame.ts';
+import { MAX_SPOOL_LINE_BYTES, SPOOL_HEADER_BYTES, encodeSpoolFrames } from './frame.ts';
 import { codeOf } from './folder.ts';
 import type { OwnFolder } from './folder.ts';
-import type { Holdings } from './holdings.ts';
+import type { Holdings } from './spool-index.ts';
 import type { SpoolMetrics, SpoolRefusal } from './metrics.ts';
 import { SegmentGoneError, appendDurably, openSegment, sealSegment, tryDisk } from './segment-file.ts';
 import type { SegmentFile } from './segment-file.ts';

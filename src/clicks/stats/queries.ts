@@ -1,5 +1,5 @@
-import type { Verdict } from '../../core/click.ts';
-import type { Step } from '../../core/visit-step.ts';
+import type { Verdict } from '../../core/clicks/click.ts';
+import type { Step } from '../../core/clicks/visit-step.ts';
 import type { Queryable } from '../../infra/db.ts';
 
 export interface StatsLink {

@@ -1,8 +1,8 @@
 import { z } from 'zod';
 
 import { brandScope, influencerScope } from '../../access/principal.ts';
-import { VERDICTS } from '../../core/click.ts';
-import { canonicalCode } from '../../core/link-code.ts';
+import { VERDICTS } from '../../core/clicks/click.ts';
+import { canonicalCode } from '../../core/links/link-code.ts';
 import { count, dayOrInstant, fen, instant, problemResponses } from '../../http/fields.ts';
 import { problems } from '../../http/problem.ts';
 import type { Server } from '../../http/server.ts';

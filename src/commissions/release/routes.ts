@@ -3,7 +3,7 @@ import { actorOf, brandScope } from '../../access/principal.ts';
 import { prefixedId, problemResponses, text } from '../../http/fields.ts';
 import type { Server } from '../../http/server.ts';
 import { type Db, inTransaction } from '../../infra/db.ts';
-import { holdLine, unholdLine } from '../hold.ts';
+import { holdLine, unholdLine } from './hold.ts';
 
 const params = z.object({ id: prefixedId('lin') });
 const held = z.object({ lineId: z.string(), held: z.boolean(), note: z.string().nullable() });

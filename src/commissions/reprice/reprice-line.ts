@@ -1,11 +1,11 @@
 import { problems } from '../../http/problem.ts';
-import { writeAudit } from '../../infra/audit.ts';
+import { writeAudit } from '../../audit/queries.ts';
 import type { Tx } from '../../infra/db.ts';
-import { bookLines } from '../book-lines.ts';
-import { findFrozen } from '../booking/queries.ts';
+import { bookLines } from '../pricing/book-lines.ts';
+import { findFrozen } from '../pricing/queries.ts';
 import { findOrderOfLine, lockOrders } from '../release/queries.ts';
-import { readBookableLines } from '../stored-lines.ts';
-import { loadTermsBook } from '../terms.ts';
+import { readBookableLines } from '../pricing/stored-lines.ts';
+import { loadTermsBook } from '../terms/terms.ts';
 
 export interface RepriceRequest {
   lineId: string;

@@ -5,9 +5,9 @@ import { type CsvColumn, cursorBigint, decodeCursor, jsonOrCsv, listOf, pageQuer
 import { pageOf, sendPage } from '../../http/list-page.ts';
 import { problems } from '../../http/problem.ts';
 import type { Server } from '../../http/server.ts';
-import { writeAudit } from '../../infra/audit.ts';
+import { writeAudit } from '../../audit/queries.ts';
 import { type Db, inTransaction, type Tx } from '../../infra/db.ts';
-import { addTermsVersion } from '../terms.ts';
+import { addTermsVersion } from './terms.ts';
 import { findScopeOwner, listTerms, type TermsRow } from './queries.ts';
 
 const termsBody = z

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { brandScope } from '../../access/principal.ts';
 import type { Principal } from '../../access/principal.ts';
 import { pageOf, readIdCursor, sendPage } from '../../http/list-page.ts';
-import { canonicalCoupon } from '../../core/coupon.ts';
+import { canonicalCoupon } from '../../core/attribution/coupon.ts';
 import { dayOrInstant, instant, prefixedId, problemResponses } from '../../http/fields.ts';
 import { jsonOrCsv, listOf, pageQuery } from '../../http/list.ts';
 import type { CsvColumn } from '../../http/list.ts';

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { actorOf } from '../../access/principal.ts';
 import { instant, isStorableText, problemResponses } from '../../http/fields.ts';
 import type { Server } from '../../http/server.ts';
-import { writeAudit } from '../../infra/audit.ts';
+import { writeAudit } from '../../audit/queries.ts';
 import { inTransaction } from '../../infra/db.ts';
 import type { Db } from '../../infra/db.ts';
 import type { EntryDomains } from './entry-domains.ts';

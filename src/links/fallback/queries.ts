@@ -1,4 +1,4 @@
-import type { FallbackKind } from '../../core/fallback.ts';
+import type { FallbackKind } from '../../core/links/fallback.ts';
 import type { Queryable } from '../../infra/db.ts';
 import type { Platform } from '../../platforms/platform.ts';
 

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-import { formatFenAsYuan } from '../../core/money.ts';
+import { formatFenAsYuan } from '../../core/money/money.ts';
 import { PLATFORM_NAMES } from '../../platforms/platform.ts';
 import type { Platform } from '../../platforms/platform.ts';
 import { captionFor } from '../caption.ts';

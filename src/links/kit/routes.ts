@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-import { canonicalTag } from '../../core/link-code.ts';
+import { canonicalTag } from '../../core/links/link-code.ts';
 import { problemResponses } from '../../http/fields.ts';
 import { problems } from '../../http/problem.ts';
 import type { Server } from '../../http/server.ts';

@@ -1,13 +1,13 @@
 import { actorOf, brandScope } from '../../access/principal.ts';
 import type { Principal } from '../../access/principal.ts';
-import { canonicalCode } from '../../core/link-code.ts';
+import { canonicalCode } from '../../core/links/link-code.ts';
 import { problems } from '../../http/problem.ts';
-import { writeAudit } from '../../infra/audit.ts';
+import { writeAudit } from '../../audit/queries.ts';
 import { inTransaction } from '../../infra/db.ts';
 import type { Db, Tx } from '../../infra/db.ts';
-import type { AttributionAnswer, DecisionAnswer } from '../attribution-answer.ts';
-import { recomputeOrders } from '../recompute.ts';
-import type { RecomputeDeps } from '../recompute.ts';
+import type { AttributionAnswer, DecisionAnswer } from '../reading/attribution-answer.ts';
+import { recomputeOrders } from '../intake/recompute.ts';
+import type { RecomputeDeps } from '../intake/recompute.ts';
 import {
   findLinkOfCode,
   getStateOfLine,

@@ -1,5 +1,5 @@
 import type { Queryable, Tx } from '../../infra/db.ts';
-import type { AttributionAnswer, DecisionAnswer } from '../attribution-answer.ts';
+import type { AttributionAnswer, DecisionAnswer } from '../reading/attribution-answer.ts';
 
 // The lock every writer of the order takes, so that a decision and a delivery follow each other. Another brand's line is no line.
 // Served by order_lines_pkey.

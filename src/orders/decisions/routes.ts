@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { prefixedId, problemResponses, text } from '../../http/fields.ts';
 import type { Server } from '../../http/server.ts';
-import { attributionAnswer, decisionAnswer } from '../attribution-answer.ts';
+import { attributionAnswer, decisionAnswer } from '../reading/attribution-answer.ts';
 import { decideLine, undoDecision } from './decide-line.ts';
 import type { DecisionDeps } from './decide-line.ts';
 

@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { ACCOUNT_KINDS } from '../../core/accounts.ts';
+import { ACCOUNT_KINDS } from '../../core/money/accounts.ts';
 import { count, fen, instant } from '../../http/fields.ts';
-import { attributionAnswer, decisionAnswer } from '../attribution-answer.ts';
+import { attributionAnswer, decisionAnswer } from '../reading/attribution-answer.ts';
 
 const seenEvent = z.object({
   type: z.string(),

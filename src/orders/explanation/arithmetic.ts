@@ -1,5 +1,5 @@
-import { commissionLegs, lineCommission } from '../../core/commission.ts';
-import type { CommissionTerms } from '../../core/commission.ts';
+import { commissionLegs, lineCommission } from '../../core/money/commission.ts';
+import type { CommissionTerms } from '../../core/money/commission.ts';
 import type { ArithmeticStep } from './answer.ts';
 
 export interface PricedLine {

@@ -1,10 +1,10 @@
-import { rateOf } from '../../commissions/terms.ts';
-import { stageOf } from '../../core/accounts.ts';
-import type { AttributionResult, Dispute } from '../../core/attribution.ts';
-import type { AttributionFacts, Candidate, TraceEntry } from '../../core/attribution-facts.ts';
+import { rateOf } from '../../commissions/terms/terms.ts';
+import { stageOf } from '../../core/money/accounts.ts';
+import type { AttributionResult, Dispute } from '../../core/attribution/attribute.ts';
+import type { AttributionFacts, Candidate, TraceEntry } from '../../core/attribution/facts.ts';
 import { addDays } from '../../core/calendar.ts';
-import type { CommissionTerms } from '../../core/commission.ts';
-import type { AttributionAnswer, DecisionAnswer } from '../attribution-answer.ts';
+import type { CommissionTerms } from '../../core/money/commission.ts';
+import type { AttributionAnswer, DecisionAnswer } from '../reading/attribution-answer.ts';
 import type { AttributionRow } from '../decisions/queries.ts';
 import type { OrderLineRow, OrderRow } from '../reading/queries.ts';
 import type { ExplainedLine, LadderStep } from './answer.ts';

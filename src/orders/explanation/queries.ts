@@ -1,6 +1,6 @@
-import type { AccountKind } from '../../core/accounts.ts';
-import type { CommissionBasis } from '../../core/commission.ts';
-import type { ClickVerdict } from '../../core/attribution-facts.ts';
+import type { AccountKind } from '../../core/money/accounts.ts';
+import type { CommissionBasis } from '../../core/money/commission.ts';
+import type { ClickVerdict } from '../../core/attribution/facts.ts';
 import type { Queryable } from '../../infra/db.ts';
 
 // Every fact of the order with the source that told it, oldest first. Served by order_events_order_idx.

@@ -1,4 +1,4 @@
-import type { TraceEntry } from '../../core/attribution-facts.ts';
+import type { TraceEntry } from '../../core/attribution/facts.ts';
 
 /** One sentence for each detail the ladder leaves in its trace. */
 const WORDS: Readonly<Record<string, string>> = {

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { stageOf } from '../../core/accounts.ts';
+import { stageOf } from '../../core/money/accounts.ts';
 import { count, fen, instant } from '../../http/fields.ts';
 import type { OrderLineRow } from './queries.ts';
 

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 
 import { startSpoolDrain } from '../../../src/clicks/spool/drain.ts';
-import { MAX_CLICKS_PER_ENTRY, decodeClicks } from '../../../src/core/click-batch.ts';
+import { MAX_CLICKS_PER_ENTRY, decodeClicks } from '../../../src/clicks/click-batch.ts';
 import { closeRedis, createRedis, waitForRedis } from '../../../src/infra/redis.ts';
 import type { RedisClient } from '../../../src/infra/redis.ts';
 import { createTestDatabase } from '../../support/database.ts';

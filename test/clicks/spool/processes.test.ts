@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 
 import { startSpoolDrain } from '../../../src/clicks/spool/drain.ts';
-import { decodeClicks } from '../../../src/core/click-batch.ts';
+import { decodeClicks } from '../../../src/clicks/click-batch.ts';
 import { runProgram } from '../../support/child-program.ts';
 import type { Program } from '../../support/child-program.ts';
 import { createTestDatabase } from '../../support/database.ts';

@@ -9,9 +9,9 @@ import type { SpoolMetrics } from '../../../src/clicks/spool/metrics.ts';
 import { readSegment } from '../../../src/clicks/spool/segment-reader.ts';
 import { openSpool } from '../../../src/clicks/spool/spool.ts';
 import type { DrainableSpool, Spool, SpoolDeps } from '../../../src/clicks/spool/spool.ts';
-import { createClickIdMint } from '../../../src/core/click-id.ts';
-import { encodeClickLine } from '../../../src/core/click-batch.ts';
-import type { SpoolGap } from '../../../src/core/spool-frame.ts';
+import { createClickIdMint } from '../../../src/core/clicks/click-id.ts';
+import { encodeClickLine } from '../../../src/clicks/click-batch.ts';
+import type { SpoolGap } from '../../../src/clicks/spool/frame.ts';
 import { createMetricsRegistry } from '../../../src/http/metrics.ts';
 import type { MetricsRegistry } from '../../../src/http/metrics.ts';
 

@@ -1,4 +1,4 @@
-import { checkBalances } from '../../../src/commissions/verify/queries.ts';
+import { checkBalances } from '../../../src/ledger/verify/queries.ts';
 import { inTransaction } from '../../../src/infra/db.ts';
 import type { Db, Queryable } from '../../../src/infra/db.ts';
 

@@ -1,9 +1,9 @@
 import { readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { readTotals } from '../../../src/cli/demo/answers.ts';
-import { createClickIdReader } from '../../../src/core/click-id.ts';
-import { formatVerifyReport, verify } from '../../../src/commissions/verify.ts';
+import { readTotals } from '../../../src/local/demo/answers.ts';
+import { createClickIdReader } from '../../../src/core/clicks/click-id.ts';
+import { formatVerifyReport, verify } from '../../../src/ledger/verify/verify.ts';
 import { deriveKeys } from '../../../src/infra/secrets.ts';
 import { expectedCommissionFen } from '../../journey/sales-plan.ts';
 import type { Sales } from '../driver/sales.ts';

@@ -1,6 +1,6 @@
-import { readTotals } from '../../../src/cli/demo/answers.ts';
-import { ApiFault } from '../../../src/cli/demo/api.ts';
-import type { Api } from '../../../src/cli/demo/api.ts';
+import { readTotals } from '../../../src/local/demo/answers.ts';
+import { ApiFault } from '../../../src/local/demo/api.ts';
+import type { Api } from '../../../src/local/demo/api.ts';
 
 export interface Questions {
   readonly counts: { answered: number; failed: number };

@@ -1,6 +1,6 @@
 import { readdir, readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
-import { runCommand } from '../../../src/infra/local/processes.ts';
+import { runCommand } from '../../../src/local/processes.ts';
 import { clickIdsIn, openFiles, segmentFiles } from '../checks/spool-files.ts';
 import { isSoWithin, readAppMetric } from '../checks/spool.ts';
 import type { Run, Scenario } from '../scenario.ts';

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { runCommand } from '../../../src/infra/local/processes.ts';
+import { runCommand } from '../../../src/local/processes.ts';
 import { isSoWithin, readAppMetric } from '../checks/spool.ts';
 import type { Run, Scenario } from '../scenario.ts';
 

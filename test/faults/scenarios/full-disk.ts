@@ -1,7 +1,7 @@
 import { mkdtemp, rm, rmdir, statfs, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
-import { runCommand } from '../../../src/infra/local/processes.ts';
+import { runCommand } from '../../../src/local/processes.ts';
 import { isSoWithin, readAppMetric, timed } from '../checks/spool.ts';
 import type { Run, Scenario } from '../scenario.ts';
 import type { Site } from '../site.ts';

@@ -1,4 +1,4 @@
-import { decodeClicks } from '../../../src/core/click-batch.ts';
+import { decodeClicks } from '../../../src/clicks/click-batch.ts';
 import type { Run, Scenario } from '../scenario.ts';
 
 type Loss = 'FLUSHALL' | 'DEL' | 'XGROUP DESTROY';

@@ -1,8 +1,8 @@
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from 'pg';
-import type { Placement } from '../../../src/infra/local/placement.ts';
-import { runCommand } from '../../../src/infra/local/processes.ts';
+import type { Placement } from '../../../src/local/placement.ts';
+import { runCommand } from '../../../src/local/processes.ts';
 import { findFixedPort } from './fixed-port.ts';
 import { StoreProcess } from './store-process.ts';
 

@@ -2,10 +2,10 @@ import { randomBytes } from 'node:crypto';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
-import type { Placement } from '../../../src/infra/local/placement.ts';
-import { makeFolderFor, writePrivateFile } from '../../../src/infra/local/placement.ts';
-import { redisEnvironment } from '../../../src/infra/local/redis-program.ts';
-import type { RedisProgram } from '../../../src/infra/local/debian-redis.ts';
+import type { Placement } from '../../../src/local/placement.ts';
+import { makeFolderFor, writePrivateFile } from '../../../src/local/placement.ts';
+import { redisEnvironment } from '../../../src/local/redis-program.ts';
+import type { RedisProgram } from '../../../src/local/debian-redis.ts';
 import { findFixedPort } from './fixed-port.ts';
 import { StoreProcess } from './store-process.ts';
 

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isRunning, signalProcess, startDaemon } from '../../../src/infra/local/processes.ts';
-import type { Daemon, ServiceUser } from '../../../src/infra/local/processes.ts';
+import { isRunning, signalProcess, startDaemon } from '../../../src/local/processes.ts';
+import type { Daemon, ServiceUser } from '../../../src/local/processes.ts';
 import { endWithUs, hold } from '../last-resort.ts';
 import type { Environment } from '../../../src/infra/config.ts';
 

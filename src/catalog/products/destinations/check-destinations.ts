@@ -1,4 +1,8 @@
-import { addFinding, type DestinationFinding, pauseBeforeNextLookMs } from '../../../core/destination-health.ts';
+import {
+  addFinding,
+  type DestinationFinding,
+  pauseBeforeNextLookMs,
+} from '../../../core/catalog/destination-health.ts';
 import { type Db, withAdvisoryLock } from '../../../infra/db.ts';
 import type { GuardedFetch } from '../../../infra/guarded-fetch.ts';
 import { settleAll } from '../../../infra/settle-all.ts';

@@ -1,6 +1,6 @@
-import type { DestinationFinding } from '../../../core/destination-health.ts';
+import type { DestinationFinding } from '../../../core/catalog/destination-health.ts';
 import type { FetchOutcome, GuardedFetch } from '../../../infra/guarded-fetch.ts';
-import { isMissingItemPage } from '../../../platforms/missing-item.ts';
+import { isMissingItemPage } from '../../../platforms/taobao/missing-item.ts';
 import type { Platform } from '../../../platforms/platform.ts';
 
 export interface Look {

@@ -1,4 +1,4 @@
-import type { DestinationHealth } from '../../../core/destination-health.ts';
+import type { DestinationHealth } from '../../../core/catalog/destination-health.ts';
 import type { Queryable, Tx } from '../../../infra/db.ts';
 import { OPAQUE_HOSTS } from '../../../platforms/platform-hosts.ts';
 import type { Platform } from '../../../platforms/platform.ts';

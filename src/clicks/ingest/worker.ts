@@ -1,0 +1,147 @@
+import { randomBytes } from 'node:crypto';
+import os from 'node:os';
+import type { Logger } from 'pino';
+
+import type { Db } from '../../infra/db.ts';
+import { closeRedis, createRedis, waitForRedis } from '../../infra/redis.ts';
+import type { RedisClient } from '../../infra/redis.ts';
+import { pause } from '../../infra/repeat.ts';
+import { consumeShard } from './consume-shard.ts';
+import { createEntrySource } from './entry-source.ts';
+import type { EntrySourceLimits } from './entry-source.ts';
+import { createLinkDirectory } from './link-directory.ts';
+import { createPartitions } from './partitions.ts';
+import { createPlanner } from './plan-batch.ts';
+import { createSettlement } from './acknowledge-batch.ts';
+import { startShardLeases } from './shard-leases.ts';
+import type { ShardConsumer, ShardLeaseLimits } from './shard-leases.ts';
+import { createStore } from './store-batch.ts';
+import type { IngestStep } from './store-batch.ts';
+import type { ClickMetrics } from '../metrics.ts';
+import { streamKey } from '../shards.ts';
+import { createStreamReader } from './stream-consumer.ts';
+
+export interface ClickWorkerDeps {
+  db: Db;
+  /** Where the streams are; the worker makes connections of its own. */
+  redisUrls: string;
+  /** CLICK_SHARDS. */
+  shardCount: number;
+  metrics: ClickMetrics;
+  log: Logger;
+  now: () => Date;
+  limits?: Partial<ClickWorkerLimits>;
+  /** Called at the places where tests kill or stop a worker; waited for. */
+  onStep?: (step: IngestStep) => Promise<void> | void;
+}
+
+export interface ClickWorkerLimits extends EntrySourceLimits, ShardLeaseLimits {
+  /** What could not be stored after so many deliveries is set aside. */
+  maxDeliveries: number;
+  watermarkEveryMs: number;
+}
+
+export interface ClickWorker {
+  /** The shards this worker consumes now. */
+  shards(): number[];
+  /** Finishes the batches in hand, gives the shards back and resolves within 5 s; what could not be finished another worker takes over. */
+  stop(): Promise<void>;
+}
+
+const LIMITS: ClickWorkerLimits = {
+  entriesPerRead: 320,
+  blockMs: 1_000,
+  minIdleMs: 30_000,
+  claimEveryMs: 5_000,
+  maxDeliveries: 5,
+  watermarkEveryMs: 1_000,
+  leaseMs: 4_000,
+  renewEveryMs: 1_000,
+};
+
+const STOP_WITHIN_MS = 4_500;
+const CONNECT_WITHIN_MS = 2_000;
+
+interface WorkerParts extends ClickWorkerDeps {
+  worker: string;
+  allLimits: ClickWorkerLimits;
+  redis: RedisClient;
+  plan: ReturnType<typeof createPlanner>;
+  ensurePartitions: ReturnType<typeof createPartitions>;
+  nextBatch: () => number;
+}
+
+/** Consumes one shard, with a connection of its own for the reads that wait. */
+function startShard(parts: WorkerParts, shard: number): ShardConsumer {
+  const { db, redis, metrics, log, worker, allLimits: limits } = parts;
+  const onStep = parts.onStep ?? (() => undefined);
+  const stopped = new AbortController();
+  const blocking = createRedis({ urls: parts.redisUrls, role: 'blocking', log });
+  const stream = streamKey(shard);
+  const reader = createStreamReader({ shard, consumer: worker, redis, blocking });
+  const run = async (): Promise<void> => {
+    await Promise.all([redis, blocking].map((client) => waitForRedis(client, CONNECT_WITHIN_MS)));
+    await consumeShard({
+      db,
+      shard,
+      stream,
+      reader,
+      metrics,
+      log,
+      onStep,
+      createSource: () => createEntrySource({ shard, reader, metrics, log, limits, onStep }),
+      plan: parts.plan,
+      store: createStore({ ...parts, shard, onStep }),
+      settle: createSettlement({ db, stream, reader, metrics, log, maxDeliveries: limits.maxDeliveries }),
+      watermarkEveryMs: limits.watermarkEveryMs,
+      signal: stopped.signal,
+    });
+  };
+  const running = run();
+  return {
+    stop: async () => {
+      stopped.abort();
+      const patience = new AbortController();
+      await Promise.race([running, pause(STOP_WITHIN_MS, patience.signal)]);
+      patience.abort();
+      await Promise.allSettled([reader.removeConsumers('own')]);
+      await closeRedis(blocking);
+    },
+  };
+}
+
+/**
+ * Moves clicks from the streams to Postgres: one transaction a batch, acknowledged after its COMMIT, so that a worker may die at any moment
+ * and nothing is lost or doubled. Any number of workers may run: they share out the shards, one consumer each.
+ */
+export function startClickWorker(deps: ClickWorkerDeps): ClickWorker {
+  const limits = { ...LIMITS, ...deps.limits };
+  const worker = `${os.hostname()}-${process.pid}-${randomBytes(4).toString('hex')}`;
+  const redis = createRedis({ urls: deps.redisUrls, role: 'commands', log: deps.log });
+  let batches = 0;
+  const parts: WorkerParts = {
+    ...deps,
+    worker,
+    allLimits: limits,
+    redis,
+    plan: createPlanner({ db: deps.db, links: createLinkDirectory(deps.db), now: deps.now }),
+    ensurePartitions: createPartitions(deps.db),
+    nextBatch: () => (batches += 1),
+  };
+  const leases = startShardLeases({
+    db: deps.db,
+    worker,
+    limits,
+    log: deps.log,
+    shardCount: deps.shardCount,
+    start: (shard) => startShard(parts, shard),
+    onHeld: (shards) => deps.metrics.shardsHeld(shards.length),
+  });
+  return {
+    shards: () => leases.held().toSorted((a, b) => a - b),
+    stop: async () => {
+      await leases.stop();
+      await closeRedis(redis);
+    },
+  };
+}

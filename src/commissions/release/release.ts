@@ -1,0 +1,53 @@
+import type { Db, Tx } from '../../infra/db.ts';
+import { withAdvisoryLock } from '../../infra/db.ts';
+import { postDifferences } from '../pricing/book-lines.ts';
+import type { JournalKind } from '../../ledger/post/queries.ts';
+import { findFrozen } from '../pricing/queries.ts';
+import { listDueLines, lockOrders, markReleased } from './queries.ts';
+import { readBookableLines } from '../pricing/stored-lines.ts';
+
+/** One releasing process in the whole database at a time ("release" in hex). */
+const RELEASE_LOCK = 0x72656c65617365n;
+/** Lines in one transaction: it holds their orders' locks, for which deliveries wait. */
+const BATCH_LINES = 200;
+
+/**
+ * Makes every line payable whose hold is over: received, `payable_at` reached by Postgres' clock, no refund open, no hold set.
+ *
+ * Works in batches, each one transaction; running it again, or twice at once, releases nothing twice.
+ *
+ * @returns how many lines were released; 0 also where another process is at it
+ */
+export async function releaseDueLines(db: Db, options: { batchLines?: number } = {}): Promise<number> {
+  const batchLines = options.batchLines ?? BATCH_LINES;
+  let releasedLines = 0;
+  for (;;) {
+    const batch = await withAdvisoryLock(db, RELEASE_LOCK, (tx) => releaseBatch(tx, batchLines));
+    releasedLines += batch?.releasedLines ?? 0;
+    // Lines that stopped being due under the lock are not candidates any more, so each round has fewer.
+    if (batch === undefined || batch.candidates < batchLines) return releasedLines;
+  }
+}
+
+async function releaseBatch(tx: Tx, limit: number): Promise<{ candidates: number; releasedLines: number }> {
+  const due = await listDueLines(tx, limit);
+  if (due.length === 0) return { candidates: 0, releasedLines: 0 };
+  await lockOrders(
+    tx,
+    due.map((line) => line.orderId),
+  );
+  const released = await markReleased(
+    tx,
+    due.map((line) => line.lineId),
+  );
+  await bookAgain(tx, { lineIds: released, kind: 'release' });
+  return { candidates: due.length, releasedLines: released.length };
+}
+
+/** Posts what the books of stored lines lack after their state changed. The caller holds the locks of their orders. */
+export async function bookAgain(tx: Tx, input: { lineIds: readonly string[]; kind: JournalKind }): Promise<void> {
+  if (input.lineIds.length === 0) return;
+  const states = await findFrozen(tx, input.lineIds);
+  const lines = await readBookableLines(tx, input.lineIds);
+  await postDifferences(tx, { lines, states, kind: input.kind });
+}

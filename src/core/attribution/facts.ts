@@ -1,0 +1,189 @@
+/**
+ * What the attribution ladder is told about one order line, and what it answers. Shapes only: the rules stand in `attribution.ts`
+ * (the order of the ladder) and `attribution-levels.ts` (one function a level).
+ *
+ * Facts hold no clock and no connection, so the same facts always give the same answer, whatever the order of their arrays.
+ */
+import type { ClickIdReading } from '../clicks/click-id.ts';
+import type { LineEvidence } from '../orders/order-event.ts';
+
+export type AttributionMethod =
+  | 'manual'
+  | 'click_id'
+  | 'tracking_slot'
+  | 'relation'
+  | 'code'
+  | 'click_time'
+  | 'sole_candidate';
+export type LadderMethod = Exclude<AttributionMethod, 'manual'>;
+export type Confidence = 'manual' | 'exact' | 'strong' | 'inferred';
+export type ClickVerdict = 'counted' | 'repeat' | 'head' | 'prefetch' | 'preview' | 'bot' | 'scanner' | 'inactive';
+
+/** Why a line earns nobody anything. `outside_window` covers every "not at that time": click window, lease, pause; the trace says which. */
+export type UnmatchedReason =
+  | 'no_evidence'
+  | 'outside_window'
+  | 'order_before_click'
+  | 'ambiguous'
+  | 'other_product'
+  | 'wrong_brand'
+  | 'product_not_registered'
+  | 'no_terms'
+  | 'policy_review'
+  | 'policy_off'
+  | 'conflict'
+  | 'waiting_for_clicks'
+  | 'rejected';
+
+export interface AttributionFacts {
+  brandId: string;
+  storeId: string;
+  /** `tbk`: the platform converts the store's links, so level 6 never applies. */
+  orderSource: 'youzan' | 'shop' | 'tbk';
+  /** When the buyer placed the order. */
+  createdAt: Date;
+  /** Absent: no product of ours is registered under the line's item. */
+  productId?: string;
+  evidence: LineEvidence;
+  /** The brand's policy in force when the order was created. */
+  policy: { scope: 'product' | 'store'; inferred: 'pay' | 'review' | 'off' };
+  /** The standing decision of a person. */
+  decision?: DecisionFact;
+  /** Of `evidence.clickId`; required where that is present. */
+  clickIdReading?: ClickIdReading;
+  /** The stored row of `evidence.clickId`, once the worker has written it. */
+  clickRow?: { verdict: ClickVerdict; tag?: string };
+  /** Every link that any of the evidence names. */
+  links: LinkFact[];
+  /** Leases of the slots that the evidence names, of any time. */
+  slots: SlotLease[];
+  /** Leases of the coupon that the evidence names, of any time. */
+  coupons: CouponLease[];
+  /** Links that the codes in the buyer's note name. */
+  noteLinks: { code: string; linkId: string }[];
+  /** Clicks on the line's product: near `evidence.clickedAt` (themselves or by a step), and the latest counted one of each influencer up to `createdAt`. */
+  clicks: ClickFact[];
+  /** Status history of the links, products and influencers that levels 2–4 may credit. */
+  statusChanges: StatusChange[];
+  /** The attribution window of each influencer who may win, by the terms of the product sold; no entry means no terms. */
+  windows: { influencerId: string; productId: string; windowDays: number }[];
+  /** Every click made before this instant is in the facts; absent: unknown. */
+  drainedTo?: Date;
+  inferenceDelaySeconds: number;
+}
+
+export interface DecisionFact {
+  kind: 'assign' | 'reject';
+  /** On `assign`. */
+  linkId?: string;
+  /** The link that evidence named when the person decided: it was overruled knowingly, so it is no dispute. */
+  overruledLinkId?: string;
+}
+
+export interface LinkFact {
+  linkId: string;
+  linkNumber: number;
+  brandId: string;
+  storeId: string;
+  productId: string;
+  influencerId: string;
+}
+
+/** Valid from `validFrom` (inclusive) to `validTo` (exclusive). */
+export interface SlotLease {
+  kind: 'adzone' | 'sls' | 'relation';
+  externalId: string;
+  influencerId: string;
+  productId?: string;
+  validFrom: Date;
+  validTo?: Date;
+}
+
+/** Valid from `validFrom` (inclusive) to `validTo` (exclusive). */
+export interface CouponLease {
+  code: string;
+  influencerId: string;
+  validFrom: Date;
+  validTo?: Date;
+}
+
+export interface ClickFact {
+  clickId: string;
+  clickedAt: Date;
+  linkId: string;
+  influencerId: string;
+  productId: string;
+  verdict: ClickVerdict;
+  tag?: string;
+  /** A step on the middle page of this click, where that is nearer to the platform's `clickedAt` than the click itself: level 5 goes by it. */
+  steppedAt?: Date;
+}
+
+export interface StatusChange {
+  subjectId: string;
+  status: string;
+  changedAt: Date;
+  /** Orders two changes of one instant. */
+  sequence: bigint;
+}
+
+/** A link a person may choose for a line; always one of the line's own brand. */
+export interface Candidate {
+  linkId: string;
+  influencerId: string;
+  method: LadderMethod;
+  clickId?: string;
+  clickedAt?: Date;
+}
+
+/**
+ * One piece of evidence and what became of it. `none`: nothing to consider at this level; `deferred`: to be asked again when the
+ * clicks are complete. Never names a link of another brand.
+ */
+export interface TraceEntry {
+  method: AttributionMethod;
+  outcome: 'won' | 'none' | 'rejected' | 'deferred' | 'review';
+  /** A snake_case word for people and tests, finer than a reason: `forged`, `link_paused`, `slot_of_other_product`. */
+  detail: string;
+  reason?: UnmatchedReason;
+  linkId?: string;
+  influencerId?: string;
+  clickId?: string;
+  clickedAt?: Date;
+}
+
+interface Answer {
+  trace: TraceEntry[];
+  /** Whether the passing of time alone (clicks still on their way, a product or terms registered later) may change the answer. */
+  retry: boolean;
+  /** Beside a person's decision: what evidence that came later says instead. */
+  dispute?: AttributionResult;
+}
+
+export interface Matched extends Answer {
+  state: 'matched';
+  method: AttributionMethod;
+  confidence: Confidence;
+  linkId: string;
+  influencerId: string;
+  /** Whose terms price the line: the product sold, or the link's where the sold one is not registered. */
+  productId: string;
+  clickId?: string;
+  clickedAt?: Date;
+  tag?: string;
+}
+
+export interface Unmatched extends Answer {
+  state: 'unmatched';
+  reason: UnmatchedReason;
+  candidates: Candidate[];
+}
+
+/** Evidence that only a person may turn into money; the suggestion stands first among the candidates. */
+export interface InReview extends Answer {
+  state: 'review';
+  reason: 'policy_review' | 'conflict';
+  candidates: Candidate[];
+}
+
+export type AttributionResult = Matched | Unmatched | InReview;

@@ -1,0 +1,42 @@
+import type { OrderEvent } from '../../core/orders/order-event.ts';
+import type { MessageKey, MessageSource } from './intake-queries.ts';
+import type { OrderStore } from './queries.ts';
+
+/** One event of a message, with what the buyers wrote beside it: read for codes, then forgotten. Keyed by external line id. */
+export interface ReadEvent {
+  event: OrderEvent;
+  notes: Readonly<Record<string, string>>;
+}
+
+export interface IncomingMessage {
+  store: OrderStore;
+  /** The store, and what it verified the message by, is remembered from an earlier message: it has to be as it was still. */
+  isStoreRemembered?: boolean;
+  source: MessageSource;
+  /** Unique per (store, source) for ever. */
+  messageKey: string;
+  /** SHA-256 of what makes two deliveries the same message (Youzan: without `sendCount`). */
+  bodySha256: Buffer;
+  messageType: string;
+  rawBody: Buffer;
+  content:
+    | { kind: 'events'; events: ReadEvent[] }
+    | { kind: 'ignored'; reason: string }
+    | { kind: 'quarantined'; reason: string };
+}
+
+/** What makes the message unique for ever. */
+export function keyOf({ store, source, messageKey }: IncomingMessage): MessageKey {
+  return { storeId: store.storeId, source, messageKey };
+}
+
+/** The external ids of the orders that a message is about, each once. */
+export function externalIdsOf({ content }: Pick<IncomingMessage, 'content'>): string[] {
+  if (content.kind !== 'events') return [];
+  return [...new Set(content.events.map(({ event }) => event.externalOrderId))].toSorted();
+}
+
+/** Whether the message may only lend evidence: the store's orders come from another source. */
+export function isEvidenceOnly({ content, source, store }: IncomingMessage): boolean {
+  return content.kind === 'events' && source !== store.orderSource;
+}

@@ -1,0 +1,126 @@
+import { LRUCache } from 'lru-cache';
+import type { Logger } from 'pino';
+
+import { loggableError } from '../../http/loggable-error.ts';
+import { picturePath } from '../../http/picture-path.ts';
+import type { Db } from '../../infra/db.ts';
+import { pause } from '../../infra/repeat.ts';
+import type { PageMetrics } from '../../clicks/steps/metrics.ts';
+import { findContent } from './queries.ts';
+import type { ContentRow } from './queries.ts';
+
+/** What the page of a link shows. */
+export interface PageContent {
+  title: string;
+  priceFen: bigint;
+  priceTakenAt: Date;
+  brandName: string;
+  storeName: string;
+  taoCode?: string;
+  /** Of our own host, so that nothing is loaded from elsewhere; absent: a drawing takes its place. */
+  picture?: { url: string; width: number; height: number };
+}
+
+export interface PageContents {
+  /** The content of a link's page; undefined where it cannot be had in a moment: the visitor is then sent straight on. Never rejects. */
+  find(linkId: string): Promise<PageContent | undefined>;
+}
+
+export interface PageContentsDeps {
+  db: Db;
+  log: Logger;
+  metrics: Pick<PageMetrics, 'contentFound'>;
+  /** How long a visitor waits for Postgres, 60 ms unless a test is patient. */
+  waitMs?: number;
+}
+
+/** Some 500 bytes each. */
+const MAX_CONTENTS = 20_000;
+/** A new price or title shows within this. */
+const FRESH_MS = 30_000;
+/** While Postgres does not answer, a page with the day of its price is better than none. */
+const STALE_MS = 6 * 60 * 60 * 1000;
+/** With the 80 ms for the click a visitor is answered within 150 ms, whatever is broken. */
+const WAIT_MS = 60;
+/** After Postgres was late or failed it is left out for as long, so that visitors do not wait for it one by one. */
+const REST_MS = 1_000;
+const MAX_LOOKUPS = 100;
+
+interface Kept {
+  content: PageContent;
+  readAtMs: number;
+}
+
+function contentOf({ taoCode, sha256, width, height, ...row }: ContentRow): PageContent {
+  return {
+    ...row,
+    ...(taoCode === null ? {} : { taoCode }),
+    ...(sha256 === null || width === null || height === null
+      ? {}
+      : { picture: { url: picturePath(sha256), width, height } }),
+  };
+}
+
+/** What pages show, by link: remembered for half a minute, read from Postgres with a short wait, an older one where that fails. */
+export function createPageContents({ db, log, metrics, waitMs = WAIT_MS }: PageContentsDeps): PageContents {
+  const kept = new LRUCache<string, Kept>({ max: MAX_CONTENTS });
+  const running = new Map<string, Promise<PageContent | undefined>>();
+  let restsUntilMs = -Infinity;
+  const rest = (): void => {
+    restsUntilMs = performance.now() + REST_MS;
+  };
+
+  const read = async (linkId: string): Promise<PageContent | undefined> => {
+    try {
+      const row = await findContent(db, linkId);
+      if (row === undefined) return undefined;
+      const content = contentOf(row);
+      kept.set(linkId, { content, readAtMs: performance.now() });
+      return content;
+    } catch (error) {
+      rest();
+      log.debug({ error: loggableError(error) }, 'the content of a page could not be read');
+      return undefined;
+    } finally {
+      running.delete(linkId);
+    }
+  };
+  /** One lookup a link, however many visitors wait for it. */
+  const join = (linkId: string): Promise<PageContent | undefined> | undefined => {
+    const joined = running.get(linkId);
+    if (joined !== undefined || running.size >= MAX_LOOKUPS) return joined;
+    const lookup = read(linkId);
+    running.set(linkId, lookup);
+    return lookup;
+  };
+  const waitFor = async (lookup: Promise<PageContent | undefined>): Promise<PageContent | undefined> => {
+    const waited = new AbortController();
+    const late = pause(waitMs, waited.signal).then(() => 'late' as const);
+    const answer = await Promise.race([lookup, late]);
+    waited.abort();
+    if (answer !== 'late') return answer;
+    // A process that was itself stuck has answers lying unread; only a Postgres that is late again and again costs visitors their page.
+    rest();
+    return undefined;
+  };
+
+  return {
+    find: async (linkId) => {
+      const known = kept.get(linkId);
+      const nowMs = performance.now();
+      if (known !== undefined && nowMs - known.readAtMs < FRESH_MS) {
+        metrics.contentFound('remembered');
+        return known.content;
+      }
+      const lookup = nowMs < restsUntilMs ? undefined : join(linkId);
+      const answer = lookup === undefined ? undefined : await waitFor(lookup);
+      if (answer !== undefined) {
+        metrics.contentFound('read');
+        return answer;
+      }
+      const isUsable = known !== undefined && nowMs - known.readAtMs < STALE_MS;
+      metrics.contentFound(isUsable ? 'old' : 'missing');
+      return isUsable ? known.content : undefined;
+    },
+  };
+}

@@ -1,0 +1,31 @@
+import type { Queryable } from '../../infra/db.ts';
+
+export interface ContentRow {
+  title: string;
+  priceFen: bigint;
+  priceTakenAt: Date;
+  brandName: string;
+  storeName: string;
+  taoCode: string | null;
+  /** Of the product's picture; null until it was fetched. */
+  sha256: string | null;
+  width: number | null;
+  height: number | null;
+}
+
+// At most one row. A link's own 淘口令 goes before its product's. Served by links_pkey and the primary keys it leads to.
+const FIND_CONTENT = `
+select p.title, p.price_fen as "priceFen", p.price_taken_at as "priceTakenAt", b.name as "brandName", s.name as "storeName",
+  coalesce(l.tao_code, p.tao_code) as "taoCode", pp.sha256, pp.width, pp.height
+from links l
+join products p on p.id = l.product_id
+join stores s on s.id = p.store_id
+join brands b on b.id = l.brand_id
+left join product_pictures pp on pp.product_id = p.id
+where l.id = $1`;
+
+/** What the page of a link shows; undefined where there is no such link. */
+export async function findContent(db: Queryable, linkId: string): Promise<ContentRow | undefined> {
+  const { rows } = await db.query<ContentRow>({ name: 'find_page_content', text: FIND_CONTENT, values: [linkId] });
+  return rows[0];
+}
