@@ -26,7 +26,7 @@ const CROSS_FEATURE: Record<string, string> = {
   'clicks -> links/resolve.ts': 'a click is made of a resolved link',
   'commissions -> ledger/journal/routes.ts': 'one registration of everything that reads money',
   'commissions -> ledger/lines/routes.ts': 'one registration of everything that reads money',
-  'commissions -> ledger/post/post-journals.ts': 'what a line earns is posted',
+  'commissions -> ledger/post/post-entries.ts': 'what a line earns is posted',
   'commissions -> ledger/post/queries.ts': 'what a line earns is posted',
   'commissions -> ledger/totals/routes.ts': 'one registration of everything that reads money',
   'ledger -> commissions/pricing/desired-line.ts': 'verify compares what is booked with what the facts say',

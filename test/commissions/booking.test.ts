@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { bookLines } from '../../src/commissions/pricing/book-lines.ts';
 import { holdLine, unholdLine } from '../../src/commissions/release/hold.ts';
-import { postJournals } from '../../src/ledger/post/post-journals.ts';
+import { postEntries } from '../../src/ledger/post/post-entries.ts';
 import { releaseDueLines } from '../../src/commissions/release/release.ts';
 import { readBookableLines } from '../../src/commissions/pricing/stored-lines.ts';
-import { addTermsVersion, loadTermsBook } from '../../src/commissions/terms/terms.ts';
+import { addTermsVersion, getRateCard } from '../../src/commissions/terms/terms.ts';
 import { inTransaction } from '../../src/infra/db.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import {
@@ -163,9 +163,9 @@ describe('booking', () => {
     const lineId = await soldLine();
     await credit(test.db, lineId, catalog.links.meiA, { method: 'manual' });
     await book(test.db, [lineId]);
-    const entries = await entriesOf(test.db, lineId);
-    expect(entries.slice(2, 4)).toEqual([`booking brand_owes ${payee} -2985`, `booking pending ${payee} 2985`]);
-    expect(new Set(entries.slice(4))).toEqual(
+    const postings = await entriesOf(test.db, lineId);
+    expect(postings.slice(2, 4)).toEqual([`booking brand_owes ${payee} -2985`, `booking pending ${payee} 2985`]);
+    expect(new Set(postings.slice(4))).toEqual(
       new Set([
         `booking brand_owes ${catalog.agencyPayee} 597`,
         `booking pending ${catalog.agencyPayee} -597`,
@@ -177,12 +177,12 @@ describe('booking', () => {
 
   it('a journal that does not sum to 0 is refused at COMMIT, and nothing of it stays', async () => {
     const lopsided = inTransaction(test.db, (tx) =>
-      postJournals(tx, [
+      postEntries(tx, [
         {
           brandId: catalog.brandId,
           kind: 'receipt',
-          postings: [],
-          entries: [{ payeeId: payee, account: 'cash', amountFen: 1n, reversedFen: 0n }],
+          lineEntries: [],
+          postings: [{ payeeId: payee, account: 'cash', amountFen: 1n, reversedFen: 0n }],
         },
       ]),
     );
@@ -276,12 +276,12 @@ describe('frozen terms', () => {
 
     await credit(test.db, lineId, own.links.meiA, { method: 'manual' });
     await book(test.db, [lineId]);
-    const entries = (await entriesOf(test.db, lineId)).slice(before.length);
-    expect(entries.slice(0, 2)).toEqual([
+    const postings = (await entriesOf(test.db, lineId)).slice(before.length);
+    expect(postings.slice(0, 2)).toEqual([
       `booking brand_owes ${own.linPayee} -1500`,
       `booking payable ${own.linPayee} 1500`,
     ]);
-    expect(entries).toContain(`booking payable ${own.meiPayee} -1200`);
+    expect(postings).toContain(`booking payable ${own.meiPayee} -1200`);
   });
 });
 
@@ -406,7 +406,7 @@ describe('at once', () => {
     });
     await credit(test.db, lineId, catalog.links.linA);
     await inTransaction(test.db, async (tx) => {
-      const empty = await loadTermsBook(tx, { brandId: catalog.brandId, storeIds: [], productIds: [] });
+      const empty = await getRateCard(tx, { brandId: catalog.brandId, storeIds: [], productIds: [] });
       await bookLines(tx, await readBookableLines(tx, [lineId]), new Map([[catalog.brandId, empty]]));
     });
     expect(await frozenOf(lineId)).toBeUndefined();

@@ -1,9 +1,9 @@
 import { bookLines } from '../../src/commissions/pricing/book-lines.ts';
 import { listBooked } from '../../src/commissions/pricing/queries.ts';
-import { postJournals } from '../../src/ledger/post/post-journals.ts';
+import { postEntries } from '../../src/ledger/post/post-entries.ts';
 import { readBookableLines } from '../../src/commissions/pricing/stored-lines.ts';
-import { loadTermsBook } from '../../src/commissions/terms/terms.ts';
-import { balanceOf, sumPostings } from '../../src/core/money/accounts.ts';
+import { getRateCard } from '../../src/commissions/terms/terms.ts';
+import { balanceOf, sumLineEntries } from '../../src/core/money/accounts.ts';
 import { lockPayout, markPaid } from '../../src/core/money/payout-postings.ts';
 import type { Db } from '../../src/infra/db.ts';
 import { inTransaction } from '../../src/infra/db.ts';
@@ -170,15 +170,15 @@ export async function book(db: Db, lineIds: string[]): Promise<void> {
       [lineIds],
     );
     const lines = await readBookableLines(tx, lineIds);
-    const books = new Map<string, Awaited<ReturnType<typeof loadTermsBook>>>();
+    const books = new Map<string, Awaited<ReturnType<typeof getRateCard>>>();
     for (const { brandId } of lines) {
-      if (!books.has(brandId)) books.set(brandId, await loadTermsBook(tx, { brandId }));
+      if (!books.has(brandId)) books.set(brandId, await getRateCard(tx, { brandId }));
     }
     await bookLines(tx, lines, books);
   });
 }
 
-/** The entries of a line in the order they were posted, as `account amount` in fen. */
+/** The postings of a line in the order they were posted, as `account amount` in fen. */
 export async function entriesOf(db: Db, lineId: string): Promise<string[]> {
   const { rows } = await db.query<{ kind: string; account: string; payeeId: string; amountFen: bigint }>(
     `select j.kind, e.account, e.payee_id as "payeeId", e.amount_fen as "amountFen"
@@ -202,17 +202,17 @@ export async function payOut(db: Db, { brandId, payeeId }: { brandId: string; pa
     const lineIds = rows.map(({ lineId }) => lineId);
     const readLegs = async () =>
       [...(await listBooked(tx, lineIds)).values()]
-        .flatMap((postings) => sumPostings(postings))
+        .flatMap((lineEntries) => sumLineEntries(lineEntries))
         .flatMap(({ dimensions, legs }) => legs.map((leg) => ({ dimensions, leg })))
         .filter(({ leg }) => leg.payeeId === payeeId);
-    const { postings, payoutFen } = lockPayout(await readLegs());
-    if (postings.length === 0) return 0n;
-    await postJournals(tx, [{ brandId, kind: 'payout_lock', postings }]);
+    const { lineEntries, payoutFen } = lockPayout(await readLegs());
+    if (lineEntries.length === 0) return 0n;
+    await postEntries(tx, [{ brandId, kind: 'payout_lock', lineEntries }]);
     const locked = (await readLegs()).flatMap(({ dimensions, leg }) => {
       const amountFen = -balanceOf(leg, 'in_payout');
       return amountFen > 0n ? [{ dimensions, leg, amountFen }] : [];
     });
-    if (locked.length > 0) await postJournals(tx, [{ brandId, kind: 'payout_paid', postings: markPaid(locked) }]);
+    if (locked.length > 0) await postEntries(tx, [{ brandId, kind: 'payout_paid', lineEntries: markPaid(locked) }]);
     return payoutFen;
   });
 }

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createKey } from '../../src/access/keys.ts';
 import { commissionsRoutes } from '../../src/commissions/routes.ts';
-import { addTermsVersion, loadTermsBook } from '../../src/commissions/terms/terms.ts';
+import { addTermsVersion, getRateCard } from '../../src/commissions/terms/terms.ts';
 import type { Server } from '../../src/http/server.ts';
 import { inTransaction } from '../../src/infra/db.ts';
 import { asAdmin, bearer, comparable, createTestServer } from '../http/test-server.ts';
@@ -168,7 +168,7 @@ describe('versions of terms', () => {
         createdBy: 'test',
       }),
     );
-    const book = await loadTermsBook(test.db, { brandId: shop.brandId });
+    const book = await getRateCard(test.db, { brandId: shop.brandId });
     const rateOn = (day: number): unknown =>
       book.termsFor({ createdAt: later(day), storeId: shop.storeId, productId: shop.productA, influencerId: shop.lin })
         ?.rate;
@@ -189,11 +189,11 @@ describe('versions of terms', () => {
        values ('pol_second', $1, 'off', 'store', 200, $2, 'test')`,
       [shop.brandId, NOW],
     );
-    const book = await loadTermsBook(test.db, { brandId: shop.brandId });
+    const book = await getRateCard(test.db, { brandId: shop.brandId });
     expect(book.policyAt(new Date('2020-01-01'))).toEqual({ inferred: 'pay', scope: 'product', platformFeeBp: 100 });
     expect(book.policyAt(new Date(NOW.getTime() - 1)).platformFeeBp).toBe(100);
     expect(book.policyAt(NOW)).toEqual({ inferred: 'off', scope: 'store', platformFeeBp: 200 });
-    const none = await loadTermsBook(test.db, { brandId: 'brd_none' });
+    const none = await getRateCard(test.db, { brandId: 'brd_none' });
     expect(none.policyAt(NOW)).toEqual({ inferred: 'review', scope: 'product', platformFeeBp: 0 });
   });
 
@@ -215,12 +215,12 @@ describe('versions of terms', () => {
         rate: { rateBp: 5 },
       });
     });
-    const whole = await loadTermsBook(test.db, { brandId: shop.brandId });
+    const whole = await getRateCard(test.db, { brandId: shop.brandId });
     const found = [];
     for (const influencerId of [shop.lin, shop.mei, 'inf_other']) {
       for (const productId of [shop.productA, shop.productB]) {
         const sale = { createdAt: later(1), storeId: shop.storeId, productId, influencerId };
-        const narrowed = await loadTermsBook(test.db, {
+        const narrowed = await getRateCard(test.db, {
           brandId: shop.brandId,
           storeIds: [shop.storeId],
           productIds: [productId],

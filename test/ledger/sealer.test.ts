@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { postJournals } from '../../src/ledger/post/post-journals.ts';
+import { postEntries } from '../../src/ledger/post/post-entries.ts';
 import { sealJournals } from '../../src/ledger/seal/sealer.ts';
 import { verify } from '../../src/ledger/verify/verify.ts';
 import { createDb, inTransaction } from '../../src/infra/db.ts';
@@ -28,8 +28,13 @@ async function post(turn: number): Promise<void> {
       amountFen,
       reversedFen: 0n,
     });
-    await postJournals(tx, [
-      { brandId: brand.brandId, kind: 'receipt', postings: [], entries: [entry('cash', 1n), entry('brand_owes', -1n)] },
+    await postEntries(tx, [
+      {
+        brandId: brand.brandId,
+        kind: 'receipt',
+        lineEntries: [],
+        postings: [entry('cash', 1n), entry('brand_owes', -1n)],
+      },
     ]);
     // Some commit later than journals numbered after them.
     if (turn % 5 === 0) await tx.query('select pg_sleep(0.02)');

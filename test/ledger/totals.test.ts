@@ -12,7 +12,7 @@ import {
   type TotalsRow,
 } from '../../src/ledger/totals/queries.ts';
 import { formatVerifyReport, verify } from '../../src/ledger/verify/verify.ts';
-import { positionOf, stageOf, sumPostings } from '../../src/core/money/accounts.ts';
+import { positionOf, stageOf, sumLineEntries } from '../../src/core/money/accounts.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { type Catalog, insertCatalog } from '../commissions/fixtures.ts';
 import { RandomWalk } from '../commissions/random-walk.ts';
@@ -169,7 +169,7 @@ describe(`totals after ${STEPS} random steps (seed ${SEED})`, () => {
     const expected = new Map<string, Record<string, bigint>>();
     const fields = ['commissionFen', 'paidOutFen', 'debtFen', 'reversedFen'] as const;
     for (const postings of booked.values()) {
-      const byInfluencer = Map.groupBy(sumPostings(postings), ({ dimensions }) => dimensions.influencerId);
+      const byInfluencer = Map.groupBy(sumLineEntries(postings), ({ dimensions }) => dimensions.influencerId);
       for (const buckets of byInfluencer.values()) {
         const position = positionOf(buckets);
         const stage = stageOf(position);

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { loadTermsBook } from '../../src/commissions/terms/terms.ts';
+import { getRateCard } from '../../src/commissions/terms/terms.ts';
 import { attribute } from '../../src/core/attribution/attribute.ts';
 import type { AttributionResult } from '../../src/core/attribution/attribute.ts';
 import type { LineEvidence } from '../../src/core/orders/order-event.ts';
@@ -106,7 +106,7 @@ function line(lineId: string, link: Link, evidence: LineEvidence, orderSource: '
 }
 
 async function attributeAll(lines: Omit<LineToAttribute, 'terms'>[]): Promise<Map<string, AttributionResult>> {
-  const terms = await loadTermsBook(test.db, { brandId });
+  const terms = await getRateCard(test.db, { brandId });
   const facts = await loadAttributionFacts(
     test.db,
     lines.map((each) => Object.assign(each, { terms })),
@@ -337,7 +337,7 @@ describe('many lines', () => {
     const copies = Array.from({ length: 30 }, (_, copy) =>
       lines.map((each) => ({ ...each, lineId: `${each.lineId} ${copy}` })),
     );
-    const terms = await loadTermsBook(test.db, { brandId });
+    const terms = await getRateCard(test.db, { brandId });
     const client = await test.db.connect();
     let queries = 0;
     const counting = new Proxy(client, {
@@ -371,7 +371,7 @@ describe('many lines', () => {
   });
 
   it('lines that stronger evidence decides are not searched for clicks', async () => {
-    const terms = await loadTermsBook(test.db, { brandId });
+    const terms = await getRateCard(test.db, { brandId });
     const clickId = mintClickId(aOnQ, before(DAY_MS));
     const facts = await loadAttributionFacts(test.db, [{ ...line('l', aOnQ, { clickId }), terms }], deps);
     expect(facts.get('l')?.clicks).toEqual([]);
@@ -390,7 +390,7 @@ describe('many lines', () => {
     const [oldest] = links.toReversed();
     if (oldest === undefined) throw new Error('there are links');
     await insertSlot(db, { kind: 'sls', externalId: 'oldest', link: oldest, validFrom: before(30 * DAY_MS) });
-    const terms = await loadTermsBook(db, { brandId });
+    const terms = await getRateCard(db, { brandId });
     const facts = await loadAttributionFacts(db, [{ ...line('l', oldest, { sls: 'oldest' }), terms }], deps);
     const clicked = facts.get('l')?.clicks.map(({ linkId }) => linkId);
     expect(clicked).toEqual([oldest, ...links.slice(0, 19)].map(({ linkId }) => linkId));

@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
-import { type Posting, sumPostings } from '../../core/money/accounts.ts';
+import { type LineEntry, sumLineEntries } from '../../core/money/accounts.ts';
 import { bookDifference } from '../../core/money/journal.ts';
 import type { Tx } from '../../infra/db.ts';
 import { together } from '../../infra/together.ts';
-import type { JournalKind } from '../../ledger/post/queries.ts';
-import { findFrozen, findLinkProducts, type FrozenLine, listBooked, upsertFrozen } from './queries.ts';
+import type { EntryKind } from '../../ledger/post/queries.ts';
+import { listPricedLines, findLinkProducts, type PricedLine, listBooked, upsertPricedLines } from './queries.ts';
 import { type BookableAttribution, type BookableLine, desiredLine } from './desired-line.ts';
 import { payableAt } from '../../core/money/payable-at.ts';
-import { type JournalDraft, postJournals } from '../../ledger/post/post-journals.ts';
-import { loadSplits, splitKey, type Splits, type TermsBook } from '../terms/terms.ts';
+import { type EntryDraft, postEntries } from '../../ledger/post/post-entries.ts';
+import { loadSplits, splitKey, type Splits, type RateCard } from '../terms/terms.ts';
 import type { SplitRow } from '../terms/split-queries.ts';
 
 export type { BookableAttribution, BookableLine } from './desired-line.ts';
@@ -21,15 +21,15 @@ interface EarningLine extends BookableLine {
 }
 
 /** What stands in the books of lines, by line id. */
-export interface StandingBooks {
-  frozen: ReadonlyMap<string, FrozenLine>;
-  booked: ReadonlyMap<string, readonly Posting[]>;
+export interface StandingPositions {
+  frozen: ReadonlyMap<string, PricedLine>;
+  booked: ReadonlyMap<string, readonly LineEntry[]>;
 }
 
 /** What is to be written to bring the books of lines to their facts. */
 export interface Booking {
-  states: readonly FrozenLine[];
-  drafts: readonly JournalDraft[];
+  states: readonly PricedLine[];
+  drafts: readonly EntryDraft[];
 }
 
 /**
@@ -46,10 +46,10 @@ export interface Booking {
 export async function bookLines(
   tx: Tx,
   lines: readonly BookableLine[],
-  books: ReadonlyMap<string, TermsBook>,
+  books: ReadonlyMap<string, RateCard>,
   { reprice = false }: { reprice?: boolean } = {},
 ): Promise<void> {
-  const standing = await readBooks(
+  const standing = await readStandingPositions(
     tx,
     lines.map((line) => line.lineId),
   );
@@ -57,9 +57,9 @@ export async function bookLines(
 }
 
 /** First part of `bookLines`, for a caller that has other things to read in the same round trip. */
-export async function readBooks(tx: Tx, lineIds: readonly string[]): Promise<StandingBooks> {
+export async function readStandingPositions(tx: Tx, lineIds: readonly string[]): Promise<StandingPositions> {
   if (lineIds.length === 0) return { frozen: new Map(), booked: new Map() };
-  const [frozen, booked] = await together(tx, () => [findFrozen(tx, lineIds), listBooked(tx, lineIds)]);
+  const [frozen, booked] = await together(tx, () => [listPricedLines(tx, lineIds), listBooked(tx, lineIds)]);
   return { frozen, booked };
 }
 
@@ -72,7 +72,7 @@ export async function readBooks(tx: Tx, lineIds: readonly string[]): Promise<Sta
 export async function planBooking(
   tx: Tx,
   lines: readonly BookableLine[],
-  input: { books: ReadonlyMap<string, TermsBook>; standing: StandingBooks; splits?: Splits; reprice?: boolean },
+  input: { books: ReadonlyMap<string, RateCard>; standing: StandingPositions; splits?: Splits; reprice?: boolean },
 ): Promise<Booking> {
   const { books, standing, splits = new Map(), reprice = false } = input;
   const { frozen } = standing;
@@ -82,7 +82,7 @@ export async function planBooking(
 
   const earning = await listEarning(tx, concerned);
   const terms = await freezeTerms(tx, { earning, frozen, books, splits, reprice });
-  const states = new Map<string, FrozenLine>();
+  const states = new Map<string, PricedLine>();
   for (const line of concerned) {
     const state = stateOf(line, {
       earns: earning.get(line.lineId),
@@ -99,7 +99,7 @@ export async function planBooking(
 
 /** Last part of `bookLines`: one round trip. */
 export async function writeBooking(tx: Tx, { states, drafts }: Booking): Promise<void> {
-  await together(tx, () => [upsertFrozen(tx, states), postJournals(tx, drafts)]);
+  await together(tx, () => [upsertPricedLines(tx, states), postEntries(tx, drafts)]);
 }
 
 /** The lines that earn, by id, each with the product it is priced by. */
@@ -128,13 +128,13 @@ async function freezeTerms(
   tx: Tx,
   input: {
     earning: ReadonlyMap<string, EarningLine>;
-    frozen: ReadonlyMap<string, FrozenLine>;
-    books: ReadonlyMap<string, TermsBook>;
+    frozen: ReadonlyMap<string, PricedLine>;
+    books: ReadonlyMap<string, RateCard>;
     splits: Splits;
     reprice: boolean;
   },
-): Promise<Map<string, FrozenLine>> {
-  const terms = new Map<string, FrozenLine>();
+): Promise<Map<string, PricedLine>> {
+  const terms = new Map<string, PricedLine>();
   const unpriced: EarningLine[] = [];
   for (const line of input.earning.values()) {
     const before = input.frozen.get(line.lineId);
@@ -163,7 +163,7 @@ function shareOf(line: EarningLine): { influencerId: string; at: Date } {
   return { influencerId: line.attribution.influencerId, at: line.orderCreatedAt };
 }
 
-function keepsTerms(line: EarningLine, frozen: FrozenLine): boolean {
+function keepsTerms(line: EarningLine, frozen: PricedLine): boolean {
   if (frozen.influencerId !== line.attribution.influencerId) return false;
   if (frozen.releasedAt !== null) return true;
   return frozen.productId === line.productId && frozen.orderCreatedAt.getTime() === line.orderCreatedAt.getTime();
@@ -171,8 +171,8 @@ function keepsTerms(line: EarningLine, frozen: FrozenLine): boolean {
 
 function copyTerms(
   line: EarningLine,
-  from: { book: TermsBook; split: SplitRow; before: FrozenLine | undefined },
-): FrozenLine | undefined {
+  from: { book: RateCard; split: SplitRow; before: PricedLine | undefined },
+): PricedLine | undefined {
   const { influencerId } = line.attribution;
   const { orderCreatedAt, productId, storeId } = line;
   const chosen = from.book.termsFor({ createdAt: orderCreatedAt, productId, storeId, influencerId });
@@ -207,8 +207,8 @@ function stateOf(
     earns,
     now,
     before,
-  }: { earns: EarningLine | undefined; now: FrozenLine | undefined; before: FrozenLine | undefined },
-): FrozenLine | undefined {
+  }: { earns: EarningLine | undefined; now: PricedLine | undefined; before: PricedLine | undefined },
+): PricedLine | undefined {
   if (earns === undefined || now === undefined) {
     // Nothing is payable any more, so nothing is released: should the line earn again, its hold is looked at again.
     return before === undefined ? undefined : { ...before, payableAt: null, releasedAt: null };
@@ -219,7 +219,7 @@ function stateOf(
   return { ...now, payableAt: dueAt ?? null };
 }
 
-function isSameState(state: FrozenLine, before: FrozenLine | undefined): boolean {
+function isSameState(state: PricedLine, before: PricedLine | undefined): boolean {
   return (
     before !== undefined &&
     before.termsId === state.termsId &&
@@ -232,34 +232,34 @@ function isSameState(state: FrozenLine, before: FrozenLine | undefined): boolean
 }
 
 /**
- * Posts what the books of lines lack, a journal for each posting.
+ * Posts what the books of lines lack, one entry for each difference.
  *
  * @param states  line id → its frozen terms and state as stored; a line that earns is absent only where no terms cover it
  */
 export async function postDifferences(
   tx: Tx,
-  input: { lines: readonly BookableLine[]; states: ReadonlyMap<string, FrozenLine>; kind: JournalKind },
+  input: { lines: readonly BookableLine[]; states: ReadonlyMap<string, PricedLine>; kind: EntryKind },
 ): Promise<void> {
   const booked = await listBooked(
     tx,
     input.lines.map((line) => line.lineId),
   );
-  await postJournals(tx, draftDifferences({ ...input, booked }));
+  await postEntries(tx, draftDifferences({ ...input, booked }));
 }
 
 function draftDifferences(input: {
   lines: readonly BookableLine[];
-  states: ReadonlyMap<string, FrozenLine>;
-  booked: ReadonlyMap<string, readonly Posting[]>;
-  kind: JournalKind;
-}): JournalDraft[] {
+  states: ReadonlyMap<string, PricedLine>;
+  booked: ReadonlyMap<string, readonly LineEntry[]>;
+  kind: EntryKind;
+}): EntryDraft[] {
   return input.lines.flatMap((line) => {
-    const buckets = sumPostings(input.booked.get(line.lineId) ?? []);
+    const buckets = sumLineEntries(input.booked.get(line.lineId) ?? []);
     const desired = desiredLine(line, { state: input.states.get(line.lineId), booked: buckets });
-    return bookDifference({ booked: buckets, desired }).map((posting) => ({
+    return bookDifference({ booked: buckets, desired }).map((lineEntry) => ({
       brandId: line.brandId,
       kind: input.kind,
-      postings: [posting],
+      lineEntries: [lineEntry],
     }));
   });
 }

@@ -1,7 +1,7 @@
 import type { Bucket, Dimensions } from '../../core/money/accounts.ts';
 import { commissionLegs, type CommissionTerms } from '../../core/money/commission.ts';
 import type { DesiredLine } from '../../core/money/journal.ts';
-import type { FrozenLine } from './queries.ts';
+import type { PricedLine } from './queries.ts';
 import { rateOf } from '../terms/terms.ts';
 
 /** The operator of the platform, a payee like any other (written by the first migration). */
@@ -44,7 +44,7 @@ export interface BookableAttribution {
  */
 export function desiredLine(
   line: BookableLine,
-  { state, booked }: { state: FrozenLine | undefined; booked: readonly Bucket[] },
+  { state, booked }: { state: PricedLine | undefined; booked: readonly Bucket[] },
 ): DesiredLine | undefined {
   const { attribution, paidAt } = line;
   if (attribution === undefined || paidAt === undefined || state === undefined) return undefined;
@@ -52,12 +52,12 @@ export function desiredLine(
   if (state.influencerId !== attribution.influencerId) return undefined;
   const released = state.releasedAt !== null;
   const standing = released
-    ? booked.find(({ dimensions, measures }) => measures.lines > 0 && isOfLink(dimensions, attribution))
+    ? booked.find(({ dimensions, amounts }) => amounts.lines > 0 && isOfLink(dimensions, attribution))
     : undefined;
   const { paidFen, refundedFen } = line;
   return {
     dimensions: standing?.dimensions ?? dimensionsOf(line, { state, attribution, paidAt }),
-    measures: { lines: 1, paidFen, refundedFen },
+    amounts: { lines: 1, paidFen, refundedFen },
     legs: commissionLegs({ paidFen, refundedFen, quantity: Number(line.quantity) }, termsOf(state)),
     owesAccount: state.basis === 'platform_commission' ? 'platform_owes' : 'brand_owes',
     released,
@@ -70,7 +70,7 @@ function isOfLink(dimensions: Dimensions, attribution: BookableAttribution): boo
 
 function dimensionsOf(
   line: BookableLine,
-  { state, attribution, paidAt }: { state: FrozenLine; attribution: BookableAttribution; paidAt: Date },
+  { state, attribution, paidAt }: { state: PricedLine; attribution: BookableAttribution; paidAt: Date },
 ): Dimensions {
   return {
     brandId: line.brandId,
@@ -89,7 +89,7 @@ function dimensionsOf(
 }
 
 /** The frozen copy in the form the core prices with. */
-export function termsOf(state: FrozenLine): CommissionTerms {
+export function termsOf(state: PricedLine): CommissionTerms {
   return {
     termsId: state.termsId,
     basis: state.basis,

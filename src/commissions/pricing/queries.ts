@@ -1,10 +1,10 @@
-import type { AccountKind, Dimensions, Posting } from '../../core/money/accounts.ts';
+import type { AccountKind, Dimensions, LineEntry } from '../../core/money/accounts.ts';
 import type { CommissionBasis } from '../../core/money/commission.ts';
 import { arrayLiterals } from '../../infra/array-literal.ts';
 import type { Queryable, Tx } from '../../infra/db.ts';
 
 /** The terms copied onto a line when it was first booked, and what time and people have done to it since. */
-export interface FrozenLine {
+export interface PricedLine {
   lineId: string;
   brandId: string;
   termsId: string;
@@ -37,8 +37,8 @@ from commission_lines c
 where c.line_id = any ($1::text[])`;
 
 /** Line id → its frozen terms and state; a line that was never booked is absent. */
-export async function findFrozen(db: Queryable, lineIds: readonly string[]): Promise<Map<string, FrozenLine>> {
-  const { rows } = await db.query<FrozenLine>({ name: 'list_frozen', text: LIST_FROZEN, values: [lineIds] });
+export async function listPricedLines(db: Queryable, lineIds: readonly string[]): Promise<Map<string, PricedLine>> {
+  const { rows } = await db.query<PricedLine>({ name: 'list_frozen', text: LIST_FROZEN, values: [lineIds] });
   return new Map(rows.map((row) => [row.lineId, row]));
 }
 
@@ -66,9 +66,9 @@ on conflict on constraint commission_lines_pkey do update set
   influencer_payee_id = excluded.influencer_payee_id, payable_at = excluded.payable_at, released_at = excluded.released_at`;
 
 /** Stores the frozen terms and state of lines. */
-export async function upsertFrozen(tx: Tx, lines: readonly FrozenLine[]): Promise<void> {
+export async function upsertPricedLines(tx: Tx, lines: readonly PricedLine[]): Promise<void> {
   if (lines.length === 0) return;
-  const column = <Key extends keyof FrozenLine>(key: Key): FrozenLine[Key][] => lines.map((line) => line[key]);
+  const column = <Key extends keyof PricedLine>(key: Key): PricedLine[Key][] => lines.map((line) => line[key]);
   const values = [
     column('lineId'),
     column('brandId'),
@@ -102,7 +102,7 @@ interface BookedRow extends Dimensions {
 }
 
 // What is booked for lines, summed by dimensions: one row for the buyers' money (payee null), one for each payee and account beside it.
-// Sums are whole, so the answer is as long as a line has had dimensions and payees, not postings. Served by journal_lines_line_idx and
+// Sums are whole, so the answer is as long as a line has had dimensions and payees, not line entries. Served by journal_lines_line_idx and
 // journal_entries_pkey.
 const LIST_BOOKED = `
 with posted as materialized (
@@ -127,17 +127,17 @@ join journal_entries e on e.journal_id = p.journal_id and e.line_position = p.po
 group by p.brand_id, p.line_id, p.order_id, p.store_id, p.product_id, p.platform, p.link_id, p.tag, p.influencer_id,
   p.agency_payee_id, p.method, p.paid_at, e.payee_id, e.account`;
 
-/** What is booked for lines, as postings for `sumPostings`: line id → parts, to be summed before use. Lines never booked are absent. */
-export async function listBooked(db: Queryable, lineIds: readonly string[]): Promise<Map<string, Posting[]>> {
+/** What is booked for lines, as line entries for `sumLineEntries`: line id → parts, to be summed before use. Lines never booked are absent. */
+export async function listBooked(db: Queryable, lineIds: readonly string[]): Promise<Map<string, LineEntry[]>> {
   const { rows } = await db.query<BookedRow>({ name: 'list_booked', text: LIST_BOOKED, values: [lineIds] });
-  const postings = rows.map(
-    ({ lines, paidFen, refundedFen, payeeId, account, amountFen, reversedFen, ...dimensions }): Posting => ({
+  const lineEntries = rows.map(
+    ({ lines, paidFen, refundedFen, payeeId, account, amountFen, reversedFen, ...dimensions }): LineEntry => ({
       dimensions,
-      measures: { lines, paidFen, refundedFen },
-      entries: payeeId === null || account === null ? [] : [{ payeeId, account, amountFen, reversedFen }],
+      amounts: { lines, paidFen, refundedFen },
+      postings: payeeId === null || account === null ? [] : [{ payeeId, account, amountFen, reversedFen }],
     }),
   );
-  return Map.groupBy(postings, (posting) => posting.dimensions.lineId);
+  return Map.groupBy(lineEntries, (lineEntry) => lineEntry.dimensions.lineId);
 }
 
 /** The facts of a line as stored, for booking it again without reading its events. */

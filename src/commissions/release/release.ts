@@ -1,8 +1,8 @@
 import type { Db, Tx } from '../../infra/db.ts';
 import { withAdvisoryLock } from '../../infra/db.ts';
 import { postDifferences } from '../pricing/book-lines.ts';
-import type { JournalKind } from '../../ledger/post/queries.ts';
-import { findFrozen } from '../pricing/queries.ts';
+import type { EntryKind } from '../../ledger/post/queries.ts';
+import { listPricedLines } from '../pricing/queries.ts';
 import { listDueLines, lockOrders, markReleased } from './queries.ts';
 import { readBookableLines } from '../pricing/stored-lines.ts';
 
@@ -45,9 +45,9 @@ async function releaseBatch(tx: Tx, limit: number): Promise<{ candidates: number
 }
 
 /** Posts what the books of stored lines lack after their state changed. The caller holds the locks of their orders. */
-export async function bookAgain(tx: Tx, input: { lineIds: readonly string[]; kind: JournalKind }): Promise<void> {
+export async function bookAgain(tx: Tx, input: { lineIds: readonly string[]; kind: EntryKind }): Promise<void> {
   if (input.lineIds.length === 0) return;
-  const states = await findFrozen(tx, input.lineIds);
+  const states = await listPricedLines(tx, input.lineIds);
   const lines = await readBookableLines(tx, input.lineIds);
   await postDifferences(tx, { lines, states, kind: input.kind });
 }

@@ -2,10 +2,10 @@ import { problems } from '../../http/problem.ts';
 import { writeAudit } from '../../audit/queries.ts';
 import type { Tx } from '../../infra/db.ts';
 import { bookLines } from '../pricing/book-lines.ts';
-import { findFrozen } from '../pricing/queries.ts';
+import { listPricedLines } from '../pricing/queries.ts';
 import { findOrderOfLine, lockOrders } from '../release/queries.ts';
 import { readBookableLines } from '../pricing/stored-lines.ts';
-import { loadTermsBook } from '../terms/terms.ts';
+import { getRateCard } from '../terms/terms.ts';
 
 export interface RepriceRequest {
   lineId: string;
@@ -31,14 +31,14 @@ export async function repriceLine(tx: Tx, { lineId, brandScope, actor, note }: R
   const found = await findOrderOfLine(tx, { lineId, brandScope });
   if (found === undefined) throw problems.notFound();
   await lockOrders(tx, [found.orderId]);
-  const before = (await findFrozen(tx, [lineId])).get(lineId);
+  const before = (await listPricedLines(tx, [lineId])).get(lineId);
   const lines = await readBookableLines(tx, [lineId]);
   if (before === undefined || lines.every((line) => line.attribution === undefined)) {
     throw problems.conflict('this line earns no commission, so there is nothing to price anew');
   }
-  const books = new Map([[found.brandId, await loadTermsBook(tx, { brandId: found.brandId })]]);
+  const books = new Map([[found.brandId, await getRateCard(tx, { brandId: found.brandId })]]);
   await bookLines(tx, lines, books, { reprice: true });
-  const after = (await findFrozen(tx, [lineId])).get(lineId) ?? before;
+  const after = (await listPricedLines(tx, [lineId])).get(lineId) ?? before;
   const repriced = { previousTermsId: before.termsId, termsId: after.termsId };
   await writeAudit(tx, {
     actor,

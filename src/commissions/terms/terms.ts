@@ -58,7 +58,7 @@ export interface BrandPolicy {
 }
 
 /** A brand's rules as they stood and stand, read once and asked for many lines. */
-export interface TermsBook {
+export interface RateCard {
   /** The most specific version in force when the order was created, else the first later one; undefined: none covers the sale. */
   termsFor(sale: {
     createdAt: Date;
@@ -136,21 +136,21 @@ function overlap(): Error {
  *
  * A narrowed book answers only for sales within its scope: for another store, product or influencer it may miss a more specific version.
  */
-export async function loadTermsBook(
+export async function getRateCard(
   db: Queryable,
   { influencerIds, ...scope }: TermsBookScope & { influencerIds?: readonly string[] },
-): Promise<TermsBook> {
-  const book = (await loadTermsBooks(db, [scope], influencerIds)).get(scope.brandId);
+): Promise<RateCard> {
+  const book = (await listRateCards(db, [scope], influencerIds)).get(scope.brandId);
   assert(book !== undefined, 'every brand asked about has a book');
   return book;
 }
 
-/** As `loadTermsBook` for several brands at once, each named by one scope; by brand id. */
-export async function loadTermsBooks(
+/** As `getRateCard` for several brands at once, each named by one scope; by brand id. */
+export async function listRateCards(
   db: Queryable,
   scopes: readonly TermsBookScope[],
   influencerIds?: readonly string[],
-): Promise<Map<string, TermsBook>> {
+): Promise<Map<string, RateCard>> {
   if (scopes.length === 0) return new Map();
   const brandIds = scopes.map(({ brandId }) => brandId);
   const [terms, policies] = await together(db, () => [
@@ -165,7 +165,7 @@ export async function loadTermsBooks(
   return new Map(brandIds.map((id) => [id, bookOf(versionsOf.get(id) ?? [], policiesOf.get(id) ?? [])]));
 }
 
-function bookOf(versions: readonly (TermsRow & { rate: CommissionRate })[], policies: readonly PolicyRow[]): TermsBook {
+function bookOf(versions: readonly (TermsRow & { rate: CommissionRate })[], policies: readonly PolicyRow[]): RateCard {
   return {
     termsFor: (sale) => chosen(selectTerms<TermsRow & TermsVersion & { rate: CommissionRate }>(versions, sale)),
     policyAt: (createdAt) => policyAt(policies, createdAt),

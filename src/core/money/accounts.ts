@@ -39,42 +39,42 @@ export interface Dimensions {
   paidAt: Date;
 }
 
-/** The buyer's money behind a commission, fen; in a posting, the change of it. */
-export interface Measures {
+/** The buyer's money behind a commission, fen; in a line entry, the change of it. */
+export interface Amounts {
   lines: number;
   paidFen: bigint;
   refundedFen: bigint;
 }
 
-export const NO_MEASURES: Measures = { lines: 0, paidFen: 0n, refundedFen: 0n };
+export const NO_AMOUNTS: Amounts = { lines: 0, paidFen: 0n, refundedFen: 0n };
 
-export interface Entry {
+export interface Posting {
   payeeId: string;
   account: AccountKind;
-  /** Debit positive, fen. 0n only where the entry carries a change of reversedFen alone. */
+  /** Debit positive, fen. 0n only where the posting carries a change of reversedFen alone. */
   amountFen: bigint;
   /** Change of the commission lost to refunds, fen; stands on an owing account. */
   reversedFen: bigint;
 }
 
-/** The part of a journal that concerns one line under one set of dimensions. A journal is one or more postings and sums to 0n. */
-export interface Posting {
+/** The part of a journal that concerns one line under one set of dimensions. A journal is one or more line entries and sums to 0n. */
+export interface LineEntry {
   dimensions: Dimensions;
-  measures: Measures;
-  entries: Entry[];
+  amounts: Amounts;
+  postings: Posting[];
 }
 
-/** What is booked for one payee: the sum of its entries. */
+/** What is booked for one payee: the sum of its postings. */
 export interface LegBook {
   payeeId: string;
   balances: ReadonlyMap<AccountKind, bigint>;
   reversedFen: bigint;
 }
 
-/** What is booked for one line under one set of dimensions: the sum of its postings. */
+/** What is booked for one line under one set of dimensions: the sum of its line entries. */
 export interface Bucket {
   dimensions: Dimensions;
-  measures: Measures;
+  amounts: Amounts;
   legs: LegBook[];
 }
 
@@ -111,20 +111,20 @@ export function bucketKey(dimensions: Dimensions): string {
   return JSON.stringify([...texts, dimensions.paidAt.toISOString()]);
 }
 
-/** What postings add up to, one bucket for each set of dimensions, in the order of their first posting. */
-export function sumPostings(postings: readonly Posting[]): Bucket[] {
-  const groups = Map.groupBy(postings, (posting) => bucketKey(posting.dimensions));
+/** What line entries add up to, one bucket for each set of dimensions, in the order of their first line entry. */
+export function sumLineEntries(lineEntries: readonly LineEntry[]): Bucket[] {
+  const groups = Map.groupBy(lineEntries, (lineEntry) => bucketKey(lineEntry.dimensions));
   return [...groups.values()].map((group) => {
     const [first] = group;
     assert(first !== undefined, 'a group has a member');
     const byPayee = Map.groupBy(
-      group.flatMap((posting) => posting.entries),
-      (entry) => entry.payeeId,
+      group.flatMap((lineEntry) => lineEntry.postings),
+      (posting) => posting.payeeId,
     );
     return {
       dimensions: first.dimensions,
-      measures: group.map((posting) => posting.measures).reduce(addMeasures, NO_MEASURES),
-      legs: [...byPayee].map(([payeeId, entries]) => sumEntries(payeeId, entries)),
+      amounts: group.map((lineEntry) => lineEntry.amounts).reduce(addAmounts, NO_AMOUNTS),
+      legs: [...byPayee].map(([payeeId, postings]) => sumPostingsOf(payeeId, postings)),
     };
   });
 }
@@ -171,17 +171,17 @@ export function stageOf(position: Position): Stage {
   return position.paidOutFen > 0n ? 'paid' : 'none';
 }
 
-function sumEntries(payeeId: string, entries: readonly Entry[]): LegBook {
+function sumPostingsOf(payeeId: string, postings: readonly Posting[]): LegBook {
   const balances = new Map<AccountKind, bigint>();
   let reversedFen = 0n;
-  for (const entry of entries) {
-    balances.set(entry.account, (balances.get(entry.account) ?? 0n) + entry.amountFen);
-    reversedFen += entry.reversedFen;
+  for (const posting of postings) {
+    balances.set(posting.account, (balances.get(posting.account) ?? 0n) + posting.amountFen);
+    reversedFen += posting.reversedFen;
   }
   return { payeeId, balances, reversedFen };
 }
 
-function addMeasures(left: Measures, right: Measures): Measures {
+function addAmounts(left: Amounts, right: Amounts): Amounts {
   return {
     lines: left.lines + right.lines,
     paidFen: left.paidFen + right.paidFen,

@@ -1,17 +1,17 @@
 /**
  * The journal of a line, booked by difference: what should stand minus what stands is posted, so every path to the same facts ends in
- * the same balances. A posting never edits another; money already in a payout is never moved from here.
+ * the same balances. A line entry never edits another; money already in a payout is never moved from here.
  */
 import assert from 'node:assert/strict';
-import type { AccountKind, Bucket, Dimensions, Entry, LegBook, Measures, OwesAccount, Posting } from './accounts.ts';
-import { ACCOUNT_KINDS, balanceOf, bucketKey, NO_MEASURES, paidOutOf } from './accounts.ts';
+import type { AccountKind, Bucket, Dimensions, Posting, LegBook, Amounts, OwesAccount, LineEntry } from './accounts.ts';
+import { ACCOUNT_KINDS, balanceOf, bucketKey, NO_AMOUNTS, paidOutOf } from './accounts.ts';
 import type { CommissionLeg } from './commission.ts';
 
 /** What should be booked for a line that earns, by the facts and terms known now. */
 export interface DesiredLine {
   dimensions: Dimensions;
   /** One line, what the buyer paid for it, and what was given back. */
-  measures: Measures;
+  amounts: Amounts;
   legs: readonly CommissionLeg[];
   owesAccount: OwesAccount;
   /** Its hold is over: what is not paid out yet stands in `payable` instead of `pending`. */
@@ -29,7 +29,7 @@ interface Claim {
 }
 
 /**
- * The postings that bring the books of one line from what is booked to what is desired.
+ * The line entries that bring the books of one line from what is booked to what is desired.
  *
  * A bucket under other dimensions than the desired ones is taken back whole: what was paid out of it becomes debt. Within the desired
  * bucket, with C a payee's commission and G what already left (in payout, paid out): what is available, C − G, stands in `pending` or
@@ -38,7 +38,7 @@ interface Claim {
  *
  * @param booked   every bucket of the line, each set of dimensions once
  * @param desired  undefined when the line earns nothing for anybody: unattributed, unpaid, or without terms
- * @returns one posting for each bucket that differs, each summing to 0n for every payee; [] when the books are right already
+ * @returns one line entry for each bucket that differs, each summing to 0n for every payee; [] when the books are right already
  * @throws AssertionError on buckets of another line, a repeated bucket or a negative leg: bugs, never user input
  */
 export function bookDifference({
@@ -47,7 +47,7 @@ export function bookDifference({
 }: {
   booked: readonly Bucket[];
   desired: DesiredLine | undefined;
-}): Posting[] {
+}): LineEntry[] {
   assertOneLine([...booked, ...(desired === undefined ? [] : [desired])]);
   const keys = booked.map((bucket) => bucketKey(bucket.dimensions));
   // Of a line that was never booked there is no bucket to find.
@@ -55,29 +55,31 @@ export function bookDifference({
   assert(new Set(keys).size === keys.length, 'a bucket is read once');
 
   // What is taken back comes before what is given, as a person would book it.
-  const postings = booked
+  const lineEntries = booked
     .filter((_, position) => keys[position] !== desiredKey)
     .map((bucket) => differenceOf(bucket, undefined));
   if (desired !== undefined) {
     const bucket = booked[keys.indexOf(desiredKey)];
-    postings.push(differenceOf(bucket ?? { dimensions: desired.dimensions, measures: NO_MEASURES, legs: [] }, desired));
+    lineEntries.push(
+      differenceOf(bucket ?? { dimensions: desired.dimensions, amounts: NO_AMOUNTS, legs: [] }, desired),
+    );
   }
-  return postings.filter(({ entries, measures }) => entries.length > 0 || Object.values(measures).some(isNotZero));
+  return lineEntries.filter(({ postings, amounts }) => postings.length > 0 || Object.values(amounts).some(isNotZero));
 }
 
-function differenceOf(bucket: Bucket, desired: DesiredLine | undefined): Posting {
+function differenceOf(bucket: Bucket, desired: DesiredLine | undefined): LineEntry {
   const claims = claimsOf(desired);
-  const wanted = desired?.measures ?? NO_MEASURES;
+  const wanted = desired?.amounts ?? NO_AMOUNTS;
   const books = new Map(bucket.legs.map((leg) => [leg.payeeId, leg]));
   const payeeIds = new Set([...claims.keys(), ...books.keys()]);
   return {
     dimensions: bucket.dimensions,
-    measures: {
-      lines: wanted.lines - bucket.measures.lines,
-      paidFen: wanted.paidFen - bucket.measures.paidFen,
-      refundedFen: wanted.refundedFen - bucket.measures.refundedFen,
+    amounts: {
+      lines: wanted.lines - bucket.amounts.lines,
+      paidFen: wanted.paidFen - bucket.amounts.paidFen,
+      refundedFen: wanted.refundedFen - bucket.amounts.refundedFen,
     },
-    entries: [...payeeIds].flatMap((payeeId) => {
+    postings: [...payeeIds].flatMap((payeeId) => {
       const leg = books.get(payeeId) ?? { payeeId, balances: new Map(), reversedFen: 0n };
       return entriesFor(leg, claims.get(payeeId) ?? noClaim(leg));
     }),
@@ -108,14 +110,14 @@ function noClaim(leg: LegBook): Claim {
   return { commissionFen: 0n, feeFen: 0n, reversedFen: 0n, owesAccount, released: false };
 }
 
-function entriesFor(leg: LegBook, claim: Claim): Entry[] {
+function entriesFor(leg: LegBook, claim: Claim): Posting[] {
   const targets = targetBalances(leg, claim);
   return ACCOUNT_KINDS.map((account) => ({
     payeeId: leg.payeeId,
     account,
     amountFen: (targets.get(account) ?? balanceOf(leg, account)) - balanceOf(leg, account),
     reversedFen: account === claim.owesAccount ? claim.reversedFen - leg.reversedFen : 0n,
-  })).filter((entry) => isNotZero(entry.amountFen) || isNotZero(entry.reversedFen));
+  })).filter((posting) => isNotZero(posting.amountFen) || isNotZero(posting.reversedFen));
 }
 
 /**

@@ -1,10 +1,10 @@
 /**
- * The postings of money that moves after it was earned: locked for a payout, paid, come back, netted against debt, written off, received
+ * The line entries of money that moves after it was earned: locked for a payout, paid, come back, netted against debt, written off, received
  * from the brand. Each function only decides what to post; who may ask for it, and when, is the payout feature's business.
  */
 import assert from 'node:assert/strict';
-import type { AccountKind, Dimensions, EarnedAccount, Entry, LegBook, OwesAccount, Posting } from './accounts.ts';
-import { balanceOf, NO_MEASURES } from './accounts.ts';
+import type { AccountKind, Dimensions, EarnedAccount, Posting, LegBook, OwesAccount, LineEntry } from './accounts.ts';
+import { balanceOf, NO_AMOUNTS } from './accounts.ts';
 
 const EARNED_ACCOUNTS: readonly EarnedAccount[] = ['payable', 'fee_earned'];
 
@@ -26,7 +26,11 @@ export interface LegAmount extends BookedLeg {
  * @returns payoutFen, what goes into the payout (0n when debt swallows it all), and nettedFen, the debt taken off
  * @throws AssertionError on legs of two payees or two brands: debt nets only inside its brand
  */
-export function lockPayout(legs: readonly BookedLeg[]): { postings: Posting[]; payoutFen: bigint; nettedFen: bigint } {
+export function lockPayout(legs: readonly BookedLeg[]): {
+  lineEntries: LineEntry[];
+  payoutFen: bigint;
+  nettedFen: bigint;
+} {
   const [first] = legs;
   for (const { dimensions, leg } of legs) {
     assert(leg.payeeId === first?.leg.payeeId, 'a payout is locked for one payee');
@@ -38,7 +42,7 @@ export function lockPayout(legs: readonly BookedLeg[]): { postings: Posting[]; p
 
   let fromEarningsFen = nettedFen;
   let offDebtFen = nettedFen;
-  const postings: Posting[] = [];
+  const lineEntries: LineEntry[] = [];
   for (const { dimensions, leg } of legs) {
     const nettedHereFen = lesser(earnedOf(leg), fromEarningsFen);
     const recoveredFen = lesser(collectableDebtOf(leg), offDebtFen);
@@ -49,10 +53,10 @@ export function lockPayout(legs: readonly BookedLeg[]): { postings: Posting[]; p
       ['in_payout', nettedHereFen - earnedOf(leg)],
       ['debt', -recoveredFen],
     ];
-    postings.push(postingOf({ dimensions, leg }, changes));
+    lineEntries.push(postingOf({ dimensions, leg }, changes));
   }
   return {
-    postings: postings.filter((posting) => posting.entries.length > 0),
+    lineEntries: lineEntries.filter((lineEntry) => lineEntry.postings.length > 0),
     payoutFen: earnedFen - nettedFen,
     nettedFen,
   };
@@ -62,7 +66,7 @@ export function lockPayout(legs: readonly BookedLeg[]): { postings: Posting[]; p
  * The bank confirmed: what was locked is paid.
  * @throws AssertionError when more is paid than is locked
  */
-export function markPaid(items: readonly LegAmount[]): Posting[] {
+export function markPaid(items: readonly LegAmount[]): LineEntry[] {
   return items.map((item) => {
     assertWithin(item.amountFen, lockedOf(item.leg));
     return postingOf(item, [
@@ -79,7 +83,7 @@ export function markPaid(items: readonly LegAmount[]): Posting[] {
  * @param items  each with the account it had been locked from
  * @throws AssertionError when more comes back than is locked
  */
-export function failPayout(items: readonly (LegAmount & { earnedAccount: EarnedAccount })[]): Posting[] {
+export function failPayout(items: readonly (LegAmount & { earnedAccount: EarnedAccount })[]): LineEntry[] {
   return items.map((item) => {
     assertWithin(item.amountFen, lockedOf(item.leg));
     const debtFen = lesser(item.amountFen, balanceOf(item.leg, 'debt'));
@@ -97,7 +101,7 @@ export function failPayout(items: readonly (LegAmount & { earnedAccount: EarnedA
  * Gives up debt that will not be recovered. `written_off` keeps the loss, which is not the payee's.
  * @throws AssertionError when more is written off than `collectableDebtOf` allows
  */
-export function writeOff(items: readonly LegAmount[]): Posting[] {
+export function writeOff(items: readonly LegAmount[]): LineEntry[] {
   return items.map((item) => {
     assertWithin(item.amountFen, collectableDebtOf(item.leg));
     return postingOf(item, [
@@ -111,7 +115,7 @@ export function writeOff(items: readonly LegAmount[]): Posting[] {
  * The brand (or the platform) paid what it owes a payee. Belongs to no line: a transfer names an amount, not the sales behind it.
  * @throws AssertionError unless amountFen > 0n
  */
-export function receiveFromBrand(receipt: { payeeId: string; owesAccount: OwesAccount; amountFen: bigint }): Entry[] {
+export function receiveFromBrand(receipt: { payeeId: string; owesAccount: OwesAccount; amountFen: bigint }): Posting[] {
   const { payeeId, owesAccount, amountFen } = receipt;
   assert(amountFen > 0n, 'a receipt is above zero');
   return [
@@ -136,11 +140,11 @@ function lockedOf(leg: LegBook): bigint {
   return -balanceOf(leg, 'in_payout');
 }
 
-function postingOf({ dimensions, leg }: BookedLeg, changes: readonly [AccountKind, bigint][]): Posting {
-  const entries = changes
+function postingOf({ dimensions, leg }: BookedLeg, changes: readonly [AccountKind, bigint][]): LineEntry {
+  const postings = changes
     .filter(([, amountFen]) => amountFen !== 0n)
     .map(([account, amountFen]) => ({ payeeId: leg.payeeId, account, amountFen, reversedFen: 0n }));
-  return { dimensions, measures: NO_MEASURES, entries };
+  return { dimensions, amounts: NO_AMOUNTS, postings };
 }
 
 function assertWithin(amountFen: bigint, limitFen: bigint): void {

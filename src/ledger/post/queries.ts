@@ -1,30 +1,23 @@
-import type { Dimensions, Entry, Measures } from '../../core/money/accounts.ts';
+import type { Dimensions, Posting, Amounts } from '../../core/money/accounts.ts';
 import { arrayLiterals } from '../../infra/array-literal.ts';
 import type { Tx } from '../../infra/db.ts';
 
-export type JournalKind =
-  | 'booking'
-  | 'release'
-  | 'payout_lock'
-  | 'payout_paid'
-  | 'payout_fail'
-  | 'receipt'
-  | 'write_off';
+export type EntryKind = 'booking' | 'release' | 'payout_lock' | 'payout_paid' | 'payout_fail' | 'receipt' | 'write_off';
 
 export interface NewJournal {
   id: string;
   brandId: string;
-  kind: JournalKind;
+  kind: EntryKind;
 }
 
 export interface NewJournalLine {
   journalId: string;
   position: number;
   dimensions: Dimensions;
-  measures: Measures;
+  amounts: Amounts;
 }
 
-export interface NewJournalEntry extends Entry {
+export interface NewJournalEntry extends Posting {
   journalId: string;
   brandId: string;
   position: number;
@@ -32,7 +25,7 @@ export interface NewJournalEntry extends Entry {
   linePosition: number | null;
 }
 
-// Numbers rise in the order given. Triggers queue each journal for the sealer, and have its sum checked at COMMIT where these entries alone
+// Numbers rise in the order given. Triggers queue each journal for the sealer, and have its sum checked at COMMIT where these postings alone
 // do not sum to 0 (journal_entries_balanced). Foreign keys are checked at the end of the statement, when all three parts are there.
 const INSERT_JOURNALS = `
 with posted as (
@@ -58,19 +51,19 @@ from unnest($21::text[], $22::integer[], $23::text[], $24::integer[], $25::text[
   as input (journal_id, position, brand_id, line_position, payee_id, account, amount_fen, reversed_delta_fen)`;
 
 /**
- * Adds journals, numbered in the order given, with what they say of lines (the dimensions at posting and the change of the buyers' money)
- * and their entries; each journal must sum to 0 fen or COMMIT is refused.
+ * Adds journals, numbered in the order given, with what they say of lines (the dimensions at line entry and the change of the buyers' money)
+ * and their postings; each journal must sum to 0 fen or COMMIT is refused.
  */
 export async function insertJournals(
   tx: Tx,
   {
     journals,
     lines,
-    entries,
+    postings,
   }: {
     journals: readonly NewJournal[];
     lines: readonly NewJournalLine[];
-    entries: readonly NewJournalEntry[];
+    postings: readonly NewJournalEntry[];
   },
 ): Promise<void> {
   const dimension = <Key extends keyof Dimensions>(key: Key): Dimensions[Key][] =>
@@ -93,17 +86,17 @@ export async function insertJournals(
     dimension('agencyPayeeId'),
     dimension('method'),
     dimension('paidAt'),
-    lines.map(({ measures }) => measures.lines),
-    lines.map(({ measures }) => measures.paidFen),
-    lines.map(({ measures }) => measures.refundedFen),
-    entries.map(({ journalId }) => journalId),
-    entries.map(({ position }) => position),
-    entries.map(({ brandId }) => brandId),
-    entries.map(({ linePosition }) => linePosition),
-    entries.map(({ payeeId }) => payeeId),
-    entries.map(({ account }) => account),
-    entries.map(({ amountFen }) => amountFen),
-    entries.map(({ reversedFen }) => reversedFen),
+    lines.map(({ amounts }) => amounts.lines),
+    lines.map(({ amounts }) => amounts.paidFen),
+    lines.map(({ amounts }) => amounts.refundedFen),
+    postings.map(({ journalId }) => journalId),
+    postings.map(({ position }) => position),
+    postings.map(({ brandId }) => brandId),
+    postings.map(({ linePosition }) => linePosition),
+    postings.map(({ payeeId }) => payeeId),
+    postings.map(({ account }) => account),
+    postings.map(({ amountFen }) => amountFen),
+    postings.map(({ reversedFen }) => reversedFen),
   ];
   await tx.query({ name: 'insert_journals', text: INSERT_JOURNALS, values: arrayLiterals(values) });
 }

@@ -1,8 +1,8 @@
-import { type Bucket, positionOf, type Position, sumPostings } from '../../core/money/accounts.ts';
+import { type Bucket, positionOf, type Position, sumLineEntries } from '../../core/money/accounts.ts';
 import { bookDifference } from '../../core/money/journal.ts';
 import type { Tx } from '../../infra/db.ts';
 import { type BookableLine, desiredLine } from '../../commissions/pricing/desired-line.ts';
-import { findFrozen, type FrozenLine, listBooked } from '../../commissions/pricing/queries.ts';
+import { listPricedLines, type PricedLine, listBooked } from '../../commissions/pricing/queries.ts';
 import { readBookableLines } from '../../commissions/pricing/stored-lines.ts';
 import { type Grouping, GROUPINGS, sumTotals, type TotalsRow } from '../totals/queries.ts';
 import { type Check, CheckBuilder } from './check.ts';
@@ -55,10 +55,10 @@ interface Found {
 async function checkPage(tx: Tx, lineIds: readonly string[], found: Found): Promise<void> {
   if (lineIds.length === 0) return;
   const lines = new Map((await readBookableLines(tx, lineIds)).map((line) => [line.lineId, line]));
-  const states = await findFrozen(tx, lineIds);
+  const states = await listPricedLines(tx, lineIds);
   const booked = await listBooked(tx, lineIds);
   for (const lineId of lineIds) {
-    const buckets = sumPostings(booked.get(lineId) ?? []);
+    const buckets = sumLineEntries(booked.get(lineId) ?? []);
     found.books.count('lines', 1n);
     for (const fault of bookFaults(lines.get(lineId), { state: states.get(lineId), buckets })) {
       found.books.problem(`line ${lineId}: ${fault}`);
@@ -70,15 +70,15 @@ async function checkPage(tx: Tx, lineIds: readonly string[], found: Found): Prom
 
 function bookFaults(
   line: BookableLine | undefined,
-  { state, buckets }: { state: FrozenLine | undefined; buckets: Bucket[] },
+  { state, buckets }: { state: PricedLine | undefined; buckets: Bucket[] },
 ): string[] {
   if (line === undefined) return buckets.length === 0 ? [] : ['booked, but its order has no creation time'];
   const earns = line.attribution !== undefined && line.paidAt !== undefined;
   if (earns && state === undefined) return ['attributed and paid, but without frozen terms'];
   const desired = desiredLine(line, { state, booked: buckets });
-  return bookDifference({ booked: buckets, desired }).map(({ dimensions, measures, entries }) => {
-    const moves = entries.map((entry) => `${entry.account} of ${entry.payeeId} by ${entry.amountFen}`);
-    const what = [`lines ${measures.lines}`, `paid ${measures.paidFen}`, `refunded ${measures.refundedFen}`, ...moves];
+  return bookDifference({ booked: buckets, desired }).map(({ dimensions, amounts, postings }) => {
+    const moves = postings.map((posting) => `${posting.account} of ${posting.payeeId} by ${posting.amountFen}`);
+    const what = [`lines ${amounts.lines}`, `paid ${amounts.paidFen}`, `refunded ${amounts.refundedFen}`, ...moves];
     return `books of link ${dimensions.linkId} are off by ${what.join(', ')}`;
   });
 }
@@ -95,7 +95,7 @@ function balanceFaults(buckets: readonly Bucket[], identity: CheckBuilder): stri
       if (commissionFen !== pendingFen + payableFen + inPayoutFen + paidOutFen - debtFen) {
         faults.push(`commission of ${leg.payeeId} is not where it should be`);
       }
-      if (commissionFen > bucket.measures.paidFen - bucket.measures.refundedFen) {
+      if (commissionFen > bucket.amounts.paidFen - bucket.amounts.refundedFen) {
         faults.push(`commission of ${leg.payeeId} exceeds what the buyer paid`);
       }
       return faults;
@@ -110,10 +110,10 @@ function noSums(): Sums {
 function addSums(sums: Sums, buckets: readonly Bucket[]): void {
   const position = positionOf(buckets);
   for (const field of POSITION_FIELDS) sums[field] += position[field];
-  for (const { measures } of buckets) {
-    sums.lines += BigInt(measures.lines);
-    sums.paidFen += measures.paidFen;
-    sums.refundedFen += measures.refundedFen;
+  for (const { amounts } of buckets) {
+    sums.lines += BigInt(amounts.lines);
+    sums.paidFen += amounts.paidFen;
+    sums.refundedFen += amounts.refundedFen;
   }
 }
 

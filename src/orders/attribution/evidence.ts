@@ -1,4 +1,4 @@
-import type { TermsBook } from '../../commissions/terms/terms.ts';
+import type { RateCard } from '../../commissions/terms/terms.ts';
 import { dependsOnClicks } from '../../core/attribution/attribute.ts';
 import type { AttributionFacts, LinkFact } from '../../core/attribution/facts.ts';
 import { ARRIVAL_AFTER_CLICK_MS, ARRIVAL_BEFORE_CLICK_MS } from '../../core/attribution/levels.ts';
@@ -16,7 +16,7 @@ export interface LineToAttribute extends NamedLine {
   orderSource: 'youzan' | 'shop' | 'tbk';
   orderCreatedAt: Date;
   /** Of the line's brand. */
-  terms: TermsBook;
+  terms: RateCard;
 }
 
 export interface EvidenceDeps extends ReadingDeps {

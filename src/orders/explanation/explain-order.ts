@@ -1,6 +1,6 @@
 import { brandScope, influencerScope } from '../../access/principal.ts';
 import type { Principal } from '../../access/principal.ts';
-import { loadTermsBook } from '../../commissions/terms/terms.ts';
+import { getRateCard } from '../../commissions/terms/terms.ts';
 import { attribute } from '../../core/attribution/attribute.ts';
 import type { AttributionFacts } from '../../core/attribution/facts.ts';
 import { CLOCK_SKEW_MS } from '../../core/attribution/levels.ts';
@@ -103,7 +103,7 @@ async function factsOfLines(
   const folded = foldStoredOrder(events)?.lines ?? [];
   const evidence = new Map(folded.map((line) => [line.externalLineId, line.evidence]));
   const orderSource = await getOrderSource(tx, order.storeId);
-  const terms = await loadTermsBook(tx, { brandId: order.brandId });
+  const terms = await getRateCard(tx, { brandId: order.brandId });
   const questions = lines.map(({ id, externalLineId, productId }) => ({
     lineId: id,
     brandId: order.brandId,

@@ -1,11 +1,11 @@
 /** Everything that decides what becomes of orders, read before anything of them is written. */
-import { readBooks, type StandingBooks } from '../../commissions/pricing/book-lines.ts';
+import { readStandingPositions, type StandingPositions } from '../../commissions/pricing/book-lines.ts';
 import {
   loadSplits,
   loadSplitsOfLinks,
-  loadTermsBooks,
+  listRateCards,
   type Splits,
-  type TermsBook,
+  type RateCard,
 } from '../../commissions/terms/terms.ts';
 import type { Tx } from '../../infra/db.ts';
 import { together } from '../../infra/together.ts';
@@ -24,13 +24,13 @@ import { findProductsByItemKeys, readTransactionTime } from './recompute-queries
 export interface OrderFacts {
   lines: readonly SoldLine[];
   /** By brand. */
-  books: ReadonlyMap<string, TermsBook>;
+  books: ReadonlyMap<string, RateCard>;
   evidence: NamedEvidence;
   /** Of those whom the lines will most likely pay. */
   splits: Splits;
   /** What stands of lines stored before, by line id. */
   standing: ReadonlyMap<string, StandingAttribution>;
-  standingBooks: StandingBooks;
+  standingPositions: StandingPositions;
   /** The time of the transaction; read only where a line was received. */
   now: Date | undefined;
 }
@@ -45,11 +45,11 @@ const unasked = Promise.resolve(undefined);
 export async function readOrderFacts(tx: Tx, orders: readonly OrderAsFolded[], deps: ReadingDeps): Promise<OrderFacts> {
   const named = orders.flatMap(questionsOf);
   const storedLineIds = named.flatMap(({ isStored, lineId }) => (isStored ? [lineId] : []));
-  const [products, asked, standing, standingBooks, now] = await together(tx, () => [
+  const [products, asked, standing, standingPositions, now] = await together(tx, () => [
     findProductsByItemKeys(tx, itemKeysOf(named)),
     askEvidence(tx, named, { ...deps, storedLineIds }),
     listStandingAttributions(tx, storedLineIds),
-    readBooks(tx, storedLineIds),
+    readStandingPositions(tx, storedLineIds),
     isReceived(named) ? readTransactionTime(tx) : unasked,
   ]);
   const lines = soldLines(named, products);
@@ -58,7 +58,7 @@ export async function readOrderFacts(tx: Tx, orders: readonly OrderAsFolded[], d
     completeLinks(tx, lines, asked),
     loadSplits(tx, likelyShares(lines, asked)),
   ]);
-  return { lines, books, evidence, splits, standing, standingBooks, now };
+  return { lines, books, evidence, splits, standing, standingPositions, now };
 }
 
 /**
@@ -75,24 +75,24 @@ export async function readFactsOfNewOrders(
   const [products, asked, narrow, splits, now] = await together(tx, () => [
     findProductsByItemKeys(tx, itemKeysOf(named)),
     askEvidence(tx, named, { ...deps, readings, storedLineIds: [] }),
-    loadTermsBooks(tx, scopesByItems(named)),
+    listRateCards(tx, scopesByItems(named)),
     loadSplitsOfLinks(tx, likelyLinks(named, readings)),
     isReceived(named) ? readTransactionTime(tx) : unasked,
   ]);
   const lines = soldLines(named, products);
   const unnamed = new Set(lines.flatMap(({ brandId, productId }) => (productId === undefined ? [brandId] : [])));
   const [whole, evidence] = await together(tx, () => [
-    loadTermsBooks(
+    listRateCards(
       tx,
       [...unnamed].map((brandId) => ({ brandId })),
     ),
     completeLinks(tx, lines, asked),
   ]);
   const books = new Map([...narrow, ...whole]);
-  return { lines, books, evidence, splits, standing: new Map(), standingBooks: NO_BOOKS, now };
+  return { lines, books, evidence, splits, standing: new Map(), standingPositions: NO_BOOKS, now };
 }
 
-const NO_BOOKS: StandingBooks = { frozen: new Map(), booked: new Map() };
+const NO_BOOKS: StandingPositions = { frozen: new Map(), booked: new Map() };
 
 function questionsOf({ order, folded: { createdAt, paidAt }, lines }: OrderAsFolded) {
   const { id: orderId, brandId, storeId, orderSource, platform } = order;
@@ -151,13 +151,13 @@ function likelyLinks(
  * The terms that may price these lines. A line whose item is not registered is priced by the product of whatever link is credited, which is
  * not known yet: only then all of the brand's terms are read.
  */
-async function loadBooks(tx: Tx, lines: readonly SoldLine[]): Promise<Map<string, TermsBook>> {
+async function loadBooks(tx: Tx, lines: readonly SoldLine[]): Promise<Map<string, RateCard>> {
   const scopes = [...Map.groupBy(lines, ({ brandId }) => brandId)].map(([brandId, ofBrand]) => {
     const productIds = new Set(ofBrand.map(({ productId }) => productId));
     const known = [...productIds].filter((productId) => productId !== undefined);
     return productIds.has(undefined) ? { brandId } : { brandId, storeIds: storesOf(ofBrand), productIds: known };
   });
-  return loadTermsBooks(tx, scopes);
+  return listRateCards(tx, scopes);
 }
 
 /** The scopes by which `loadBooks` would read, should every item be registered. */

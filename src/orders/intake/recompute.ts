@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { type BookableLine, type Booking, planBooking, writeBooking } from '../../commissions/pricing/book-lines.ts';
-import type { TermsBook } from '../../commissions/terms/terms.ts';
+import type { RateCard } from '../../commissions/terms/terms.ts';
 import { attribute, reconcile } from '../../core/attribution/attribute.ts';
 import type { ClickIdReading } from '../../core/clicks/click-id.ts';
 import type { Tx } from '../../infra/db.ts';
@@ -69,10 +69,10 @@ export async function decideOrders(
   orders: readonly OrderAsFolded[],
   { facts, deps }: { facts: OrderFacts; deps: RecomputeDeps },
 ): Promise<OrderDecision> {
-  const { lines, books, splits, standingBooks, now } = facts;
+  const { lines, books, splits, standingPositions, now } = facts;
   const attributions = await attributeLines(tx, facts, deps);
   const bookable = lines.map((line) => bookableLine(line, attributions.get(line.lineId)?.attribution, now));
-  const booking = await planBooking(tx, bookable, { books, standing: standingBooks, splits });
+  const booking = await planBooking(tx, bookable, { books, standing: standingPositions, splits });
   return { orders, lines, attributions, booking };
 }
 
@@ -153,7 +153,7 @@ function creditOf(attribution: StoredAttribution | undefined): BookableLine['att
   return { method, linkId, influencerId, tag };
 }
 
-function bookOf(books: ReadonlyMap<string, TermsBook>, brandId: string): TermsBook {
+function bookOf(books: ReadonlyMap<string, RateCard>, brandId: string): RateCard {
   const book = books.get(brandId);
   assert(book !== undefined, 'the terms of every brand concerned were read');
   return book;

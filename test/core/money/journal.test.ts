@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { bucketKey, positionOf, stageOf, sumPostings } from '../../../src/core/money/accounts.ts';
+import { bucketKey, positionOf, stageOf, sumLineEntries } from '../../../src/core/money/accounts.ts';
 import type { CommissionLeg } from '../../../src/core/money/commission.ts';
 import { bookDifference } from '../../../src/core/money/journal.ts';
 import { lockPayout, markPaid, receiveFromBrand } from '../../../src/core/money/payout-postings.ts';
@@ -42,9 +42,9 @@ describe('199.00 at 15 %, as the design tells it', () => {
     const story = paidOut();
     expect(story.book(desire({ released: true, refundedFen: 5_000n }))).toEqual(['brand_owes -750', 'debt +750']);
     story.book(desire({ lineId: 'L2', paidFen: 10_000n, terms: tenPercent, released: true }));
-    const { postings, payoutFen, nettedFen } = lockPayout(story.legs());
+    const { lineEntries, payoutFen, nettedFen } = lockPayout(story.legs());
     expect([payoutFen, nettedFen]).toEqual([250n, 750n]);
-    expect(story.post(postings)).toEqual(['debt -750', 'L2 payable +1000', 'L2 in_payout -250']);
+    expect(story.post(lineEntries)).toEqual(['debt -750', 'L2 payable +1000', 'L2 in_payout -250']);
     story.post(markPaid([story.leg(250n, 'L2')]));
     expect(story.position('L1')).toMatchObject({ commissionFen: 2_235n, paidOutFen: 2_235n, debtFen: 0n });
     expect(story.position('L2')).toMatchObject({ commissionFen: 1_000n, paidOutFen: 1_000n, debtFen: 0n });
@@ -69,26 +69,26 @@ describe('booking by difference', () => {
     const [accrual] = bookDifference({ booked: [], desired: desire() });
     expect(accrual).toMatchObject({
       dimensions: dimensionsOf('L1'),
-      measures: { lines: 1, paidFen: 19_900n, refundedFen: 0n },
+      amounts: { lines: 1, paidFen: 19_900n, refundedFen: 0n },
     });
     const [refunded] = bookDifference({
-      booked: sumPostings(accrual === undefined ? [] : [accrual]),
+      booked: sumLineEntries(accrual === undefined ? [] : [accrual]),
       desired: desire({ refundedFen: 5_000n }),
     });
-    expect(refunded?.measures).toEqual({ lines: 0, paidFen: 0n, refundedFen: 5_000n });
-    expect(refunded?.entries.map((entry) => entry.reversedFen)).toEqual([750n, 0n]);
+    expect(refunded?.amounts).toEqual({ lines: 0, paidFen: 0n, refundedFen: 5_000n });
+    expect(refunded?.postings.map((posting) => posting.reversedFen)).toEqual([750n, 0n]);
   });
 
   it('is posted also when no money moves', () => {
     const free = { ...plainTerms, rate: { kind: 'rate', rateBp: 0 } } as const;
     expect(bookDifference({ booked: [], desired: desire({ terms: free }) })).toEqual([
-      { dimensions: dimensionsOf('L1'), measures: { lines: 1, paidFen: 19_900n, refundedFen: 0n }, entries: [] },
+      { dimensions: dimensionsOf('L1'), amounts: { lines: 1, paidFen: 19_900n, refundedFen: 0n }, postings: [] },
     ]);
   });
 
-  it('a line first seen after its full refund carries what was lost on an entry of 0', () => {
-    const [posting] = bookDifference({ booked: [], desired: desire({ refundedFen: 19_900n }) });
-    expect(posting?.entries).toEqual([
+  it('a line first seen after its full refund carries what was lost on a posting of 0', () => {
+    const [lineEntry] = bookDifference({ booked: [], desired: desire({ refundedFen: 19_900n }) });
+    expect(lineEntry?.postings).toEqual([
       { payeeId: 'pye_lin', account: 'brand_owes', amountFen: 0n, reversedFen: 2_985n },
     ]);
   });
@@ -105,7 +105,7 @@ describe('booking by difference', () => {
     const story = new Story();
     story.book(desire({ refundedFen: 5_000n }));
     expect(story.book(undefined)).toEqual(['brand_owes -2235', 'pending +2235']);
-    expect(standingOf(story.postings)).toEqual([]);
+    expect(standingOf(story.lineEntries)).toEqual([]);
   });
 
   it('a commission that rises again cancels debt first', () => {
@@ -120,9 +120,9 @@ describe('booking by difference', () => {
     const story = new Story();
     story.book(desire({ released: true }));
     const other = { influencerId: 'inf_wu', terms: { ...plainTerms, influencerPayeeId: 'pye_wu' } };
-    const postings = bookDifference({ booked: sumPostings(story.postings), desired: desire(other) });
+    const lineEntries = bookDifference({ booked: sumLineEntries(story.lineEntries), desired: desire(other) });
     expect(
-      postings.map(({ dimensions, measures, entries }) => [dimensions.influencerId, measures.lines, jot(entries)]),
+      lineEntries.map(({ dimensions, amounts, postings }) => [dimensions.influencerId, amounts.lines, jot(postings)]),
     ).toEqual([
       ['inf_lin', -1, ['brand_owes -2985', 'payable +2985']],
       ['inf_wu', 1, ['brand_owes +2985', 'pending -2985']],
@@ -133,22 +133,25 @@ describe('booking by difference', () => {
     const story = paidOut();
     const other = { influencerId: 'inf_wu', terms: { ...plainTerms, influencerPayeeId: 'pye_wu' }, released: true };
     expect(story.book(desire(other))).toEqual(['brand_owes -2985', 'debt +2985', 'brand_owes +2985', 'payable -2985']);
-    expect(positionOf(sumPostings(story.postings), 'pye_lin')).toMatchObject({ commissionFen: 0n, debtFen: 2_985n });
-    expect(positionOf(sumPostings(story.postings), 'pye_wu')).toMatchObject({ payableFen: 2_985n, debtFen: 0n });
+    expect(positionOf(sumLineEntries(story.lineEntries), 'pye_lin')).toMatchObject({
+      commissionFen: 0n,
+      debtFen: 2_985n,
+    });
+    expect(positionOf(sumLineEntries(story.lineEntries), 'pye_wu')).toMatchObject({ payableFen: 2_985n, debtFen: 0n });
   });
 
   it("the operator's leg stands in the fee accounts and counts as pending and payable", () => {
     const story = new Story();
     story.book(desire({ terms: sharedTerms }));
     const leg = (payeeId: string): string[] =>
-      jot(story.postings.flatMap(({ entries }) => entries.filter((entry) => entry.payeeId === payeeId)));
+      jot(story.lineEntries.flatMap(({ postings }) => postings.filter((posting) => posting.payeeId === payeeId)));
     expect(leg('pye_operator')).toEqual(['brand_owes +398', 'fee_pending -398']);
     expect(leg('pye_agency')).toEqual(['brand_owes +1075', 'pending -1075']);
     expect(story.position()).toMatchObject({ commissionFen: 3_980n, pendingFen: 3_980n });
     story.book(desire({ terms: sharedTerms, released: true }));
     expect(story.position()).toMatchObject({ commissionFen: 3_980n, payableFen: 3_980n, pendingFen: 0n });
     const lock = lockPayout(story.legs('pye_operator'));
-    expect(lock.postings.flatMap(({ entries }) => jot(entries))).toEqual(['fee_earned +398', 'in_payout -398']);
+    expect(lock.lineEntries.flatMap(({ postings }) => jot(postings))).toEqual(['fee_earned +398', 'in_payout -398']);
   });
 
   it('a payee with two legs on one line has one balance', () => {
@@ -169,11 +172,11 @@ describe('booking by difference', () => {
     expect(story.book(byPlatform)).toEqual(['brand_owes -2235', 'platform_owes +2235']);
     expect(story.position()).toMatchObject({ commissionFen: 2_235n, pendingFen: 2_235n, paidOutFen: 0n });
     expect(story.book(undefined)).toEqual(['platform_owes -2235', 'pending +2235']);
-    expect(standingOf(story.postings)).toEqual([]);
+    expect(standingOf(story.lineEntries)).toEqual([]);
   });
 
   it('refuses books of two lines, a bucket read twice and a negative leg as bugs', () => {
-    const [bucket] = sumPostings(bookDifference({ booked: [], desired: desire() }));
+    const [bucket] = sumLineEntries(bookDifference({ booked: [], desired: desire() }));
     const booked = bucket === undefined ? [] : [bucket];
     expect(() => bookDifference({ booked, desired: desire({ lineId: 'L2' }) })).toThrow('one line');
     expect(() => bookDifference({ booked: [...booked, ...booked], desired: desire() })).toThrow('read once');

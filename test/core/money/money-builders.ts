@@ -1,7 +1,7 @@
 /** Short ways to say the facts that the money tests are about. */
 import { createHash } from 'node:crypto';
-import type { AccountKind, Bucket, Dimensions, Entry, Posting } from '../../../src/core/money/accounts.ts';
-import { bucketKey, sumPostings } from '../../../src/core/money/accounts.ts';
+import type { AccountKind, Bucket, Dimensions, Posting, LineEntry } from '../../../src/core/money/accounts.ts';
+import { bucketKey, sumLineEntries } from '../../../src/core/money/accounts.ts';
 import type { CommissionTerms } from '../../../src/core/money/commission.ts';
 import type { FoldedLine, FoldedOrder, StoredEvent } from '../../../src/core/orders/order.ts';
 import { foldOrder } from '../../../src/core/orders/order.ts';
@@ -102,14 +102,14 @@ export function dimensionsOf(lineId: string, more: Partial<Dimensions> = {}): Di
 }
 
 /** Entries as finance would jot them down: `brand_owes +2985`. */
-export function jot(entries: readonly Entry[]): string[] {
-  return entries.map(({ account, amountFen }) => `${account} ${amountFen > 0n ? '+' : ''}${amountFen}`);
+export function jot(postings: readonly Posting[]): string[] {
+  return postings.map(({ account, amountFen }) => `${account} ${amountFen > 0n ? '+' : ''}${amountFen}`);
 }
 
-/** What each payee's entries sum to, over all postings of a journal. */
-export function sumByPayee(postings: readonly Posting[]): Map<string, bigint> {
+/** What each payee's postings sum to, over all line entries of a journal. */
+export function sumByPayee(lineEntries: readonly LineEntry[]): Map<string, bigint> {
   const sums = new Map<string, bigint>();
-  for (const { payeeId, amountFen } of postings.flatMap(({ entries }) => entries)) {
+  for (const { payeeId, amountFen } of lineEntries.flatMap(({ postings }) => postings)) {
     sums.set(payeeId, (sums.get(payeeId) ?? 0n) + amountFen);
   }
   return sums;
@@ -117,16 +117,16 @@ export function sumByPayee(postings: readonly Posting[]): Map<string, bigint> {
 
 export interface Standing {
   key: string;
-  measures: Bucket['measures'];
+  amounts: Bucket['amounts'];
   legs: { payeeId: string; reversedFen: bigint; balances: [AccountKind, bigint][] }[];
 }
 
-/** Everything that is not zero after some postings, in a fixed order: two histories end alike when this is equal. */
-export function standingOf(postings: readonly Posting[]): Standing[] {
-  return sumPostings(postings)
+/** Everything that is not zero after some line entries, in a fixed order: two histories end alike when this is equal. */
+export function standingOf(lineEntries: readonly LineEntry[]): Standing[] {
+  return sumLineEntries(lineEntries)
     .map((bucket) => ({
       key: bucketKey(bucket.dimensions),
-      measures: bucket.measures,
+      amounts: bucket.amounts,
       legs: bucket.legs
         .map(({ payeeId, reversedFen, balances }) => ({
           payeeId,
@@ -136,7 +136,7 @@ export function standingOf(postings: readonly Posting[]): Standing[] {
         .filter((leg) => leg.reversedFen !== 0n || leg.balances.length > 0)
         .toSorted((left, right) => (left.payeeId < right.payeeId ? -1 : 1)),
     }))
-    .filter(({ measures, legs }) => legs.length > 0 || measures.lines !== 0 || measures.paidFen !== 0n)
+    .filter(({ amounts, legs }) => legs.length > 0 || amounts.lines !== 0 || amounts.paidFen !== 0n)
     .toSorted((left, right) => (left.key < right.key ? -1 : 1));
 }
 

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Posting } from '../../../src/core/money/accounts.ts';
-import { positionOf, sumPostings } from '../../../src/core/money/accounts.ts';
+import type { LineEntry } from '../../../src/core/money/accounts.ts';
+import { positionOf, sumLineEntries } from '../../../src/core/money/accounts.ts';
 import type { CommissionTerms } from '../../../src/core/money/commission.ts';
 import { commissionLegs, lineCommission, splitCommission } from '../../../src/core/money/commission.ts';
 import type { DesiredLine } from '../../../src/core/money/journal.ts';
@@ -212,7 +212,7 @@ function desiredOf(line: FoldedLine, terms: CommissionTerms, more: { paidAt: Dat
   const { externalLineId, paidFen, refundedFen, quantity } = line;
   return {
     dimensions: dimensionsOf(externalLineId, { paidAt: more.paidAt }),
-    measures: { lines: 1, paidFen, refundedFen },
+    amounts: { lines: 1, paidFen, refundedFen },
     legs: commissionLegs({ paidFen, refundedFen, quantity, platformCommissionFen: 90n }, terms),
     owesAccount: terms.basis === 'order_amount' ? 'brand_owes' : 'platform_owes',
     released: more.released,
@@ -220,24 +220,24 @@ function desiredOf(line: FoldedLine, terms: CommissionTerms, more: { paidAt: Dat
 }
 
 /** Posts what one state of the events asks for, every line of the order; a line earns only once it is paid for. */
-function bookOrder(before: Posting[], facts: StoredEvent[], terms: CommissionTerms, released: boolean): Posting[] {
+function bookOrder(before: LineEntry[], facts: StoredEvent[], terms: CommissionTerms, released: boolean): LineEntry[] {
   const order = foldOrder(facts);
-  const postings = [...before];
+  const lineEntries = [...before];
   for (const lineId of ['a', 'b', 'c']) {
     const line = order?.lines.find(({ externalLineId }) => externalLineId === lineId);
     const paidAt = order?.paidAt;
     const earns = line !== undefined && paidAt !== undefined && line.paidFen > 0n;
     const desired = earns ? desiredOf(line, terms, { paidAt, released }) : undefined;
-    const booked = sumPostings(before).filter(({ dimensions }) => dimensions.lineId === lineId);
+    const booked = sumLineEntries(before).filter(({ dimensions }) => dimensions.lineId === lineId);
     const difference = bookDifference({ booked, desired });
-    const sums = difference.flatMap((posting) => [...sumByPayee([posting]).values()]);
+    const sums = difference.flatMap((lineEntry) => [...sumByPayee([lineEntry]).values()]);
     assert(
       sums.every((sum) => sum === 0n),
-      'every posting sums to 0 for every payee',
+      'every lineEntry sums to 0 for every payee',
     );
-    postings.push(...difference);
+    lineEntries.push(...difference);
   }
-  return postings;
+  return lineEntries;
 }
 
 describe('the journal', () => {
@@ -247,13 +247,13 @@ describe('the journal', () => {
     );
     fc.assert(
       fc.property(histories, ([facts, shuffled, terms]) => {
-        let postings: Posting[] = [];
+        let lineEntries: LineEntry[] = [];
         for (let count = 1; count <= shuffled.length; count += 1) {
-          postings = bookOrder(postings, shuffled.slice(0, count), terms, false);
+          lineEntries = bookOrder(lineEntries, shuffled.slice(0, count), terms, false);
         }
-        postings = bookOrder(postings, shuffled, terms, true);
-        expect(standingOf(postings)).toEqual(standingOf(bookOrder([], facts, terms, true)));
-        expect(bookOrder(postings, facts, terms, true)).toHaveLength(postings.length);
+        lineEntries = bookOrder(lineEntries, shuffled, terms, true);
+        expect(standingOf(lineEntries)).toEqual(standingOf(bookOrder([], facts, terms, true)));
+        expect(bookOrder(lineEntries, facts, terms, true)).toHaveLength(lineEntries.length);
       }),
       runs(1_000),
     );
@@ -263,8 +263,8 @@ describe('the journal', () => {
     fc.assert(
       fc.property(anyFacts, anyTerms, (facts, terms) => {
         const full = fact({ type: 'closed', version: 9, occurredAt: minute(9), fullRefund: true });
-        const postings = bookOrder(bookOrder([], facts, terms, true), [...facts, full], terms, true);
-        const { reversedFen, ...money } = positionOf(sumPostings(postings));
+        const lineEntries = bookOrder(bookOrder([], facts, terms, true), [...facts, full], terms, true);
+        const { reversedFen, ...money } = positionOf(sumLineEntries(lineEntries));
         expect(Object.values(money)).toEqual([0n, 0n, 0n, 0n, 0n, 0n]);
         expect(reversedFen >= 0n).toBe(true);
       }),

@@ -1,7 +1,7 @@
 /** A story told to the books: what should stand, step by step, and what each step posts. */
 import assert from 'node:assert/strict';
-import type { Position, Posting } from '../../../src/core/money/accounts.ts';
-import { positionOf, sumPostings } from '../../../src/core/money/accounts.ts';
+import type { Position, LineEntry } from '../../../src/core/money/accounts.ts';
+import { positionOf, sumLineEntries } from '../../../src/core/money/accounts.ts';
 import type { CommissionTerms } from '../../../src/core/money/commission.ts';
 import { commissionLegs } from '../../../src/core/money/commission.ts';
 import type { DesiredLine } from '../../../src/core/money/journal.ts';
@@ -36,35 +36,35 @@ export function desire(facts: LineFacts = {}): DesiredLine {
   const { lineId = 'L1', paidFen = 19_900n, refundedFen = 0n, released = false, terms = plainTerms } = facts;
   return {
     dimensions: dimensionsOf(lineId, { influencerId: facts.influencerId ?? 'inf_lin' }),
-    measures: { lines: 1, paidFen, refundedFen },
+    amounts: { lines: 1, paidFen, refundedFen },
     legs: commissionLegs({ paidFen, refundedFen, quantity: 1 }, terms),
     owesAccount: 'brand_owes',
     released,
   };
 }
 
-/** The books of a story, kept by posting into it; every step answers with its entries, jotted down. */
+/** The books of a story, kept by line entry into it; every step answers with its postings, jotted down. */
 export class Story {
-  readonly postings: Posting[] = [];
+  readonly lineEntries: LineEntry[] = [];
 
   book(desired: DesiredLine | undefined, lineId = desired?.dimensions.lineId ?? 'L1'): string[] {
-    const booked = sumPostings(this.postings).filter((bucket) => bucket.dimensions.lineId === lineId);
+    const booked = sumLineEntries(this.lineEntries).filter((bucket) => bucket.dimensions.lineId === lineId);
     return this.post(bookDifference({ booked, desired }));
   }
 
-  post(postings: readonly Posting[]): string[] {
+  post(lineEntries: readonly LineEntry[]): string[] {
     assert(
-      [...sumByPayee(postings).values()].every((sum) => sum === 0n),
+      [...sumByPayee(lineEntries).values()].every((sum) => sum === 0n),
       'every journal sums to 0 for every payee',
     );
-    this.postings.push(...postings);
-    return postings.flatMap(({ dimensions, entries }) =>
-      jot(entries).map((text) => (dimensions.lineId === 'L1' ? text : `${dimensions.lineId} ${text}`)),
+    this.lineEntries.push(...lineEntries);
+    return lineEntries.flatMap(({ dimensions, postings }) =>
+      jot(postings).map((text) => (dimensions.lineId === 'L1' ? text : `${dimensions.lineId} ${text}`)),
     );
   }
 
   legs(payeeId = 'pye_lin'): BookedLeg[] {
-    return sumPostings(this.postings).flatMap(({ dimensions, legs }) =>
+    return sumLineEntries(this.lineEntries).flatMap(({ dimensions, legs }) =>
       legs.filter((leg) => leg.payeeId === payeeId).map((leg) => ({ dimensions, leg })),
     );
   }
@@ -76,12 +76,12 @@ export class Story {
   }
 
   lock(): string[] {
-    return this.post(lockPayout(this.legs()).postings);
+    return this.post(lockPayout(this.legs()).lineEntries);
   }
 
   position(lineId?: string): Position {
     return positionOf(
-      sumPostings(this.postings).filter(({ dimensions }) => lineId === undefined || dimensions.lineId === lineId),
+      sumLineEntries(this.lineEntries).filter(({ dimensions }) => lineId === undefined || dimensions.lineId === lineId),
     );
   }
 }

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Bucket, Posting } from '../../../src/core/money/accounts.ts';
-import { balanceOf, positionOf, sumPostings } from '../../../src/core/money/accounts.ts';
+import type { Bucket, LineEntry } from '../../../src/core/money/accounts.ts';
+import { balanceOf, positionOf, sumLineEntries } from '../../../src/core/money/accounts.ts';
 import type { CommissionTerms } from '../../../src/core/money/commission.ts';
 import { commissionLegs } from '../../../src/core/money/commission.ts';
 import type { DesiredLine } from '../../../src/core/money/journal.ts';
@@ -61,7 +61,7 @@ interface LineState {
 
 /** Two lines of one brand whose facts, attribution and payouts change at random; checked after every step. */
 class Walk {
-  readonly postings: Posting[] = [];
+  readonly lineEntries: LineEntry[] = [];
   /** What left each (payee, line) for good, kept from the moves of money alone, never from the balances that are checked. */
   readonly left = new Map<string, bigint>();
   readonly state: Record<LineId, LineState> = { L1: newLine(), L2: newLine() };
@@ -83,7 +83,7 @@ class Walk {
     if (!earns || paidFen === 0n) return undefined;
     return {
       dimensions: dimensionsOf(lineId, { influencerId: `inf_${to}` }),
-      measures: { lines: 1, paidFen, refundedFen },
+      amounts: { lines: 1, paidFen, refundedFen },
       legs: commissionLegs({ paidFen, refundedFen, quantity: 1 }, { ...this.terms, influencerPayeeId: `pye_${to}` }),
       owesAccount: 'brand_owes',
       released,
@@ -91,7 +91,7 @@ class Walk {
   }
 
   buckets(lineId: string): Bucket[] {
-    return sumPostings(this.postings.filter(({ dimensions }) => dimensions.lineId === lineId));
+    return sumLineEntries(this.lineEntries.filter(({ dimensions }) => dimensions.lineId === lineId));
   }
 
   private change(action: LineAction): void {
@@ -106,31 +106,31 @@ class Walk {
   }
 
   private book(lineId: LineId): void {
-    for (const posting of bookDifference({ booked: this.buckets(lineId), desired: this.desired(lineId) })) {
-      this.post([posting]);
-      const ofPayout = posting.entries.filter(({ account }) => account === 'cash' || account === 'in_payout');
+    for (const lineEntry of bookDifference({ booked: this.buckets(lineId), desired: this.desired(lineId) })) {
+      this.post([lineEntry]);
+      const ofPayout = lineEntry.postings.filter(({ account }) => account === 'cash' || account === 'in_payout');
       assert.deepEqual(ofPayout, [], 'a booking moves no money of a payout');
     }
   }
 
   private legs(payeeId: string): BookedLeg[] {
-    return sumPostings(this.postings).flatMap(({ dimensions, legs }) =>
+    return sumLineEntries(this.lineEntries).flatMap(({ dimensions, legs }) =>
       legs.filter((leg) => leg.payeeId === payeeId).map((leg) => ({ dimensions, leg })),
     );
   }
 
   private lock(payeeId: string): void {
-    const { postings, nettedFen, payoutFen } = lockPayout(this.legs(payeeId));
-    this.post(postings);
-    const moved = (posting: Posting, ...accounts: string[]): bigint =>
-      sumOf(posting.entries.filter(({ account }) => accounts.includes(account)).map((entry) => entry.amountFen));
+    const { lineEntries, nettedFen, payoutFen } = lockPayout(this.legs(payeeId));
+    this.post(lineEntries);
+    const moved = (lineEntry: LineEntry, ...accounts: string[]): bigint =>
+      sumOf(lineEntry.postings.filter(({ account }) => accounts.includes(account)).map((posting) => posting.amountFen));
     // What was earned and did not go into the payout was netted; what was recovered of a debt is no longer paid out.
-    for (const posting of postings) {
-      const { lineId } = posting.dimensions;
-      this.leave(payeeId, lineId, moved(posting, 'payable', 'fee_earned', 'in_payout') + moved(posting, 'debt'));
+    for (const lineEntry of lineEntries) {
+      const { lineId } = lineEntry.dimensions;
+      this.leave(payeeId, lineId, moved(lineEntry, 'payable', 'fee_earned', 'in_payout') + moved(lineEntry, 'debt'));
     }
-    assert.equal(-sumOf(postings.map((posting) => moved(posting, 'debt'))), nettedFen);
-    assert.equal(-sumOf(postings.map((posting) => moved(posting, 'in_payout'))), payoutFen);
+    assert.equal(-sumOf(lineEntries.map((lineEntry) => moved(lineEntry, 'debt'))), nettedFen);
+    assert.equal(-sumOf(lineEntries.map((lineEntry) => moved(lineEntry, 'in_payout'))), payoutFen);
   }
 
   private move({ kind, payeeId, tenths }: PayeeAction): void {
@@ -148,13 +148,14 @@ class Walk {
     }
   }
 
-  private post(postings: readonly Posting[]): void {
-    for (const sum of sumByPayee(postings).values()) assert.equal(sum, 0n, 'every journal sums to 0 for every payee');
-    this.postings.push(...postings);
-    for (const { dimensions, entries } of postings) {
+  private post(lineEntries: readonly LineEntry[]): void {
+    for (const sum of sumByPayee(lineEntries).values())
+      assert.equal(sum, 0n, 'every journal sums to 0 for every payee');
+    this.lineEntries.push(...lineEntries);
+    for (const { dimensions, postings } of lineEntries) {
       // Cash that went to the payee is paid out; what is written off of it no longer is, and is again when that is undone.
-      const left = entries.filter(({ account }) => account === 'cash' || account === 'written_off');
-      for (const entry of left) this.leave(entry.payeeId, dimensions.lineId, -entry.amountFen);
+      const left = postings.filter(({ account }) => account === 'cash' || account === 'written_off');
+      for (const posting of left) this.leave(posting.payeeId, dimensions.lineId, -posting.amountFen);
     }
   }
 
@@ -190,7 +191,7 @@ function checkWalk(walk: Walk): void {
     }
     assert.deepEqual(bookDifference({ booked: buckets, desired }), [], 'nothing is left to book');
   }
-  const books = sumPostings(walk.postings);
+  const books = sumLineEntries(walk.lineEntries);
   const total = (account: 'cash' | 'written_off'): bigint =>
     sumOf(books.flatMap(({ legs }) => legs.map((leg) => balanceOf(leg, account))));
   const { paidOutFen } = positionOf(books);
@@ -208,7 +209,7 @@ describe('random walks', () => {
           walk.take(action);
           checkWalk(walk);
         }
-        for (const { account } of walk.postings.flatMap(({ entries }) => entries)) reached.add(account);
+        for (const { account } of walk.lineEntries.flatMap(({ postings }) => postings)) reached.add(account);
       }),
       runs(1_000),
     );

@@ -31,7 +31,7 @@ describe('payouts', () => {
     story.book(desire({ released: true, paidFen: 14_900n }));
     story.post(writeOff([story.leg(750n)]));
     const now = failPayout([{ ...story.leg(2_985n), earnedAccount: 'payable' }]);
-    expect(now.flatMap(({ entries }) => jot(entries))).toEqual(['in_payout +2985', 'debt -2985']);
+    expect(now.flatMap(({ postings }) => jot(postings))).toEqual(['in_payout +2985', 'debt -2985']);
     const earns = desire({ released: true, paidFen: 34_800n });
     expect(story.book(earns)).toEqual(['brand_owes +2985', 'debt -2985']);
     const failed = failPayout([{ ...story.leg(2_985n), earnedAccount: 'payable' }]);
@@ -61,7 +61,7 @@ describe('payouts', () => {
     story.book(desire({ lineId: 'L2', paidFen, terms: tenPercent, released: true }));
     const lock = lockPayout(story.legs());
     expect(lock).toMatchObject({ payoutFen, nettedFen });
-    story.post(lock.postings);
+    story.post(lock.lineEntries);
     expect(story.position()).toMatchObject({ debtFen: 500n - nettedFen, payableFen: 0n, inPayoutFen: payoutFen });
   });
 
@@ -84,8 +84,8 @@ describe('payouts', () => {
   it('nothing is locked of what is pending, or of nothing', () => {
     const story = new Story();
     story.book(desire());
-    expect(lockPayout(story.legs())).toEqual({ postings: [], payoutFen: 0n, nettedFen: 0n });
-    expect(lockPayout([])).toEqual({ postings: [], payoutFen: 0n, nettedFen: 0n });
+    expect(lockPayout(story.legs())).toEqual({ lineEntries: [], payoutFen: 0n, nettedFen: 0n });
+    expect(lockPayout([])).toEqual({ lineEntries: [], payoutFen: 0n, nettedFen: 0n });
   });
 
   it.each([0n, 2_986n])('refuses to pay or fail %d of 2,985 locked as a bug', (amountFen) => {
