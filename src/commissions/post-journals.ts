@@ -1,5 +1,5 @@
 import type { Entry, Posting } from '../core/accounts.ts';
-import { newId } from '../http/new-id.ts';
+import { newAscendingId } from '../http/new-id.ts';
 import type { Tx } from '../infra/db.ts';
 import {
   insertJournals,
@@ -18,13 +18,14 @@ export interface JournalDraft {
 }
 
 /**
- * Posts journals, in the order given, in the caller's transaction. Nothing is ever changed afterwards (triggers).
+ * Posts journals in the caller's transaction, whose time is the time of posting. Their ids ascend, so the journal shows what one transaction
+ * posts in the order in which it was posted. Nothing is ever changed afterwards (triggers).
  *
  * @throws at COMMIT, by a deferred constraint, when a journal does not sum to 0 fen
  */
 export async function postJournals(tx: Tx, drafts: readonly JournalDraft[]): Promise<void> {
   if (drafts.length === 0) return;
-  const journals = drafts.map((draft) => ({ id: newId('jrn'), brandId: draft.brandId, kind: draft.kind }));
+  const journals = drafts.map((draft) => ({ id: newAscendingId('jrn'), brandId: draft.brandId, kind: draft.kind }));
   const lines: NewJournalLine[] = [];
   const entries: NewJournalEntry[] = [];
   for (const [index, draft] of drafts.entries()) {

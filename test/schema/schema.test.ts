@@ -55,20 +55,20 @@ describe('the schema', () => {
     'clicks',
     'inbox_messages',
     'order_events',
-    'journals',
-    'journal_lines',
     'journal_entries',
-    'journal_seals',
+    'entry_lines',
+    'postings',
+    'entry_seals',
     'audit_log',
   ])('refuses to empty %s', async (table) => {
     const statements: Record<string, string> = {
       clicks: 'truncate clicks cascade',
       inbox_messages: 'truncate inbox_messages cascade',
       order_events: 'truncate order_events cascade',
-      journals: 'truncate journals cascade',
-      journal_lines: 'truncate journal_lines cascade',
       journal_entries: 'truncate journal_entries cascade',
-      journal_seals: 'truncate journal_seals cascade',
+      entry_lines: 'truncate entry_lines cascade',
+      postings: 'truncate postings cascade',
+      entry_seals: 'truncate entry_seals cascade',
       audit_log: 'truncate audit_log cascade',
     };
     await expect(test.db.query(statements[table] ?? '')).rejects.toThrow('append-only');
@@ -79,20 +79,20 @@ describe('the schema', () => {
     try {
       await tx.query('begin');
       await tx.query("insert into brands (id, name) values ('brd_1', 'b')");
-      await tx.query("insert into journals (id, brand_id, kind) values ('jrn_1', 'brd_1', 'booking')");
-      await tx.query(`insert into journal_entries (journal_id, position, brand_id, payee_id, account, amount_fen)
+      await tx.query("insert into journal_entries (id, brand_id, kind) values ('jrn_1', 'brd_1', 'booking')");
+      await tx.query(`insert into postings (entry_id, position, brand_id, payee_id, account, amount_fen)
         values ('jrn_1', 1, 'brd_1', 'pye_operator', 'brand_owes', 2985), ('jrn_1', 2, 'brd_1', 'pye_operator', 'pending', -2984)`);
       await expect(tx.query('commit')).rejects.toThrow('does not balance');
     } finally {
       tx.release(true);
     }
-    expect(await rowsOf('select id from journals')).toEqual([]);
+    expect(await rowsOf('select id from journal_entries')).toEqual([]);
   });
 
   it('an entry once written can be neither changed nor deleted', async () => {
     await test.db.query("insert into brands (id, name) values ('brd_2', 'b')");
-    await test.db.query("insert into journals (id, brand_id, kind) values ('jrn_2', 'brd_2', 'booking')");
-    await expect(test.db.query("update journals set kind = 'release'")).rejects.toThrow('append-only');
-    await expect(test.db.query('delete from journals')).rejects.toThrow('append-only');
+    await test.db.query("insert into journal_entries (id, brand_id, kind) values ('jrn_2', 'brd_2', 'booking')");
+    await expect(test.db.query("update journal_entries set kind = 'release'")).rejects.toThrow('append-only');
+    await expect(test.db.query('delete from journal_entries')).rejects.toThrow('append-only');
   });
 });
