@@ -22,6 +22,34 @@ describe('the schema', () => {
     expect(strays).toEqual([]);
   });
 
+  // Not owned by a brand, although a brand is named: a code and a click belong to their link, counts to the link's number.
+  const GLOBAL_TABLES = ['link_codes', 'clicks', 'click_rollups', 'click_steps', 'step_rollups'];
+
+  it('begins every key of a table that a brand owns with brand_id, so that it can be distributed or guarded by brand', async () => {
+    const strays = await rowsOf(`
+      select r.relname as "table", i.relname as "key"
+      from pg_index x
+      join pg_class i on i.oid = x.indexrelid
+      join pg_class r on r.oid = x.indrelid
+      join pg_attribute own on own.attrelid = r.oid and own.attname = 'brand_id' and own.attnotnull
+      where r.relnamespace = 'public'::regnamespace and not r.relispartition
+        and r.relname <> all ('{${GLOBAL_TABLES.join(',')}}')
+        and (x.indisunique or x.indisexclusion) and x.indkey[0] <> own.attnum
+      order by i.relname`);
+    // A shop belongs to one brand at a time; a click id holds nothing of its link but the number.
+    expect(strays.map(({ key }) => key)).toEqual(['links_number_key', 'stores_active_shop_key']);
+  });
+
+  it('begins every foreign key between tables with brand_id by it', async () => {
+    const strays = await rowsOf(`
+      select c.conname as "constraint"
+      from pg_constraint c
+      join pg_attribute own on own.attrelid = c.conrelid and own.attname = 'brand_id'
+      join pg_attribute target on target.attrelid = c.confrelid and target.attname = 'brand_id'
+      where c.contype = 'f' and c.conparentid = 0 and (c.conkey[1] <> own.attnum or c.confkey[1] <> target.attnum)`);
+    expect(strays).toEqual([]);
+  });
+
   it('compares brand_id in a good number of foreign keys, so the rule above is not empty', async () => {
     const keys = await rowsOf(`
       select c.conname from pg_constraint c
