@@ -67,14 +67,13 @@ const WRITERS: Record<string, string> = {
   links: 'links',
   entry_domains: 'links',
   link_codes: 'links',
-  visit_ways: 'links',
+  landing_mode_overrides: 'links',
   tracking_slot_owners: 'links',
   tracking_slots: 'links',
   coupon_owners: 'links',
   coupons: 'links',
   clicks: 'clicks',
   click_rollups: 'clicks',
-  click_visitors: 'clicks',
   visitor_day_keys: 'clicks',
   click_dead_letters: 'clicks',
   click_watermarks: 'clicks',
@@ -94,12 +93,12 @@ const WRITERS: Record<string, string> = {
   attributions: 'orders',
   line_decisions: 'orders',
   terms: 'commissions',
-  commission_lines: 'commissions',
-  journals: 'ledger',
-  journal_lines: 'ledger',
+  priced_lines: 'commissions',
   journal_entries: 'ledger',
-  journal_seals: 'ledger',
-  journal_seal_queue: 'ledger',
+  entry_lines: 'ledger',
+  postings: 'ledger',
+  entry_seals: 'ledger',
+  seal_queue: 'ledger',
   sealer_state: 'ledger',
 };
 
@@ -259,15 +258,18 @@ describe('SQL', () => {
 
   it('every table of the migrations has a writer named here', () => {
     const migrations = join(SRC, '..', 'migrations');
-    const tables = readdirSync(migrations).flatMap((name) =>
-      [...readFileSync(join(migrations, name), 'utf8').matchAll(/^create table ([a-z_]+)/gm)].map(
-        (match) => match[1] ?? '',
-      ),
-    );
+    const tables = readdirSync(migrations)
+      .filter((name) => name !== 'schema.sql')
+      .flatMap((name) =>
+        [...readFileSync(join(migrations, name), 'utf8').matchAll(/^create table ([a-z_]+)/gm)].map(
+          (match) => match[1] ?? '',
+        ),
+      );
+    expect(tables.length).toBeGreaterThan(45);
     // Triggers alone write these, so that no path forgets them.
     expect(tables.filter((table) => !Object.hasOwn(WRITERS, table)).toSorted()).toEqual([
-      'journal_balance_checks',
       'status_changes',
+      'unbalanced_entries',
     ]);
   });
 });

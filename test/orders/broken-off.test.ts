@@ -123,9 +123,9 @@ function cutAt(number: number, moment: 'before' | 'after'): Cut {
 async function bookedFen(orderId: string): Promise<string[]> {
   const { rows } = await server.db.query<{ booked: string }>(
     `select e.account || ' ' || sum(e.amount_fen) as booked
-     from journal_lines l
+     from entry_lines l
      join orders o on o.id = l.order_id
-     join journal_entries e on e.journal_id = l.journal_id and e.line_position = l.position
+     join postings e on e.entry_id = l.entry_id and e.line_position = l.position
      where o.external_order_id = $1
      group by e.account order by e.account`,
     [orderId],

@@ -148,7 +148,7 @@ function paidPlan(number: number): PlannedMessage {
 async function countOf(market: TwinMarket): Promise<{ messages: bigint; journals: bigint }> {
   const { rows } = await test.db.query<{ messages: bigint; journals: bigint }>(
     `select (select count(*) from inbox_messages m where m.brand_id = $1) as messages,
-       (select count(*) from journals j where j.brand_id = $1) as journals`,
+       (select count(*) from journal_entries j where j.brand_id = $1) as journals`,
     [market.brandId],
   );
   return rows[0] ?? { messages: -1n, journals: -1n };

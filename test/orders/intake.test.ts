@@ -146,7 +146,7 @@ describe('a shop webhook', () => {
     const line = (await orderOf(message.orderId)).lines[0];
     expect(line).toMatchObject({ refundedFen: 19_900, commissionFen: 0, stage: 'none' });
     const { rows } = await server.db.query<{ total: string }>(
-      'select sum(amount_fen) as total from journal_entries group by journal_id',
+      'select sum(amount_fen) as total from postings group by entry_id',
     );
     expect(rows.length).toBeGreaterThan(0);
     expect(rows.every((row) => Number(row.total) === 0)).toBe(true);
@@ -383,6 +383,6 @@ describe('evidence from another source', () => {
       'select m.outcome from inbox_messages m where m.store_id = $1 and m.source = $2 order by m.id',
       [youzan.storeId, 'shop'],
     );
-    expect(outcomes.rows).toEqual([{ outcome: 'quarantined' }, { outcome: 'lent' }]);
+    expect(outcomes.rows).toEqual([{ outcome: 'quarantined' }, { outcome: 'supplementary' }]);
   });
 });

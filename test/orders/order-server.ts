@@ -183,10 +183,10 @@ export async function moneyTables(db: OrderServer['db']): Promise<string> {
   const { rows } = await db.query<{ content: string }>(`
     select (select coalesce(jsonb_agg(to_jsonb(m) order by m.id), '[]') from inbox_messages m)::text
       || (select coalesce(jsonb_agg(to_jsonb(o) order by o.id), '[]') from orders o)::text
-      || (select coalesce(jsonb_agg(to_jsonb(e) order by e.id), '[]') from order_events e)::text
+      || (select coalesce(jsonb_agg(to_jsonb(e) order by e.message_id, e.position), '[]') from order_events e)::text
       || (select coalesce(jsonb_agg(to_jsonb(l) order by l.id), '[]') from order_lines l)::text
       || (select coalesce(jsonb_agg(to_jsonb(a) order by a.line_id), '[]') from attributions a)::text
-      || (select coalesce(jsonb_agg(to_jsonb(j) order by j.id), '[]') from journals j)::text
-      || (select coalesce(jsonb_agg(to_jsonb(e) order by e.journal_id, e.position), '[]') from journal_entries e)::text as content`);
+      || (select coalesce(jsonb_agg(to_jsonb(j) order by j.id), '[]') from journal_entries j)::text
+      || (select coalesce(jsonb_agg(to_jsonb(e) order by e.entry_id, e.position), '[]') from postings e)::text as content`);
   return rows[0]?.content ?? '';
 }

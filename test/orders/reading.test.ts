@@ -210,7 +210,7 @@ describe('the sweep', () => {
     expect(await sweepUnmatched({ ...server.deps, limit: 100 })).toMatchObject({ errors: [] });
     expect(await attributionOf()).toMatchObject({ state: 'matched', method: 'tracking_slot' });
     const { rows } = await server.db.query<{ sum: string }>(
-      `select sum(e.amount_fen)::text as sum from journal_entries e join journal_lines j on j.journal_id = e.journal_id
+      `select sum(e.amount_fen)::text as sum from postings e join entry_lines j on j.entry_id = e.entry_id
        join orders o on o.id = j.order_id where o.external_order_id = 'LATE-1' and e.account = 'brand_owes'`,
     );
     expect(rows[0]?.sum).toBe('1000');

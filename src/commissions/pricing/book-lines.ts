@@ -200,7 +200,7 @@ function copyTerms(
   };
 }
 
-/** What commission_lines should say of a line; undefined where it has never earned anything. */
+/** What priced_lines should say of a line; undefined where it has never earned anything. */
 function stateOf(
   line: BookableLine,
   {

@@ -38,13 +38,15 @@ export interface StandingAttribution {
   released: boolean;
 }
 
+// order_lines gives the brand that the other two are keyed by. Served by order_lines_id_idx, attributions_pkey and priced_lines_pkey.
 const LIST_STANDING_ATTRIBUTIONS = `
 select a.line_id as "lineId", a.state, a.method, a.confidence, a.link_id as "linkId", a.influencer_id as "influencerId",
   a.click_id as "clickId", a.clicked_at as "clickedAt", a.tag, a.reason, a.candidates,
   coalesce(c.released_at is not null, false) as released
-from attributions a
-left join commission_lines c on c.line_id = a.line_id
-where a.line_id = any ($1::text[])`;
+from order_lines l
+join attributions a on a.brand_id = l.brand_id and a.line_id = l.id
+left join priced_lines c on c.brand_id = a.brand_id and c.line_id = a.line_id
+where l.id = any ($1::text[])`;
 
 /** What stands for these lines before they are decided again, and whether their commission is payable already; keyed by line id. */
 export async function listStandingAttributions(
@@ -92,7 +94,7 @@ from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text
   $10::text[], $11::text[], $12::jsonb[], $13::jsonb[], $14::boolean[])
   as input (line_id, brand_id, state, method, confidence, link_id, influencer_id, click_id, clicked_at, tag, reason, candidates,
     dispute, retry)
-join order_lines o on o.id = input.line_id
+join order_lines o on o.brand_id = input.brand_id and o.id = input.line_id
 on conflict on constraint attributions_pkey do update
 set state = excluded.state, method = excluded.method, confidence = excluded.confidence, link_id = excluded.link_id,
   influencer_id = excluded.influencer_id, click_id = excluded.click_id, clicked_at = excluded.clicked_at, tag = excluded.tag,

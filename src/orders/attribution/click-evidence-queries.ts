@@ -50,7 +50,7 @@ cross join lateral (
   select c.click_id as "clickId", c.clicked_at as "clickedAt", c.verdict, c.tag, l.id as "linkId", l.number as "linkNumber",
     l.brand_id as "brandId", p.store_id as "storeId", l.product_id as "productId", l.influencer_id as "influencerId"
   from links l
-  join products p on p.id = l.product_id
+  join products p on p.brand_id = l.brand_id and p.id = l.product_id
   cross join lateral (
     select k.click_id, k.clicked_at, k.verdict, k.tag
     from clicks k
@@ -115,7 +115,7 @@ cross join lateral (
     near.clicked_at desc, near.click_id collate "C", near.stepped_at nulls first
 ) as c
 join links l on l.id = c.link_id
-join products p on p.id = l.product_id`;
+join products p on p.brand_id = l.brand_id and p.id = l.product_id`;
 
 export interface ClicksNearQuestion {
   lineId: string;

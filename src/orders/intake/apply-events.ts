@@ -77,7 +77,7 @@ function eventsOf(message: IncomingMessage, codes: NoteCodes): PreparedEvent[] {
   });
 }
 
-function orderKeyOf({ storeId, externalOrderId }: OrderKey): string {
+function orderKeyOf({ storeId, externalOrderId }: Omit<OrderKey, 'brandId'>): string {
   return `${storeId} ${externalOrderId}`;
 }
 

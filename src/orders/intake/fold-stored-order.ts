@@ -6,7 +6,7 @@ import { decodeOrderEvent } from './event-record.ts';
 /** An event as `order_events` keeps it. */
 export interface EventRow {
   fingerprint: Buffer;
-  /** false: from a source that may only lend evidence. */
+  /** false: from a source that may only give evidence. */
   makesFacts: boolean;
   event: unknown;
 }

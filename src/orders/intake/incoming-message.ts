@@ -27,7 +27,7 @@ export interface IncomingMessage {
 
 /** What makes the message unique for ever. */
 export function keyOf({ store, source, messageKey }: IncomingMessage): MessageKey {
-  return { storeId: store.storeId, source, messageKey };
+  return { brandId: store.brandId, storeId: store.storeId, source, messageKey };
 }
 
 /** The external ids of the orders that a message is about, each once. */

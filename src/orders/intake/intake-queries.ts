@@ -8,30 +8,30 @@ export type MessageSource = 'youzan' | 'shop';
 
 /** What makes a message unique for ever. */
 export interface MessageKey {
+  brandId: string;
   storeId: string;
   source: MessageSource;
   messageKey: string;
 }
 
 export interface NewMessage extends MessageKey {
-  brandId: string;
   bodySha256: Buffer;
   messageType: string;
-  /** `lent`: evidence from a source that makes no money facts, for orders that are known. */
-  outcome: 'applied' | 'lent' | 'ignored' | 'quarantined';
+  /** `supplementary`: evidence from a source that makes no money facts, for orders that are known. */
+  outcome: 'applied' | 'supplementary' | 'ignored' | 'quarantined';
   reason: string | null;
   /** The bytes as they came, sealed, for the 30 days of retention. */
   sealedBody: Buffer;
 }
 
 export interface OrderKey {
+  brandId: string;
   storeId: string;
   externalOrderId: string;
 }
 
 export interface NewOrder extends OrderKey {
   id: string;
-  brandId: string;
   /** What its first events say of it; 'created' and nothing else while none makes facts. */
   status: FoldedOrder['status'];
   createdAt: Date | undefined;
@@ -80,13 +80,15 @@ with message as materialized (
   on conflict on constraint orders_external_key do nothing
   returning orders.id
 )
-select k.id as "messageId", k.store_id as "storeId", k.source, k.message_key as "messageKey", null::text as "orderId" from kept k
+select k.id as "messageId", k.brand_id as "brandId", k.store_id as "storeId", k.source, k.message_key as "messageKey",
+  null::text as "orderId"
+from kept k
 union all
-select null, null, null, null, m.id from made m`;
+select null, null, null, null, null, m.id from made m`;
 
 type InsertedRow =
   | (MessageKey & { messageId: bigint; orderId: null })
-  | { messageId: null; storeId: null; source: null; messageKey: null; orderId: string };
+  | { messageId: null; brandId: null; storeId: null; source: null; messageKey: null; orderId: string };
 
 /**
  * Keeps messages with their bytes, each once per (store, source, key) for ever, and makes the orders that only they speak of, as described.
@@ -135,9 +137,10 @@ export async function insertMessages(
 
 // Served by inbox_messages_key.
 const LIST_MESSAGES = `
-select m.id, m.store_id as "storeId", m.source, m.message_key as "messageKey", m.body_sha256 as "bodySha256"
-from unnest($1::text[], $2::text[], $3::text[]) as input (store_id, source, message_key)
-join inbox_messages m on m.store_id = input.store_id and m.source = input.source and m.message_key = input.message_key`;
+select m.id, m.brand_id as "brandId", m.store_id as "storeId", m.source, m.message_key as "messageKey", m.body_sha256 as "bodySha256"
+from unnest($1::text[], $2::text[], $3::text[], $4::text[]) as input (brand_id, store_id, source, message_key)
+join inbox_messages m on m.brand_id = input.brand_id and m.store_id = input.store_id and m.source = input.source
+  and m.message_key = input.message_key`;
 
 export interface StoredMessage extends MessageKey {
   id: bigint;
@@ -150,6 +153,7 @@ export async function listMessages(db: Queryable, keys: readonly MessageKey[]): 
     name: 'list_messages',
     text: LIST_MESSAGES,
     values: arrayLiterals([
+      keys.map((key) => key.brandId),
       keys.map((key) => key.storeId),
       keys.map((key) => key.source),
       keys.map((key) => key.messageKey),
@@ -183,9 +187,9 @@ export async function insertMessageConflicts(
 
 // Served by orders_external_key.
 const LIST_KNOWN_ORDERS = `
-select o.store_id as "storeId", o.external_order_id as "externalOrderId"
-from unnest($1::text[], $2::text[]) as input (store_id, external_order_id)
-join orders o on o.store_id = input.store_id and o.external_order_id = input.external_order_id
+select o.brand_id as "brandId", o.store_id as "storeId", o.external_order_id as "externalOrderId"
+from unnest($1::text[], $2::text[], $3::text[]) as input (brand_id, store_id, external_order_id)
+join orders o on o.brand_id = input.brand_id and o.store_id = input.store_id and o.external_order_id = input.external_order_id
 where o.created_at is not null`;
 
 /** Those of the orders that the store's own source has told us of. */
@@ -193,7 +197,11 @@ export async function listKnownOrders(db: Queryable, keys: readonly OrderKey[]):
   const { rows } = await db.query<OrderKey>({
     name: 'list_known_orders',
     text: LIST_KNOWN_ORDERS,
-    values: arrayLiterals([keys.map((key) => key.storeId), keys.map((key) => key.externalOrderId)]),
+    values: arrayLiterals([
+      keys.map((key) => key.brandId),
+      keys.map((key) => key.storeId),
+      keys.map((key) => key.externalOrderId),
+    ]),
   });
   return rows;
 }
@@ -202,9 +210,9 @@ export async function listKnownOrders(db: Queryable, keys: readonly OrderKey[]):
 const LOCK_ORDERS_BY_KEY = `
 select o.id, o.brand_id as "brandId", o.store_id as "storeId", o.external_order_id as "externalOrderId",
   s.platform, s.order_source as "orderSource"
-from unnest($1::text[], $2::text[]) as input (store_id, external_order_id)
-join orders o on o.store_id = input.store_id and o.external_order_id = input.external_order_id
-join stores s on s.id = o.store_id
+from unnest($1::text[], $2::text[], $3::text[]) as input (brand_id, store_id, external_order_id)
+join orders o on o.brand_id = input.brand_id and o.store_id = input.store_id and o.external_order_id = input.external_order_id
+join stores s on s.brand_id = o.brand_id and s.id = o.store_id
 order by o.store_id, o.external_order_id
 for update of o`;
 
@@ -213,7 +221,11 @@ export async function lockOrdersByKey(tx: Tx, keys: readonly OrderKey[]): Promis
   const { rows } = await tx.query<LockedOrder>({
     name: 'lock_orders_by_key',
     text: LOCK_ORDERS_BY_KEY,
-    values: arrayLiterals([keys.map((key) => key.storeId), keys.map((key) => key.externalOrderId)]),
+    values: arrayLiterals([
+      keys.map((key) => key.brandId),
+      keys.map((key) => key.storeId),
+      keys.map((key) => key.externalOrderId),
+    ]),
   });
   return rows;
 }

@@ -113,8 +113,10 @@ function isReceived(lines: readonly NamedLine[]): boolean {
   return lines.some(({ folded }) => folded.receivedAt !== undefined);
 }
 
-function itemKeysOf(lines: readonly NamedLine[]): { storeId: string; itemKey: string }[] {
-  const keys = lines.flatMap(({ storeId, folded }) => folded.itemKeys.map((itemKey) => ({ storeId, itemKey })));
+function itemKeysOf(lines: readonly NamedLine[]): { brandId: string; storeId: string; itemKey: string }[] {
+  const keys = lines.flatMap(({ brandId, storeId, folded }) =>
+    folded.itemKeys.map((itemKey) => ({ brandId, storeId, itemKey })),
+  );
   return [...new Map(keys.map((key) => [`${key.storeId} ${key.itemKey}`, key])).values()];
 }
 

@@ -57,7 +57,7 @@ export async function findStoreOfYouzanClient(db: Queryable, clientId: string): 
   return rows[0];
 }
 
-// Served by stores_pkey.
+// Served by stores_id_idx.
 const LIST_ORDER_STORES = `
 select s.id as "storeId", s.brand_id as "brandId", s.platform, s.order_source as "orderSource",
   s.webhook_secret_sealed as "webhookSecretSealed", s.youzan_client_id as "youzanClientId",
@@ -80,7 +80,7 @@ export async function findOrderStore(db: Queryable, storeId: string): Promise<Or
   return (await findOrderStores(db, [storeId])).get(storeId);
 }
 
-// Those whose row is not what it was. Served by stores_pkey.
+// Those whose row is not what it was. Served by stores_id_idx.
 const LIST_CHANGED_STORES = `
 select known.id
 from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bytea[]) as known (id, brand_id, platform, order_source, webhook_secret_sealed)
@@ -124,8 +124,8 @@ export async function findKnownCodes(db: Queryable, tokens: string[]): Promise<S
 
 const DELETE_OLD_RAW_MESSAGES = `
 delete from raw_messages r
-where r.message_id in (
-  select old.message_id from raw_messages old
+where (r.brand_id, r.message_id) in (
+  select old.brand_id, old.message_id from raw_messages old
   where old.received_at < now() - make_interval(days => $1)
   order by old.received_at
   limit $2)`;

@@ -16,7 +16,7 @@ const LOCK_ORDERS_BY_ID = `
 select o.id, o.brand_id as "brandId", o.store_id as "storeId", o.external_order_id as "externalOrderId",
   s.platform, s.order_source as "orderSource"
 from orders o
-join stores s on s.id = o.store_id
+join stores s on s.brand_id = o.brand_id and s.id = o.store_id
 where o.id = any ($1::text[])
 order by o.store_id, o.external_order_id
 for update of o`;
@@ -36,12 +36,12 @@ const LIST_EVENTS_OF_ORDERS = `
 select e.order_id as "orderId", e.fingerprint, e.makes_facts as "makesFacts", e.event
 from order_events e
 where e.order_id = any ($1::text[])
-order by e.order_id, e.id`;
+order by e.order_id, e.recorded_at, e.message_id, e.position`;
 
 export interface StoredEventRow {
   orderId: string;
   fingerprint: Buffer;
-  /** false: from a source that may only lend evidence. */
+  /** false: from a source that may only give evidence. */
   makesFacts: boolean;
   event: unknown;
 }
@@ -59,19 +59,24 @@ export async function listEventsOfOrders(tx: Tx, orderIds: readonly string[]): P
 // One probe of product_item_keys_pkey a name: joined, the table would be read whole while it has a thousand rows.
 const FIND_PRODUCTS_BY_ITEM_KEYS = `
 select input.store_id as "storeId", input.item_key as "itemKey",
-  (select k.product_id from product_item_keys k where k.store_id = input.store_id and k.item_key = input.item_key) as "productId"
-from unnest($1::text[], $2::text[]) as input (store_id, item_key)`;
+  (select k.product_id from product_item_keys k
+    where k.brand_id = input.brand_id and k.store_id = input.store_id and k.item_key = input.item_key) as "productId"
+from unnest($1::text[], $2::text[], $3::text[]) as input (brand_id, store_id, item_key)`;
 
 /** The products registered under these names; keyed by `<store id> <item key>`. */
 export async function findProductsByItemKeys(
   tx: Tx,
-  keys: readonly { storeId: string; itemKey: string }[],
+  keys: readonly { brandId: string; storeId: string; itemKey: string }[],
 ): Promise<Map<string, string>> {
   if (keys.length === 0) return new Map();
   const { rows } = await tx.query<{ storeId: string; itemKey: string; productId: string | null }>({
     name: 'find_products_by_item_keys',
     text: FIND_PRODUCTS_BY_ITEM_KEYS,
-    values: arrayLiterals([keys.map((key) => key.storeId), keys.map((key) => key.itemKey)]),
+    values: arrayLiterals([
+      keys.map((key) => key.brandId),
+      keys.map((key) => key.storeId),
+      keys.map((key) => key.itemKey),
+    ]),
   });
   return new Map(
     rows.flatMap(({ storeId, itemKey, productId }) =>
@@ -117,11 +122,12 @@ export interface StoredLineRow {
   receivedSeenAt: Date | null;
 }
 
-// The lines that the orders have already. Served by order_lines_external_key.
+// The lines that the orders have already; orders gives the brand. Served by orders_id_idx and order_lines_external_key.
 const LIST_LINES_OF_ORDERS = `
 select l.id as "lineId", l.order_id as "orderId", l.external_line_id as "externalLineId", l.received_seen_at as "receivedSeenAt"
-from order_lines l
-where l.order_id = any ($1::text[])`;
+from orders o
+join order_lines l on l.brand_id = o.brand_id and l.order_id = o.id
+where o.id = any ($1::text[])`;
 
 /** Every stored line of the orders, whose locks the caller holds. */
 export async function listStoredLinesOfOrders(tx: Tx, orderIds: readonly string[]): Promise<StoredLineRow[]> {

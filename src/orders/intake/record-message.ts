@@ -19,7 +19,7 @@ import type { RecomputeDeps } from './recompute.ts';
 export type { IncomingMessage, ReadEvent } from './incoming-message.ts';
 
 /** `conflict`: the key was used before for other content; nothing but the fact of the conflict was kept. */
-export type RecordOutcome = 'applied' | 'lent' | 'ignored' | 'quarantined' | 'repeated' | 'conflict';
+export type RecordOutcome = 'applied' | 'supplementary' | 'ignored' | 'quarantined' | 'repeated' | 'conflict';
 
 /** A store that was remembered is not any more what a message was verified by. Nothing was kept. */
 export class StoreChangedError extends Error {
@@ -99,7 +99,7 @@ function rememberedStores(messages: readonly IncomingMessage[]): OrderStore[] {
   return [...new Set(messages.flatMap(({ store, isStoreRemembered }) => (isStoreRemembered === true ? [store] : [])))];
 }
 
-function messageKeyOf({ storeId, source, messageKey }: MessageKey): string {
+function messageKeyOf({ storeId, source, messageKey }: Omit<MessageKey, 'brandId'>): string {
   return `${storeId} ${source} ${messageKey}`;
 }
 
@@ -114,15 +114,16 @@ interface Decided {
 }
 
 /**
- * Only the store's own order source makes money facts. What another source says is kept as evidence: `lent` to orders that are known, else
- * quarantined where an operator finds it (and lent all the same, should its order become known).
+ * Only the store's own order source makes money facts. What another source says is kept as evidence: `supplementary` for orders that are
+ * known, else `quarantined` where an operator finds it (and used all the same, should its order become known).
  */
 async function decideOutcomes(tx: Tx, messages: readonly IncomingMessage[]): Promise<Decided[]> {
-  const asked = messages
-    .filter(isEvidenceOnly)
-    .flatMap((message) =>
-      externalIdsOf(message).map((externalOrderId) => ({ storeId: message.store.storeId, externalOrderId })),
-    );
+  const asked = messages.filter(isEvidenceOnly).flatMap((message) =>
+    externalIdsOf(message).map((externalOrderId) => {
+      const { brandId, storeId } = message.store;
+      return { brandId, storeId, externalOrderId };
+    }),
+  );
   const known = new Set(asked.length === 0 ? [] : (await listKnownOrders(tx, asked)).map(orderKeyOf));
   return messages.map((message): Decided => {
     const { content, store } = message;
@@ -132,7 +133,7 @@ async function decideOutcomes(tx: Tx, messages: readonly IncomingMessage[]): Pro
       known.has(orderKeyOf({ storeId: store.storeId, externalOrderId })),
     );
     return isKnown
-      ? { message, outcome: 'lent', reason: null }
+      ? { message, outcome: 'supplementary', reason: null }
       : { message, outcome: 'quarantined', reason: 'not_the_order_source' };
   });
 }
