@@ -1,7 +1,7 @@
 import { DatabaseError } from 'pg';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
-import { isDependencyDown } from '../http/dependency-down.ts';
+import { isDependencyDown } from '../infra/failures.ts';
 import { pingPostgres } from '../http/queries.ts';
 import type { Config, Environment } from '../infra/config.ts';
 import { createDb } from '../infra/db.ts';

@@ -1,7 +1,7 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod';
 
-import { isDependencyDown } from './dependency-down.ts';
+import { isDependencyDown } from '../infra/failures.ts';
 import { loggableError } from './loggable-error.ts';
 import { Problem, problems, renderProblem } from './problem.ts';
 import { fieldErrorsOf } from './validation-errors.ts';

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { bookLines } from '../../src/commissions/pricing/book-lines.ts';
+import { priceAndBookLines } from '../../src/commissions/pricing/book-lines.ts';
 import { holdLine, unholdLine } from '../../src/commissions/release/hold.ts';
 import { postEntries } from '../../src/ledger/post/post-entries.ts';
 import { releaseDueLines } from '../../src/commissions/release/release.ts';
@@ -407,7 +407,7 @@ describe('at once', () => {
     await credit(test.db, lineId, catalog.links.linA);
     await inTransaction(test.db, async (tx) => {
       const empty = await getRateCard(tx, { brandId: catalog.brandId, storeIds: [], productIds: [] });
-      await bookLines(tx, await readBookableLines(tx, [lineId]), new Map([[catalog.brandId, empty]]));
+      await priceAndBookLines(tx, await readBookableLines(tx, [lineId]), new Map([[catalog.brandId, empty]]));
     });
     expect(await frozenOf(lineId)).toBeUndefined();
   });

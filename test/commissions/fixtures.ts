@@ -1,4 +1,4 @@
-import { bookLines } from '../../src/commissions/pricing/book-lines.ts';
+import { priceAndBookLines } from '../../src/commissions/pricing/book-lines.ts';
 import { listBooked } from '../../src/commissions/pricing/queries.ts';
 import { postEntries } from '../../src/ledger/post/post-entries.ts';
 import { readBookableLines } from '../../src/commissions/pricing/stored-lines.ts';
@@ -174,7 +174,7 @@ export async function book(db: Db, lineIds: string[]): Promise<void> {
     for (const { brandId } of lines) {
       if (!books.has(brandId)) books.set(brandId, await getRateCard(tx, { brandId }));
     }
-    await bookLines(tx, lines, books);
+    await priceAndBookLines(tx, lines, books);
   });
 }
 

@@ -12,10 +12,10 @@ import type { Server } from '../../src/http/server.ts';
 import { inTransaction } from '../../src/infra/db.ts';
 import { deriveKeys } from '../../src/infra/secrets.ts';
 import { linkRoutes } from '../../src/links/routes.ts';
-import { createHookMetrics } from '../../src/orders/intake/hooks/metrics.ts';
-import { hookRoutes } from '../../src/orders/intake/hooks/routes.ts';
+import { createHookMetrics } from '../../src/orders/intake/metrics.ts';
+import { hookRoutes } from '../../src/orders/intake/routes.ts';
 import { orderRoutes } from '../../src/orders/reading/routes.ts';
-import type { RecordDeps } from '../../src/orders/intake/record-message.ts';
+import type { RecordDeps } from '../../src/orders/intake/record-messages.ts';
 import { type Caller, callerOf, productInput, storeInput } from '../catalog/catalog-server.ts';
 import { ADMIN_KEY, PUBLIC_URL, createTestServer } from '../http/test-server.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
@@ -35,6 +35,7 @@ export interface OrderServer {
 
 export interface HookAnswer {
   status: number;
+  retryAfter?: string | undefined;
   body: Record<string, unknown>;
 }
 
@@ -161,7 +162,12 @@ export async function postShop(
     },
     payload,
   });
-  return { status: answer.statusCode, body: JSON.parse(answer.payload) as Record<string, unknown> };
+  const retryAfter = answer.headers['retry-after'];
+  return {
+    status: answer.statusCode,
+    body: JSON.parse(answer.payload) as Record<string, unknown>,
+    ...(retryAfter !== undefined && { retryAfter }),
+  };
 }
 
 /** Posts a Youzan push as it stands. */

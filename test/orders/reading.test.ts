@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createKey } from '../../src/access/keys.ts';
 import { inTransaction } from '../../src/infra/db.ts';
 import { sweepUnmatched } from '../../src/orders/attribution/sweep.ts';
-import { deleteOldRawMessages } from '../../src/orders/intake/queries.ts';
+import { deleteOldRawMessages } from '../../src/orders/intake/message-queries.ts';
 import { type Caller, callerOf } from '../catalog/catalog-server.ts';
 import { type Market, type OrderServer, clickIdOf, createOrderServer, makeMarket, postShop } from './order-server.ts';
 

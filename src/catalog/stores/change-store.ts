@@ -6,7 +6,7 @@ import { writeAudit } from '../../audit/queries.ts';
 import { inTransaction } from '../../infra/db.ts';
 import type { Tx } from '../../infra/db.ts';
 import { seal } from '../../infra/secrets.ts';
-import { violatedConstraint } from '../../infra/violated-constraint.ts';
+import { violatedConstraint } from '../../infra/failures.ts';
 import { findStore, insertOpenedOn, insertRating, lockStore, updateStore } from './queries.ts';
 import type { AssessmentSource, StoreRow } from './queries.ts';
 import { newWebhookSecret, refuseImpossibleRating, sourceOf } from './register-store.ts';

@@ -9,7 +9,7 @@ import type { Db } from '../../infra/db.ts';
 import { seal } from '../../infra/secrets.ts';
 import type { SealingKey } from '../../infra/secrets.ts';
 import { newShopSecret } from '../../platforms/shop/verify.ts';
-import { violatedConstraint } from '../../infra/violated-constraint.ts';
+import { violatedConstraint } from '../../infra/failures.ts';
 import { findStore, insertOpenedOn, insertRating, insertStore } from './queries.ts';
 import type { AssessmentSource, NewStore, OrderSource, StoreRow } from './queries.ts';
 import type { StoreInput } from './store-fields.ts';

@@ -193,7 +193,7 @@ const LIST_LINK_PRODUCTS = `
 select k.id as "linkId", k.product_id as "productId" from links k where k.id = any ($1::text[])`;
 
 /** Link id → the product it promotes. */
-export async function findLinkProducts(db: Queryable, linkIds: readonly string[]): Promise<Map<string, string>> {
+export async function listLinkProducts(db: Queryable, linkIds: readonly string[]): Promise<Map<string, string>> {
   const { rows } = await db.query<{ linkId: string; productId: string }>(LIST_LINK_PRODUCTS, [linkIds]);
   return new Map(rows.map((row) => [row.linkId, row.productId]));
 }

@@ -113,7 +113,7 @@ from t
 where $5::text[] is null or t.influencer_id is null or t.influencer_id = any ($5::text[])`;
 
 /** What a terms book may be narrowed by. Without both lists of stores and products (or items) the brand is read whole. */
-export interface TermsBookScope {
+export interface RateCardScope {
   brandId: string;
   storeIds?: readonly string[];
   productIds?: readonly string[];
@@ -128,10 +128,10 @@ export interface TermsBookScope {
  */
 export async function listTermsOfScopes(
   db: Queryable,
-  scopes: readonly TermsBookScope[],
+  scopes: readonly RateCardScope[],
   influencerIds?: readonly string[],
 ): Promise<TermsRow[]> {
-  const isWhole = ({ storeIds, productIds, items }: TermsBookScope): boolean =>
+  const isWhole = ({ storeIds, productIds, items }: RateCardScope): boolean =>
     storeIds === undefined || (productIds ?? items) === undefined;
   const narrow = scopes.filter((scope) => !isWhole(scope));
   const items = narrow.flatMap(({ brandId, items: named = [] }) => named.map((item) => ({ brandId, ...item })));

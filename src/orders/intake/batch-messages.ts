@@ -1,10 +1,16 @@
-import { DatabaseError } from 'pg';
-import { isDependencyDown } from '../../http/dependency-down.ts';
-import { problems } from '../../http/problem.ts';
-import { answerWithin } from './answer-within.ts';
-import { type Batch, createBatch } from './message-batch.ts';
-import type { IncomingMessage } from './incoming-message.ts';
-import { type RecordDeps, recordMessage, recordMessages, type RecordOutcome } from './record-message.ts';
+/** Step "batch": messages that arrive together are recorded in one transaction. */
+import { hasSqlState, isDependencyDown, LOCK_NOT_AVAILABLE, LOST_TO_ANOTHER } from '../../infra/failures.ts';
+import { TimeoutError, withTimeout } from '../../infra/with-timeout.ts';
+import { externalIdsOf, type IncomingMessage, isEvidenceOnly, type RecordOutcome } from './incoming-message.ts';
+import { type RecordDeps, recordMessage, recordMessages } from './record-messages.ts';
+
+/** A message is not recorded, or not in time; its sender should send it again. What its work still does is then a repeat. */
+export class IntakeBusyError extends Error {
+  override readonly name = 'IntakeBusyError';
+}
+
+const TOO_MANY = 'Too many messages wait to be recorded; send this one again shortly.';
+const TOO_LATE = 'The message could not be recorded in time; send it again.';
 
 export interface IntakeLimits {
   /** Batches under way at once. A second one is prepared and decided here while Postgres works on the first. */
@@ -13,7 +19,7 @@ export interface IntakeLimits {
   worthSplitting: number;
   /** Longest a batch waits for the senders that were answered with the one before. */
   lingerMs: number;
-  /** Messages waiting at most; beyond, a sender is told at once to come again. */
+  /** Messages waiting at most; beyond, a sender is asked at once to send again. */
   waitingMessages: number;
   /** Longest a sender waits for its answer. */
   answerWithinMs: number;
@@ -36,7 +42,7 @@ const DEFAULT_LIMITS: IntakeLimits = {
 export interface IntakeMetrics {
   /** A batch was recorded, or had to be taken apart because it failed as a whole. */
   batch(messages: number, outcome: 'recorded' | 'split'): void;
-  /** A sender was told to come again. */
+  /** A sender was asked to send its message again. */
   turnedAway(reason: 'full' | 'late'): void;
 }
 
@@ -44,7 +50,7 @@ export interface MessageIntake {
   /**
    * Records a verified message in one transaction with others that came at the same time; resolves after COMMIT.
    *
-   * @throws Problem `unavailable` where too many wait or it takes too long; else what recording the message alone would have thrown
+   * @throws IntakeBusyError where too many wait or it takes too long; else what recording the message alone would have thrown
    */
   record(message: IncomingMessage): Promise<RecordOutcome>;
   /** Resolves when nothing waits and nothing is under way. */
@@ -55,15 +61,15 @@ interface Waiting {
   message: IncomingMessage;
   resolve: (outcome: RecordOutcome) => void;
   reject: (error: unknown) => void;
-  /** The sender was told to come again while it waited. */
+  /** The sender was asked to send again while the message waited. */
   isGone: boolean;
 }
 
 /**
  * Group commit: while batches are under way, the messages that arrive gather and go together with the next.
  *
- * Senders that were answered together tend to come again together, so after a batch of n the next one waits a moment for about as many:
- * Postgres' work for a batch is mostly the same whether it holds two messages or ten. After a lone message nobody waits.
+ * Senders that were answered together tend to send again together, so after a batch of n the next one waits a moment for about as many:
+ * Postgres' work for a batch is mostly the same whether it holds two messages or ten. After a batch of one there is no wait.
  */
 export function createMessageIntake(
   deps: RecordDeps & { metrics: IntakeMetrics; limits?: Partial<IntakeLimits> },
@@ -110,7 +116,7 @@ export function createMessageIntake(
     expected = batch.length;
     deps.metrics.batch(batch.length, isRecorded ? 'recorded' : 'split');
     considerSoon();
-    // One that holds up its batch must not hold up the next ones as well.
+    // A message that holds up its batch must not hold up the next batches as well.
     if (!isRecorded) await recordOneByOne(deps, limits, batch);
   };
 
@@ -118,13 +124,13 @@ export function createMessageIntake(
     record: async (message) => {
       if (waiting.length >= limits.waitingMessages) {
         deps.metrics.turnedAway('full');
-        throw problems.unavailable('Too many messages wait to be recorded; send this one again shortly.');
+        throw new IntakeBusyError(TOO_MANY);
       }
       const { promise, resolve, reject } = Promise.withResolvers<RecordOutcome>();
       const entry: Waiting = { message, resolve, reject, isGone: false };
       waiting.push(entry);
       considerSoon();
-      return answerWithin(limits.answerWithinMs, promise, () => {
+      return answerInTime(promise, limits.answerWithinMs, () => {
         entry.isGone = true;
         deps.metrics.turnedAway('late');
       });
@@ -133,11 +139,26 @@ export function createMessageIntake(
       while (waiting.length > 0 || underWay.size > 0) {
         start();
         await Promise.all(underWay);
-        // What was answered last may have sent the next message already.
+        // The sender that was answered last may have sent its next message already.
         await new Promise(setImmediate);
       }
     },
   };
+}
+
+/**
+ * The answer of `work`; where it is late, the sender is told so.
+ *
+ * @throws IntakeBusyError where it takes longer than `timeoutMs`
+ */
+export async function answerInTime<T>(work: Promise<T>, timeoutMs: number, onLate?: () => void): Promise<T> {
+  try {
+    return await withTimeout(work, timeoutMs);
+  } catch (error) {
+    if (!(error instanceof TimeoutError)) throw error;
+    onLate?.();
+    throw new IntakeBusyError(TOO_LATE);
+  }
 }
 
 /** The messages that go together next, oldest first, and those that wait on. */
@@ -153,7 +174,7 @@ function takeBatch(waiting: readonly Waiting[], most: number): { batch: Waiting[
   return { batch, left };
 }
 
-/** @returns false where its messages have to be recorded one by one; else every one of them was answered */
+/** @returns false where the messages have to be recorded one by one; else each of them was answered */
 async function recordBatch(deps: RecordDeps, limits: IntakeLimits, batch: readonly Waiting[]): Promise<boolean> {
   const messages = batch.map(({ message }) => message);
   const lockLimit = batch.length === 1 ? {} : { lockTimeoutMs: limits.batchLockMs };
@@ -162,7 +183,7 @@ async function recordBatch(deps: RecordDeps, limits: IntakeLimits, batch: readon
     for (const [place, outcome] of outcomes.entries()) batch[place]?.resolve(outcome);
     return true;
   } catch (error) {
-    // Where Postgres is away, asking it for one after the other would only make everybody wait longer.
+    // While Postgres is away, recording one by one would only make every sender wait longer.
     if (batch.length > 1 && (hasSqlState(error, LOCK_NOT_AVAILABLE) || !isDependencyDown(error))) return false;
     for (const { reject } of batch) reject(error);
     return true;
@@ -180,10 +201,7 @@ async function recordOneByOne(deps: RecordDeps, limits: IntakeLimits, batch: rea
   await Promise.all(Array.from({ length: limits.aloneAtOnce }, work));
 }
 
-const LOCK_NOT_AVAILABLE = ['55P03'];
-const LOST_TO_ANOTHER = ['40P01', '40001'];
-
-/** A transaction that Postgres gave up for the sake of another one left nothing behind: it runs once more. */
+/** A transaction that Postgres gave up for another one left nothing behind, so it runs once more. */
 async function retryOnce<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();
@@ -193,6 +211,53 @@ async function retryOnce<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
-function hasSqlState(error: unknown, states: readonly string[]): boolean {
-  return error instanceof DatabaseError && states.includes(error.code ?? '');
+const MAX_MESSAGES = 128;
+/** A message may hold a hundred events of two hundred lines; a batch of such messages would hold its locks for seconds. */
+const MAX_LINES = 2_000;
+
+export interface Batch {
+  /** Takes the message into the batch; false where it has to wait for the next. A message alone is always taken. */
+  add(message: IncomingMessage): boolean;
+}
+
+/**
+ * Which messages, offered in the order of their arrival, may be recorded in one transaction so that each has the outcome it would have had
+ * after those before it.
+ *
+ * Of two messages with one key the second waits: it is compared with what the first has stored. Evidence from another source waits for the
+ * messages before it about the same orders, because its outcome depends on whether they are known. Messages under the same key or about the
+ * same orders as a waiting message wait too.
+ */
+export function createBatch(): Batch {
+  const keys = new Set<string>();
+  const orders = new Set<string>();
+  const waitedFor = new Set<string>();
+  let messages = 0;
+  let lines = 0;
+
+  const mayJoin = (message: IncomingMessage, named: readonly string[], key: string): boolean => {
+    if (keys.has(key) || (messages > 0 && lines + weightOf(message) > MAX_LINES)) return false;
+    const conflicting = isEvidenceOnly(message) ? waitedFor.union(orders) : waitedFor;
+    return !named.some((order) => conflicting.has(order));
+  };
+  return {
+    add: (message) => {
+      if (messages >= MAX_MESSAGES || lines >= MAX_LINES) return false;
+      const { store, source, messageKey } = message;
+      const key = `${store.storeId} ${source} ${messageKey}`;
+      const named = externalIdsOf(message).map((externalId) => `${store.storeId} ${externalId}`);
+      const joins = mayJoin(message, named, key);
+      for (const order of named) (joins ? orders : waitedFor).add(order);
+      keys.add(key);
+      if (!joins) return false;
+      messages += 1;
+      lines += weightOf(message);
+      return true;
+    },
+  };
+}
+
+function weightOf({ content }: IncomingMessage): number {
+  if (content.kind !== 'events') return 1;
+  return content.events.reduce((sum, { event }) => sum + Math.max(1, event.lines?.length ?? 0), 0);
 }

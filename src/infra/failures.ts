@@ -1,3 +1,4 @@
+/** Which errors mean what: a dependency that is away, a statement that the server refused, a constraint. */
 import { DatabaseError } from 'pg';
 
 /**
@@ -53,4 +54,27 @@ export function isDependencyDown(error: unknown): boolean {
   // Several addresses tried at once fail as one AggregateError; some wrappers keep the driver's error as the cause.
   if (error instanceof AggregateError) return error.errors.length > 0 && error.errors.every(isDependencyDown);
   return isDependencyDown(error.cause);
+}
+
+/** The server refused and said so (severity ERROR): the connection is sound, and the transaction is certainly not committed. */
+export function isServerRefusal(error: unknown): boolean {
+  return error instanceof DatabaseError && error.severity === 'ERROR';
+}
+
+/** A lock was not had in time. */
+export const LOCK_NOT_AVAILABLE = ['55P03'];
+/** Postgres gave a transaction up for another one (deadlock, serialization); nothing of it is left, so it may run once more. */
+export const LOST_TO_ANOTHER = ['40P01', '40001'];
+
+export function hasSqlState(error: unknown, states: readonly string[]): boolean {
+  return error instanceof DatabaseError && states.includes(error.code ?? '');
+}
+
+/**
+ * The name of the constraint that refused a statement; undefined for every other error.
+ *
+ * Constraints are the referee of what may exist together, so features turn their names into outcomes instead of looking first.
+ */
+export function violatedConstraint(error: unknown): string | undefined {
+  return error instanceof DatabaseError && error.code?.startsWith('23') === true ? error.constraint : undefined;
 }

@@ -4,11 +4,18 @@ import {
   verifyYouzan,
   type YouzanEnvelope,
   type YouzanHeaders,
-} from '../../../platforms/youzan/verify.ts';
-import { open } from '../../../infra/secrets.ts';
-import type { OrderStore } from '../queries.ts';
-import type { IncomingMessage, RecordOutcome } from '../record-message.ts';
-import type { TakeDeps } from './take-deps.ts';
+} from '../../platforms/youzan/verify.ts';
+import { open, type SealingKey } from '../../infra/secrets.ts';
+import type { MessageIntake } from './batch-messages.ts';
+import type { IncomingMessage, RecordOutcome } from './incoming-message.ts';
+import type { SigningStores } from './signing-stores.ts';
+import type { OrderStore } from './store-queries.ts';
+
+export interface TakeDeps {
+  stores: SigningStores;
+  intake: MessageIntake;
+  sealingKeys: readonly SealingKey[];
+}
 
 /** `refused`: nothing was stored. `unknown_shop` and a wrong signature look alike from outside. */
 export type YouzanOutcome =
@@ -16,12 +23,13 @@ export type YouzanOutcome =
   | { accepted: false; reason: string };
 
 /**
- * Takes one Youzan push: finds the shop it is for, verifies the raw bytes with that shop's credentials, keeps it with its effect.
+ * Steps "verify" and "read" for a Youzan push: finds its shop, verifies the raw bytes with the credentials of that shop, and gives it to the
+ * intake.
  *
  * Accepted means COMMIT has answered (or it was a heartbeat, of which nothing is kept), so the caller may acknowledge. Unknown message
  * types are accepted and quarantined: Youzan would only send them again.
  *
- * @throws what the intake throws; the sender must then not be told success
+ * @throws what the intake throws; the sender must then not be answered with success
  */
 export async function takeYouzanMessage(
   deps: TakeDeps,
@@ -49,10 +57,10 @@ export async function takeYouzanMessage(
 }
 
 async function storeOf(deps: TakeDeps, envelope: YouzanEnvelope): Promise<OrderStore | undefined> {
-  if (envelope.kdtId !== undefined) return deps.findYouzanStore(envelope.kdtId);
+  if (envelope.kdtId !== undefined) return deps.stores.findYouzanStore(envelope.kdtId);
   // Only a heartbeat may come without a shop.
   if (!envelope.heartbeat || envelope.clientId === undefined) return undefined;
-  return deps.findStoreOfYouzanClient(envelope.clientId);
+  return deps.stores.findStoreOfYouzanClient(envelope.clientId);
 }
 
 function openCredentials(deps: TakeDeps, store: OrderStore): { clientId: string; clientSecret: string } | undefined {

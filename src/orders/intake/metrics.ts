@@ -1,6 +1,6 @@
 import { Counter, Histogram } from 'prom-client';
-import type { MetricsRegistry } from '../../../http/metrics.ts';
-import type { IntakeMetrics } from '../message-intake.ts';
+import type { MetricsRegistry } from '../../http/metrics.ts';
+import type { IntakeMetrics } from './batch-messages.ts';
 
 export interface HookMetrics extends IntakeMetrics {
   /** A message that did not verify: nothing was stored. */

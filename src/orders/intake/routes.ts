@@ -1,14 +1,15 @@
 import type { FastifyRequest } from 'fastify';
-import { rawBody } from '../../../http/body-parsers.ts';
-import { problems } from '../../../http/problem.ts';
-import type { Server } from '../../../http/server.ts';
-import { youzanAck } from '../../../platforms/youzan/verify.ts';
-import type { RecordDeps } from '../record-message.ts';
+import { rawBody } from '../../http/body-parsers.ts';
+import { problems } from '../../http/problem.ts';
+import type { Server } from '../../http/server.ts';
+import { youzanAck } from '../../platforms/youzan/verify.ts';
+import { createMessageIntake, IntakeBusyError } from './batch-messages.ts';
 import type { HookMetrics } from './metrics.ts';
-import { describeOnly, shopHook, youzanHook } from './schemas.ts';
-import { takeShopMessage } from './shop.ts';
-import { createTakeDeps } from './take-deps.ts';
-import { takeYouzanMessage } from './youzan.ts';
+import { describeOnly, shopHook, youzanHook } from './hook-schemas.ts';
+import type { RecordDeps } from './record-messages.ts';
+import { createSigningStores } from './signing-stores.ts';
+import { takeShopMessage } from './take-shop-message.ts';
+import { takeYouzanMessage } from './take-youzan-message.ts';
 
 export interface HookDeps extends RecordDeps {
   metrics: HookMetrics;
@@ -22,21 +23,24 @@ export interface HookDeps extends RecordDeps {
  */
 export async function hookRoutes(app: Server, deps: HookDeps): Promise<void> {
   const refuse = createRefuse(deps.metrics);
-  const taking = createTakeDeps(deps);
-  // Whoever gave up waiting has no request any more, but its message may still be under way.
+  const { sealingKeys } = deps;
+  const taking = { stores: createSigningStores(deps), intake: createMessageIntake(deps), sealingKeys };
+  // A sender that gave up waiting has no request any more, but its message may still be under way.
   app.addHook('onClose', async () => taking.intake.settle());
   await app.register(async (scope) => {
     rawBody(scope);
 
     scope.post('/hooks/youzan', { schema: youzanHook, validatorCompiler: describeOnly }, async (request, reply) => {
-      const taken = await takeYouzanMessage(taking, {
-        rawBody: bytesOf(request),
-        headers: {
-          eventSign: header(request, 'event-sign'),
-          clientId: header(request, 'client-id'),
-          eventType: header(request, 'event-type'),
-        },
-      });
+      const taken = await answerBusy(
+        takeYouzanMessage(taking, {
+          rawBody: bytesOf(request),
+          headers: {
+            eventSign: header(request, 'event-sign'),
+            clientId: header(request, 'client-id'),
+            eventType: header(request, 'event-type'),
+          },
+        }),
+      );
       if (!taken.accepted) return refuse(request, { source: 'youzan', reason: taken.reason });
       note(request, deps, { source: 'youzan', outcome: taken.outcome });
       return reply.send(youzanAck(true));
@@ -46,16 +50,18 @@ export async function hookRoutes(app: Server, deps: HookDeps): Promise<void> {
       '/hooks/shops/:storeId',
       { schema: shopHook, validatorCompiler: describeOnly },
       async (request, reply) => {
-        const taken = await takeShopMessage(taking, {
-          storeId: (request.params as { storeId: string }).storeId,
-          rawBody: bytesOf(request),
-          headers: {
-            id: header(request, 'webhook-id'),
-            timestamp: header(request, 'webhook-timestamp'),
-            signature: header(request, 'webhook-signature'),
-          },
-          now: deps.now(),
-        });
+        const taken = await answerBusy(
+          takeShopMessage(taking, {
+            storeId: (request.params as { storeId: string }).storeId,
+            rawBody: bytesOf(request),
+            headers: {
+              id: header(request, 'webhook-id'),
+              timestamp: header(request, 'webhook-timestamp'),
+              signature: header(request, 'webhook-signature'),
+            },
+            now: deps.now(),
+          }),
+        );
         if (taken.accepted) {
           note(request, deps, { source: 'shop', outcome: taken.outcome });
           return reply.send({ received: true as const });
@@ -66,6 +72,16 @@ export async function hookRoutes(app: Server, deps: HookDeps): Promise<void> {
       },
     );
   });
+}
+
+/** A sender whose message could not be recorded in time is answered 503, so that it sends the message again. */
+async function answerBusy<T>(taking: Promise<T>): Promise<T> {
+  try {
+    return await taking;
+  } catch (error) {
+    if (error instanceof IntakeBusyError) throw problems.unavailable(error.message);
+    throw error;
+  }
 }
 
 /** A forger decides how many messages we refuse, so of each kind one a second reaches the log; the counter has them all. */

@@ -1,8 +1,10 @@
 import { hash } from 'node:crypto';
-import { isStorableText } from '../../../http/fields.ts';
-import { readShopMessage, type ShopHeaders, verifyShop } from '../../../platforms/shop/verify.ts';
-import { type IncomingMessage, type RecordOutcome, StoreChangedError } from '../record-message.ts';
-import type { SigningStore, TakeDeps } from './take-deps.ts';
+import { isStorableText } from '../../http/fields.ts';
+import { readShopMessage, type ShopHeaders, verifyShop } from '../../platforms/shop/verify.ts';
+import type { MessageIntake } from './batch-messages.ts';
+import type { IncomingMessage, RecordOutcome } from './incoming-message.ts';
+import { StoreChangedError } from './record-messages.ts';
+import type { SigningStore, SigningStores } from './signing-stores.ts';
 
 type Refusal =
   | { accepted: false; kind: 'unauthorized'; reason: string }
@@ -21,32 +23,31 @@ export interface ShopRequest {
 }
 
 /**
- * Takes one message of a brand's own system (Standard Webhooks): verifies the raw bytes with the store's secret, reads the events, keeps
- * them with their effect. `accepted` means COMMIT has answered. A refused message leaves nothing behind.
+ * Steps "verify" and "read" for a message of a brand's own system (Standard Webhooks): verifies the raw bytes with the store's secret, reads
+ * the events, and gives them to the intake. `accepted` means that COMMIT has answered. A refused message leaves nothing behind.
  *
- * A store that is remembered costs no question: the transaction that records the message looks whether it is as it was. Where it is not,
- * or where the message is refused, the store is asked for, so no answer rests on what was remembered alone.
+ * A store that is remembered costs no lookup: the transaction that records the message checks that the store is unchanged. Where it is not, or
+ * where the message is refused, the store is looked up again, so no answer rests on memory alone.
  *
- * @throws what the intake throws; the sender must then not be told 2xx
+ * @throws what the intake throws; the sender must then not be answered 2xx
  */
-export async function takeShopMessage(deps: TakeDeps, request: ShopRequest): Promise<ShopOutcome> {
-  const remembered = deps.rememberedStore(request.storeId);
+export async function takeShopMessage(
+  { stores, intake }: { stores: SigningStores; intake: MessageIntake },
+  request: ShopRequest,
+): Promise<ShopOutcome> {
+  const remembered = stores.remembered(request.storeId);
   const read = remembered === undefined ? undefined : readMessage(remembered, request);
   if (read?.accepted === true) {
     try {
-      return outcomeOf(await deps.intake.record({ ...read.message, isStoreRemembered: true }));
+      return outcomeOf(await intake.record({ ...read.message, isStoreRemembered: true }));
     } catch (error) {
       if (!(error instanceof StoreChangedError)) throw error;
     }
   }
-  return takeAsFound(deps, request);
-}
-
-async function takeAsFound(deps: TakeDeps, request: ShopRequest): Promise<ShopOutcome> {
-  const found = isStorableText(request.storeId) ? await deps.findSigningStore(request.storeId) : undefined;
+  const found = isStorableText(request.storeId) ? await stores.find(request.storeId) : undefined;
   if (found === undefined) return { accepted: false, kind: 'unauthorized', reason: 'unknown_store' };
-  const read = readMessage(found, request);
-  return read.accepted ? outcomeOf(await deps.intake.record(read.message)) : read;
+  const reread = readMessage(found, request);
+  return reread.accepted ? outcomeOf(await intake.record(reread.message)) : reread;
 }
 
 function outcomeOf(outcome: RecordOutcome): ShopOutcome {

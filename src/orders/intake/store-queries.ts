@@ -14,21 +14,21 @@ export interface OrderStore {
 
 // A shop number names at most one active store; a closed one still gets its late messages. Served by stores_active_shop_key or a short scan.
 const LIST_YOUZAN_STORES = `
-select asked.shop_id as "shopId", found."storeId", found."brandId", found.platform, found."orderSource", found."webhookSecretSealed",
+select wanted.shop_id as "shopId", found."storeId", found."brandId", found.platform, found."orderSource", found."webhookSecretSealed",
   found."youzanClientId", found."youzanClientSecretSealed"
-from unnest($1::text[]) as asked (shop_id)
+from unnest($1::text[]) as wanted (shop_id)
 cross join lateral (
   select s.id as "storeId", s.brand_id as "brandId", s.platform, s.order_source as "orderSource",
     s.webhook_secret_sealed as "webhookSecretSealed", s.youzan_client_id as "youzanClientId",
     s.youzan_client_secret_sealed as "youzanClientSecretSealed"
   from stores s
-  where s.platform = 'youzan' and s.external_shop_id = asked.shop_id and s.youzan_client_id is not null
+  where s.platform = 'youzan' and s.external_shop_id = wanted.shop_id and s.youzan_client_id is not null
   order by (s.status = 'active') desc, s.created_at desc, s.id
   limit 1
 ) as found`;
 
 /** Shop number (kdt_id) → its Youzan store that has credentials; absent where there is none. */
-export async function findYouzanStores(db: Queryable, shopIds: readonly string[]): Promise<Map<string, OrderStore>> {
+export async function listYouzanStores(db: Queryable, shopIds: readonly string[]): Promise<Map<string, OrderStore>> {
   const { rows } = await db.query<OrderStore & { shopId: string }>({
     name: 'list_youzan_stores',
     text: LIST_YOUZAN_STORES,
@@ -66,7 +66,7 @@ from stores s
 where s.id = any ($1::text[])`;
 
 /** Stores by their ids, closed ones included (their last orders may still move); absent where there is none. */
-export async function findOrderStores(db: Queryable, storeIds: readonly string[]): Promise<Map<string, OrderStore>> {
+export async function listOrderStores(db: Queryable, storeIds: readonly string[]): Promise<Map<string, OrderStore>> {
   const { rows } = await db.query<OrderStore>({
     name: 'list_order_stores',
     text: LIST_ORDER_STORES,
@@ -75,9 +75,9 @@ export async function findOrderStores(db: Queryable, storeIds: readonly string[]
   return new Map(rows.map((store) => [store.storeId, store]));
 }
 
-/** A store by its id, as `findOrderStores`; undefined when there is none. */
+/** A store by its id, as `listOrderStores`; undefined when there is none. */
 export async function findOrderStore(db: Queryable, storeId: string): Promise<OrderStore | undefined> {
-  return (await findOrderStores(db, [storeId])).get(storeId);
+  return (await listOrderStores(db, [storeId])).get(storeId);
 }
 
 // Those whose row is not what it was. Served by stores_id_idx.
@@ -104,38 +104,4 @@ export async function listChangedStores(db: Queryable, known: readonly OrderStor
     ]),
   });
   return new Set(rows.map(({ id }) => id));
-}
-
-// Which tokens of buyers' notes are codes or aliases of links, of any brand: another brand's code is told as such, never credited.
-// Served by link_codes_pkey.
-const FIND_KNOWN_CODES = `
-select c.code from link_codes c where c.code = any ($1::text[])`;
-
-/** Of the given tokens, those that name a link; everything else of a note is forgotten. */
-export async function findKnownCodes(db: Queryable, tokens: string[]): Promise<Set<string>> {
-  if (tokens.length === 0) return new Set();
-  const { rows } = await db.query<{ code: string }>({
-    name: 'find_known_codes',
-    text: FIND_KNOWN_CODES,
-    values: [tokens],
-  });
-  return new Set(rows.map((row) => row.code));
-}
-
-const DELETE_OLD_RAW_MESSAGES = `
-delete from raw_messages r
-where (r.brand_id, r.message_id) in (
-  select old.brand_id, old.message_id from raw_messages old
-  where old.received_at < now() - make_interval(days => $1)
-  order by old.received_at
-  limit $2)`;
-
-/** Retention: deletes up to `limit` sealed bodies older than `days`; answers how many. Served by raw_messages_age_idx. */
-export async function deleteOldRawMessages(db: Queryable, input: { days: number; limit: number }): Promise<number> {
-  const result = await db.query({
-    name: 'delete_old_raw_messages',
-    text: DELETE_OLD_RAW_MESSAGES,
-    values: [input.days, input.limit],
-  });
-  return result.rowCount ?? 0;
 }

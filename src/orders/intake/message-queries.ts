@@ -1,8 +1,8 @@
-/** What the intake writes of messages, each in one statement for any number of them. */
+/** The inbox: messages, their bytes, and the orders that they are the first to name. One statement for any number of them. */
 import type { FoldedOrder } from '../../core/orders/order.ts';
 import { arrayLiterals } from '../../infra/array-literal.ts';
 import type { Queryable, Tx } from '../../infra/db.ts';
-import type { LockedOrder } from './recompute-queries.ts';
+import type { OrderKey } from '../locks.ts';
 
 export type MessageSource = 'youzan' | 'shop';
 
@@ -24,12 +24,6 @@ export interface NewMessage extends MessageKey {
   sealedBody: Buffer;
 }
 
-export interface OrderKey {
-  brandId: string;
-  storeId: string;
-  externalOrderId: string;
-}
-
 export interface NewOrder extends OrderKey {
   id: string;
   /** What its first events say of it; 'created' and nothing else while none makes facts. */
@@ -38,15 +32,15 @@ export interface NewOrder extends OrderKey {
   paidAt: Date | undefined;
   receivedAt: Date | undefined;
   closedAt: Date | undefined;
-  /** The messages of the batch that speak of it. */
+  /** The messages of the batch that name it. */
   saidBy: readonly MessageKey[];
 }
 
 // The unique key is the referee of "already seen": a concurrent copy waits here until the first has committed, and then inserts nothing.
-// Then the orders that do not exist and that a message kept just now speaks of: FOR UPDATE locks nothing on a row that does not exist, so
-// they are made before any is locked. Messages and orders are inserted in the order of their keys, and every message before the first order
-// (the count needs all of them), the same for everybody: so batches that have several in common queue up instead of deadlocking.
-// Sent behind BEGIN without waiting for its answer: should that be refused, set_batch_mode has no effect and no message is inserted.
+// Then the orders that do not exist and that a message kept just now names: FOR UPDATE locks nothing on a row that does not exist, so they
+// are made before any is locked. Messages and orders are inserted in the order of their keys, and every message before the first order (the
+// count needs all of them), so batches that have several in common wait for each other and never deadlock.
+// Sent behind BEGIN without waiting for its answer: should BEGIN be refused, set_batch_mode has no effect and no message is inserted.
 const INSERT_MESSAGES = `
 with message as materialized (
   select i.store_id, i.brand_id, i.source, i.message_key, i.body_sha256, i.message_type, i.outcome, i.reason, i.sealed_body
@@ -78,32 +72,27 @@ with message as materialized (
       join kept k on k.store_id = said.store_id and k.source = said.source and k.message_key = said.message_key)
   order by o.store_id, o.external_order_id
   on conflict on constraint orders_external_key do nothing
-  returning orders.id
 )
-select k.id as "messageId", k.brand_id as "brandId", k.store_id as "storeId", k.source, k.message_key as "messageKey",
-  null::text as "orderId"
-from kept k
-union all
-select null, null, null, null, null, m.id from made m`;
+select k.id as "messageId", k.store_id as "storeId", k.source, k.message_key as "messageKey" from kept k`;
 
-type InsertedRow =
-  | (MessageKey & { messageId: bigint; orderId: null })
-  | { messageId: null; brandId: null; storeId: null; source: null; messageKey: null; orderId: string };
+/** One text for a key, as maps need it. */
+export function messageKeyOf({ storeId, source, messageKey }: Omit<MessageKey, 'brandId'>): string {
+  return `${storeId} ${source} ${messageKey}`;
+}
 
 /**
- * Keeps messages with their bytes, each once per (store, source, key) for ever, and makes the orders that only they speak of, as described.
+ * Keeps messages with their bytes, each once per (store, source, key) for ever, and makes the orders that only they name, as described.
  * Only after `setBatchMode` in the same transaction.
  *
- * @returns the messages that were not kept before, and the ids of the orders that did not exist before; a row made here is nobody else's
- *   until this transaction ends
+ * @returns the ids of the messages that were not kept before, by `messageKeyOf`
  */
 export async function insertMessages(
   tx: Tx,
   messages: readonly NewMessage[],
   orders: readonly NewOrder[],
-): Promise<{ kept: (MessageKey & { messageId: bigint })[]; made: Set<string> }> {
+): Promise<Map<string, bigint>> {
   const said = orders.flatMap(({ id, saidBy }) => saidBy.map((key) => ({ id, ...key })));
-  const { rows } = await tx.query<InsertedRow>({
+  const { rows } = await tx.query<Omit<MessageKey, 'brandId'> & { messageId: bigint }>({
     name: 'insert_messages',
     text: INSERT_MESSAGES,
     values: arrayLiterals([
@@ -131,8 +120,7 @@ export async function insertMessages(
       said.map(({ messageKey }) => messageKey),
     ]),
   });
-  const kept = rows.filter((row) => row.messageId !== null);
-  return { kept, made: new Set(rows.flatMap(({ orderId }) => orderId ?? [])) };
+  return new Map(rows.map((row) => [messageKeyOf(row), row.messageId]));
 }
 
 // Served by inbox_messages_key.
@@ -192,8 +180,9 @@ from unnest($1::text[], $2::text[], $3::text[]) as input (brand_id, store_id, ex
 join orders o on o.brand_id = input.brand_id and o.store_id = input.store_id and o.external_order_id = input.external_order_id
 where o.created_at is not null`;
 
-/** Those of the orders that the store's own source has told us of. */
+/** Those of the orders that the store's own source has reported. */
 export async function listKnownOrders(db: Queryable, keys: readonly OrderKey[]): Promise<OrderKey[]> {
+  if (keys.length === 0) return [];
   const { rows } = await db.query<OrderKey>({
     name: 'list_known_orders',
     text: LIST_KNOWN_ORDERS,
@@ -204,74 +193,6 @@ export async function listKnownOrders(db: Queryable, keys: readonly OrderKey[]):
     ]),
   });
   return rows;
-}
-
-// Locked in the order of (store, external order id), as everybody locks orders, so a batch never deadlocks with another or with the sweep.
-const LOCK_ORDERS_BY_KEY = `
-select o.id, o.brand_id as "brandId", o.store_id as "storeId", o.external_order_id as "externalOrderId",
-  s.platform, s.order_source as "orderSource"
-from unnest($1::text[], $2::text[], $3::text[]) as input (brand_id, store_id, external_order_id)
-join orders o on o.brand_id = input.brand_id and o.store_id = input.store_id and o.external_order_id = input.external_order_id
-join stores s on s.brand_id = o.brand_id and s.id = o.store_id
-order by o.store_id, o.external_order_id
-for update of o`;
-
-/** Locks orders that exist until the transaction ends. */
-export async function lockOrdersByKey(tx: Tx, keys: readonly OrderKey[]): Promise<LockedOrder[]> {
-  const { rows } = await tx.query<LockedOrder>({
-    name: 'lock_orders_by_key',
-    text: LOCK_ORDERS_BY_KEY,
-    values: arrayLiterals([
-      keys.map((key) => key.brandId),
-      keys.map((key) => key.storeId),
-      keys.map((key) => key.externalOrderId),
-    ]),
-  });
-  return rows;
-}
-
-export interface NewOrderEvent {
-  brandId: string;
-  messageId: bigint;
-  orderId: string;
-  /** Of the event in its message. */
-  position: number;
-  type: string;
-  version: bigint;
-  occurredAt: Date;
-  fingerprint: Buffer;
-  makesFacts: boolean;
-  event: unknown;
-}
-
-const INSERT_ORDER_EVENTS = `
-insert into order_events (brand_id, message_id, order_id, position, type, version, occurred_at, fingerprint, makes_facts, event)
-select input.brand_id, input.message_id, input.order_id, input.position, input.type, input.version, input.occurred_at, input.fingerprint,
-  input.makes_facts, input.event
-from unnest($1::text[], $2::bigint[], $3::text[], $4::integer[], $5::text[], $6::bigint[], $7::timestamptz[], $8::bytea[], $9::boolean[],
-    $10::jsonb[])
-  as input (brand_id, message_id, order_id, position, type, version, occurred_at, fingerprint, makes_facts, event)`;
-
-/** Adds the facts of messages. The rows are never changed afterwards (trigger). */
-export async function insertOrderEvents(tx: Tx, events: readonly NewOrderEvent[]): Promise<void> {
-  const values = arrayLiterals(eventColumns(events));
-  await tx.query({ name: 'insert_order_events', text: INSERT_ORDER_EVENTS, values });
-}
-
-/** The events column by column, as statements unnest them. */
-export function eventColumns(events: readonly NewOrderEvent[]): unknown[][] {
-  return [
-    events.map((event) => event.brandId),
-    events.map((event) => event.messageId),
-    events.map((event) => event.orderId),
-    events.map((event) => event.position),
-    events.map((event) => event.type),
-    events.map((event) => event.version),
-    events.map((event) => event.occurredAt),
-    events.map((event) => event.fingerprint),
-    events.map((event) => event.makesFacts),
-    events.map((event) => JSON.stringify(event.event)),
-  ];
 }
 
 // Postgres would plan most statements of a batch anew each time, because a plan made for the very arrays looks cheaper than one for any
@@ -288,4 +209,38 @@ select set_config('plan_cache_mode', 'force_generic_plan', true), set_config('da
 export async function setBatchMode(tx: Tx, lockTimeoutMs: number | undefined): Promise<void> {
   const timeout = lockTimeoutMs === undefined ? null : `${lockTimeoutMs}ms`;
   await tx.query({ name: 'set_batch_mode', text: SET_BATCH_MODE, values: [timeout] });
+}
+
+// Which tokens of buyers' notes are codes or aliases of links, of any brand: another brand's code is told as such, never credited.
+// Served by link_codes_pkey.
+const LIST_KNOWN_CODES = `
+select c.code from link_codes c where c.code = any ($1::text[])`;
+
+/** Of the given tokens, those that name a link; everything else of a note is forgotten. */
+export async function listKnownCodes(db: Queryable, tokens: readonly string[]): Promise<Set<string>> {
+  if (tokens.length === 0) return new Set();
+  const { rows } = await db.query<{ code: string }>({
+    name: 'list_known_codes',
+    text: LIST_KNOWN_CODES,
+    values: [tokens],
+  });
+  return new Set(rows.map((row) => row.code));
+}
+
+const DELETE_OLD_RAW_MESSAGES = `
+delete from raw_messages r
+where (r.brand_id, r.message_id) in (
+  select old.brand_id, old.message_id from raw_messages old
+  where old.received_at < now() - make_interval(days => $1)
+  order by old.received_at
+  limit $2)`;
+
+/** Retention: deletes up to `limit` sealed bodies older than `days`; answers how many. Served by raw_messages_age_idx. */
+export async function deleteOldRawMessages(db: Queryable, input: { days: number; limit: number }): Promise<number> {
+  const result = await db.query({
+    name: 'delete_old_raw_messages',
+    text: DELETE_OLD_RAW_MESSAGES,
+    values: [input.days, input.limit],
+  });
+  return result.rowCount ?? 0;
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { problemResponses } from '../../../http/fields.ts';
-import { shopMessageSchema } from '../../../platforms/shop/verify.ts';
+import { problemResponses } from '../../http/fields.ts';
+import { shopMessageSchema } from '../../platforms/shop/verify.ts';
 
 /**
  * How the hooks look in the interface's description. They describe only: the body reaches a hook as bytes, because its signature is over
