@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 
 import { MAX_CLICKS_PER_ENTRY, joinClickLines } from '../click-batch.ts';
 import type { RedisClient } from '../../infra/redis.ts';
+import { runningMs } from '../../infra/running-time.ts';
 import type { ClickMetrics, UnackedReason } from '../metrics.ts';
 import { CLICK_FIELD, streamKey } from '../shards.ts';
 
@@ -69,7 +70,7 @@ export class Lane {
   }
 
   append(line: string, done: (isKept: boolean) => void): void {
-    const click: PendingClick = { line, deadlineMs: performance.now() + ACK_WAIT_MS, done };
+    const click: PendingClick = { line, deadlineMs: runningMs() + ACK_WAIT_MS, done };
     const refusal = this.#refusal(click);
     if (refusal !== undefined) {
       this.#toSpool(click, refusal);
@@ -141,17 +142,17 @@ export class Lane {
   /** Sends one click that the spool has as well, to see whether Redis takes clicks again. Never rejects. */
   async #probe(line: string): Promise<void> {
     this.#rest();
-    const startedAtMs = performance.now();
+    const startedAtMs = runningMs();
     try {
       await this.#deps.redis.xadd(this.#key, '*', CLICK_FIELD, joinClickLines([line]));
-      if (performance.now() - startedAtMs <= PROBE_ACK_MS) this.#probeAtMs = undefined;
+      if (runningMs() - startedAtMs <= PROBE_ACK_MS) this.#probeAtMs = undefined;
     } catch {
       // It rests on; the clicks themselves are reported.
     }
   }
 
   #rest(): void {
-    this.#probeAtMs = performance.now() + PROBE_EVERY_MS;
+    this.#probeAtMs = runningMs() + PROBE_EVERY_MS;
   }
 
   /** Calls back, where that was not done before. */
@@ -199,7 +200,7 @@ export class Lane {
   /** Gives to the spool what Redis did not acknowledge in time, and all that waits behind it. */
   readonly #expire = (): void => {
     this.#timer = undefined;
-    const nowMs = performance.now();
+    const nowMs = runningMs();
     let isLate = false;
     for (const list of [this.#onTheirWay, this.#waiting]) {
       for (const click of list) {

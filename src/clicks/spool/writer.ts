@@ -1,6 +1,7 @@
 import { unlink } from 'node:fs/promises';
 import type { Logger } from 'pino';
 
+import { runningMs } from '../../infra/running-time.ts';
 import { MAX_SPOOL_LINE_BYTES, SPOOL_HEADER_BYTES, encodeSpoolFrames } from './frame.ts';
 import { codeOf } from './folder.ts';
 import type { OwnFolder } from './folder.ts';
@@ -84,7 +85,7 @@ export class SpoolWriter {
   }
 
   append(shard: number, line: string, done: (isKept: boolean) => void): void {
-    const nowMs = performance.now();
+    const nowMs = runningMs();
     const bytes = Buffer.byteLength(line) + SPOOL_HEADER_BYTES;
     const refusal = this.#refusal(nowMs, bytes);
     if (refusal !== undefined) {
@@ -138,7 +139,7 @@ export class SpoolWriter {
   #refusal(nowMs: number, bytes: number): SpoolRefusal | undefined {
     const { holdings, limits } = this.#deps;
     if (this.#isStopped) return 'stopped';
-    if (nowMs < this.#restUntilMs || bytes >= MAX_SPOOL_LINE_BYTES) return 'failing';
+    if (performance.now() < this.#restUntilMs || bytes >= MAX_SPOOL_LINE_BYTES) return 'failing';
     if (this.#busySinceMs !== undefined && nowMs - this.#busySinceMs > HANGING_AFTER_MS) return 'late';
     if (this.#waiting.length >= MAX_WAITING) return 'busy';
     return holdings.bytes + this.#waitingBytes + bytes > limits.maxBytes ? 'full' : undefined;
@@ -158,7 +159,7 @@ export class SpoolWriter {
 
   /** Runs one piece of work on the disk; what fails is counted against it. Never rejects. */
   async #busy(work: () => Promise<void>): Promise<void> {
-    this.#busySinceMs = performance.now();
+    this.#busySinceMs = runningMs();
     try {
       await work();
       this.#failures = 0;
@@ -280,7 +281,7 @@ export class SpoolWriter {
   /** Calls back for the lines whose time is over. Those that are being written may come to disk yet, and are then drained like any other. */
   readonly #expire = (): void => {
     this.#timer = undefined;
-    const nowMs = performance.now();
+    const nowMs = runningMs();
     for (const list of [this.#writing, this.#waiting]) {
       for (const pending of list) {
         if (pending.deadlineMs > nowMs) break;

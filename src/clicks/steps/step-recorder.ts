@@ -74,7 +74,8 @@ export function createStepRecorder({ db, log, metrics, maxWaiting = MAX_WAITING 
     record: async (step) => {
       if (waiting.length >= maxWaiting) return 'full';
       return new Promise((resolve) => {
-        const timer = setTimeout(() => resolve('late'), WAIT_MS);
+        // One poll of the sockets first: after a stop of this process the timer is due before the answer has been read.
+        const timer = setTimeout(() => setImmediate(resolve, 'late'), WAIT_MS);
         const settle = (outcome: RecordedStep): void => {
           clearTimeout(timer);
           resolve(outcome);
