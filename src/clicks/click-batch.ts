@@ -14,6 +14,27 @@ import { isClickIdText, MAX_CLICKED_AT_MS, MAX_LINK_NUMBER } from '../core/click
 import { VERDICTS } from '../core/clicks/click.ts';
 import type { Click, Verdict } from '../core/clicks/click.ts';
 
+/* SHARDS */
+/** The shards of this number: 0, 1, …. */
+export function shardsOf(count: number): number[] {
+  return Array.from({ length: count }, (_, shard) => shard);
+}
+
+/** The consumer group of the workers. */
+export const CLICK_GROUP = 'ingest';
+/** The one field of a stream entry. */
+export const CLICK_FIELD = 'clicks';
+
+/** @param visitor 16 hex characters, evenly distributed */
+export function shardOf(visitor: string, count: number): number {
+  return count === 1 ? 0 : parseInt(visitor.slice(0, 8), 16) % count;
+}
+
+/** In a cluster the braces put everything of a shard on one node. */
+export function streamKey(shard: number): string {
+  return `clicks:{${shard}}`;
+}
+
 const PLAIN_VERSION = 'clicks/1';
 const PAGE_VERSION = 'clicks/2';
 /** Group commit gathers 24–35 clicks at 64 connections; the limit only bounds what a stall can pile up in one entry. */

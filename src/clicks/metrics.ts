@@ -23,12 +23,6 @@ export type RedirectOutcome =
  */
 export type UnackedReason = 'away' | 'late' | 'refused' | 'full' | 'resting';
 
-export interface IngestedClicks {
-  stored: number;
-  /** Delivered once more; nothing was written for them. */
-  duplicate: number;
-}
-
 export interface ClickMetrics {
   redirected(outcome: RedirectOutcome): void;
   /** What the visitor of a paused or gone link was given instead. */
@@ -38,18 +32,11 @@ export interface ClickMetrics {
   unacked(reason: UnackedReason): void;
   /** Clicks of this process that wait for their entry. */
   waiting(clicks: number): void;
-  ingested(clicks: IngestedClicks): void;
-  deadLettered(reason: string): void;
-  /** Entries that left the stream before a worker had them: loss, somebody must look. */
-  vanished(entries: number): void;
-  streamSeen(stream: { shard: number; entries: number; lagSeconds: number }): void;
-  /** Shards that this worker consumes. */
-  shardsHeld(shards: number): void;
 }
 
-function createRedirectMetrics(
-  registers: MetricsRegistry[],
-): Pick<ClickMetrics, 'redirected' | 'deadLinkAnswered' | 'appended' | 'unacked' | 'waiting'> {
+/** Registers what is measured of visits and of clicks on their way to a stream. */
+export function createClickMetrics(registry: MetricsRegistry): ClickMetrics {
+  const registers = [registry];
   // Counted in plain numbers and handed over when somebody looks: a counter of the library costs more than the rest of a batch.
   const outcomes = new Map<RedirectOutcome, number>();
   const redirects = new Counter({
@@ -92,57 +79,4 @@ function createRedirectMetrics(
     unacked: (reason) => unacked.inc({ reason }),
     waiting: (clicks) => waiting.set(clicks),
   };
-}
-
-function createIngestMetrics(
-  registers: MetricsRegistry[],
-): Pick<ClickMetrics, 'ingested' | 'deadLettered' | 'vanished' | 'streamSeen' | 'shardsHeld'> {
-  const ingested = new Counter({
-    name: 'clicks_ingested_total',
-    help: 'Clicks read from the streams: stored, or delivered once more',
-    labelNames: ['result'],
-    registers,
-  });
-  const deadLetters = new Counter({
-    name: 'click_dead_letters_total',
-    help: 'Clicks or entries that could not be stored and were set aside',
-    labelNames: ['reason'],
-    registers,
-  });
-  const vanished = new Counter({
-    name: 'click_entries_vanished_total',
-    help: 'Stream entries deleted before a worker had them; must stay 0',
-    registers,
-  });
-  const entries = new Gauge({
-    name: 'click_stream_entries',
-    help: 'Entries in a stream',
-    labelNames: ['shard'],
-    registers,
-  });
-  const lag = new Gauge({
-    name: 'click_stream_lag_seconds',
-    help: 'Age of the oldest entry in a stream',
-    labelNames: ['shard'],
-    registers,
-  });
-  const held = new Gauge({ name: 'click_shards_held', help: 'Shards that this worker consumes', registers });
-  return {
-    ingested: ({ stored, duplicate }) => {
-      ingested.inc({ result: 'stored' }, stored);
-      ingested.inc({ result: 'duplicate' }, duplicate);
-    },
-    deadLettered: (reason) => deadLetters.inc({ reason }),
-    vanished: (count) => vanished.inc(count),
-    streamSeen: (stream) => {
-      entries.set({ shard: String(stream.shard) }, stream.entries);
-      lag.set({ shard: String(stream.shard) }, stream.lagSeconds);
-    },
-    shardsHeld: (shards) => held.set(shards),
-  };
-}
-
-/** Registers everything that is measured of clicks, in the redirect process and in the worker. */
-export function createClickMetrics(registry: MetricsRegistry): ClickMetrics {
-  return { ...createRedirectMetrics([registry]), ...createIngestMetrics([registry]) };
 }

@@ -2,7 +2,7 @@ import { addDays, shanghaiDay } from '../core/calendar.ts';
 import type { Db } from '../infra/db.ts';
 import type { RepeatedJob } from '../infra/repeat.ts';
 import { deleteStepsBefore } from './steps/queries.ts';
-import { ensureClickPartitions } from './ingest/queries.ts';
+import { ensureClickPartitions } from './ingest/store-queries.ts';
 import { deleteVisitorsBefore } from './visitor-keys/queries.ts';
 
 const HOUR_MS = 3_600_000;

@@ -10,7 +10,7 @@ import type { ClickMaker } from '../clicks/capture/make-click.ts';
 import type { ClickMetrics } from '../clicks/metrics.ts';
 import type { PageContent, PageContents } from './middle-page/content.ts';
 import { middlePage, sendMiddlePage } from './middle-page/page-template.ts';
-import type { VisitFacts } from '../clicks/capture/visit-facts.ts';
+import type { VisitFacts } from '../clicks/capture/make-click.ts';
 
 export interface SendOnDeps {
   clickStream: ClickStream;

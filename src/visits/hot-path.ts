@@ -9,7 +9,7 @@ import { locationOf } from '../platforms/destination.ts';
 import type { ClickStream } from '../clicks/capture/stream-producer.ts';
 import type { ClickMaker } from '../clicks/capture/make-click.ts';
 import type { ClickMetrics } from '../clicks/metrics.ts';
-import type { VisitFacts, VisitReader } from '../clicks/capture/visit-facts.ts';
+import type { VisitFacts, VisitReader } from '../clicks/capture/make-click.ts';
 
 export interface HotPathDeps {
   resolver: Pick<LinkResolver, 'knownTarget'>;

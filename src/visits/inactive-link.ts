@@ -8,7 +8,7 @@ import { sendOtherProductsPage } from './other-products-page.ts';
 import type { ClickMaker } from '../clicks/capture/make-click.ts';
 import type { ClickMetrics } from '../clicks/metrics.ts';
 import { sendGonePage } from './pages.ts';
-import type { VisitReader } from '../clicks/capture/visit-facts.ts';
+import type { VisitReader } from '../clicks/capture/make-click.ts';
 
 export interface InactiveLinkDeps {
   clickStream: Pick<ClickStream, 'append'>;

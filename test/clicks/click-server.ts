@@ -9,6 +9,7 @@ import { createHotPath } from '../../src/visits/hot-path.ts';
 import type { ClickSpool } from '../../src/clicks/capture/click-batcher.ts';
 import { onKnownHosts } from '../../src/visits/known-hosts.ts';
 import { createClickMaker } from '../../src/clicks/capture/make-click.ts';
+import { createIngestMetrics } from '../../src/clicks/ingest/metrics.ts';
 import { createClickMetrics } from '../../src/clicks/metrics.ts';
 import { mendedAddress } from '../../src/visits/mended-address.ts';
 import { createPageContents } from '../../src/visits/middle-page/content.ts';
@@ -17,7 +18,7 @@ import { createStepRecorder } from '../../src/clicks/steps/step-recorder.ts';
 import { visitorPages } from '../../src/visits/pages.ts';
 import { redirectHeaders, redirectRoutes } from '../../src/visits/redirect.ts';
 import { linkStatsRoutes } from '../../src/clicks/stats/routes.ts';
-import { createVisitReader } from '../../src/clicks/capture/visit-facts.ts';
+import { createVisitReader } from '../../src/clicks/capture/make-click.ts';
 import { createVisitorKeys } from '../../src/clicks/visitor-keys/visitor-keys.ts';
 import { startClickWorker } from '../../src/clicks/ingest/worker.ts';
 import type { ClickWorkerLimits } from '../../src/clicks/ingest/worker.ts';
@@ -169,7 +170,7 @@ export function startTestWorker(options: {
     db: options.db,
     redisUrls: options.redisUrl,
     shardCount: options.shardCount ?? 1,
-    metrics: createClickMetrics(registry),
+    metrics: createIngestMetrics(registry),
     log: pino({ level: 'silent' }),
     now: options.now ?? (() => new Date()),
     limits: {

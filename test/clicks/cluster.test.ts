@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { createClickStream } from '../../src/clicks/capture/stream-producer.ts';
 import type { ClickStream } from '../../src/clicks/capture/stream-producer.ts';
 import { createClickMetrics } from '../../src/clicks/metrics.ts';
-import { CLICK_GROUP, shardsOf, streamKey } from '../../src/clicks/shards.ts';
+import { CLICK_GROUP, shardsOf, streamKey } from '../../src/clicks/click-batch.ts';
 import type { Click } from '../../src/core/clicks/click.ts';
 import { createMetricsRegistry } from '../../src/http/metrics.ts';
 import { closeRedis, createRedis, waitForRedis } from '../../src/infra/redis.ts';

@@ -2,7 +2,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 
-import { streamKey } from '../../src/clicks/shards.ts';
+import { streamKey } from '../../src/clicks/click-batch.ts';
 import { encodeClicks } from '../../src/clicks/click-batch.ts';
 import { runProgram } from '../support/child-program.ts';
 import type { Program } from '../support/child-program.ts';

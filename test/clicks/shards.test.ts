@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 
 import { registerShards } from '../../src/clicks/ingest/shard-queries.ts';
-import { shardOf, shardsOf, streamKey } from '../../src/clicks/shards.ts';
+import { shardOf, shardsOf, streamKey } from '../../src/clicks/click-batch.ts';
 import { encodeClicks } from '../../src/clicks/click-batch.ts';
 import type { Click } from '../../src/core/clicks/click.ts';
 import { runProgram } from '../support/child-program.ts';

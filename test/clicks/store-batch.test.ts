@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
-import { decodeEntries } from '../../src/clicks/ingest/decode-entries.ts';
-import { createLinkDirectory } from '../../src/clicks/ingest/link-directory.ts';
-import { createPartitions } from '../../src/clicks/ingest/partitions.ts';
+import { decodeEntries } from '../../src/clicks/ingest/entry-source.ts';
+import { createLinkDirectory } from '../../src/clicks/ingest/plan-batch.ts';
+import { createPartitions } from '../../src/clicks/ingest/store-batch.ts';
 import { createPlanner } from '../../src/clicks/ingest/plan-batch.ts';
 import type { Aftermath, PlannedBatch } from '../../src/clicks/ingest/plan-batch.ts';
 import { createStore } from '../../src/clicks/ingest/store-batch.ts';

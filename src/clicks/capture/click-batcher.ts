@@ -4,7 +4,7 @@ import { MAX_CLICKS_PER_ENTRY, joinClickLines } from '../click-batch.ts';
 import type { RedisClient } from '../../infra/redis.ts';
 import { runningMs } from '../../infra/running-time.ts';
 import type { ClickMetrics, UnackedReason } from '../metrics.ts';
-import { CLICK_FIELD, streamKey } from '../shards.ts';
+import { CLICK_FIELD, streamKey } from '../click-batch.ts';
 
 /** Where clicks go that Redis does not take; calls back once: true when the click is on disk. */
 export interface ClickSpool {

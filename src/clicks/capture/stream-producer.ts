@@ -4,7 +4,7 @@ import { encodeClickLine } from '../click-batch.ts';
 import type { Click } from '../../core/clicks/click.ts';
 import { Lane } from './click-batcher.ts';
 import type { LaneDeps, ReportUnacked } from './click-batcher.ts';
-import { shardOf, shardsOf } from '../shards.ts';
+import { shardOf, shardsOf } from '../click-batch.ts';
 
 export interface ClickStream {
   /**

@@ -1,11 +1,11 @@
 import type { Logger } from 'pino';
 
 import type { Db } from '../../infra/db.ts';
-import type { ClickMetrics } from '../metrics.ts';
-import { insertDeadLetters } from './queries.ts';
-import type { DeadLetter } from './queries.ts';
+import type { IngestMetrics } from './metrics.ts';
+import { insertDeadLetters } from './store-queries.ts';
+import type { DeadLetter } from './store-queries.ts';
 import type { StreamReader } from './stream-consumer.ts';
-import type { ReadEntries } from './decode-entries.ts';
+import type { ReadEntries } from './entry-source.ts';
 import type { RefusedClick } from './plan-batch.ts';
 import type { StoreResult } from './store-batch.ts';
 
@@ -15,7 +15,7 @@ export interface SettleDeps {
   stream: string;
   reader: StreamReader;
   maxDeliveries: number;
-  metrics: ClickMetrics;
+  metrics: IngestMetrics;
   log: Logger;
 }
 

@@ -1,11 +1,11 @@
 /** From decided clicks to what Postgres is told: pure arithmetic, so that Postgres has none to do. */
 import type { Click } from '../../core/clicks/click.ts';
 import { CopyRows } from '../../infra/copy-rows.ts';
-import type { KnownLink } from './link-directory.ts';
+import type { KnownLink } from './plan-batch.ts';
 import { clickRowText } from './store-queries.ts';
 import type { ClickWrite, RollupRise, ShownRise, Visit } from './store-queries.ts';
 import type { Trail } from './visitor-history.ts';
-import { dayOf } from './visit-key.ts';
+import { dayOf } from './row-texts.ts';
 
 /** A new click with its final verdict. */
 export interface DecidedClick {

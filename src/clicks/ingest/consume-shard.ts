@@ -2,12 +2,12 @@ import type { Logger } from 'pino';
 
 import type { Db } from '../../infra/db.ts';
 import { pause } from '../../infra/repeat.ts';
-import type { ClickMetrics } from '../metrics.ts';
-import { raiseWatermark } from './queries.ts';
+import type { IngestMetrics } from './metrics.ts';
+import { raiseWatermark } from './shard-queries.ts';
 import { isNoGroup } from './stream-consumer.ts';
 import type { StreamEntry, StreamReader } from './stream-consumer.ts';
-import { decodeEntries } from './decode-entries.ts';
-import type { ReadEntries } from './decode-entries.ts';
+import { decodeEntries } from './entry-source.ts';
+import type { ReadEntries } from './entry-source.ts';
 import type { createEntrySource } from './entry-source.ts';
 import type { Aftermath, PlannedBatch, createPlanner } from './plan-batch.ts';
 import type { createSettlement } from './acknowledge-batch.ts';
@@ -18,7 +18,7 @@ export interface ShardDeps {
   shard: number;
   stream: string;
   reader: StreamReader;
-  metrics: ClickMetrics;
+  metrics: IngestMetrics;
   log: Logger;
   /** A new one for every time the shard is consumed anew. */
   createSource: () => ReturnType<typeof createEntrySource>;

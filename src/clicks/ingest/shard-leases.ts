@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 
 import type { Db } from '../../infra/db.ts';
 import { pause } from '../../infra/repeat.ts';
-import { shardsOf } from '../shards.ts';
+import { shardsOf } from '../click-batch.ts';
 import { leaveShards, registerShards, releaseLeases, seeShards, takeLeases } from './shard-queries.ts';
 import type { ShardView } from './shard-queries.ts';
 

@@ -38,6 +38,17 @@ export async function becomeWriter(tx: Queryable, { shard, worker, batch }: Writ
   await tx.query({ name: 'become_click_writer', text: BECOME_WRITER, values: [shard, worker, batch] });
 }
 
+// Only ever raised, so that of two workers the one that looked earlier changes nothing.
+const RAISE_WATERMARK = `
+insert into click_watermarks as w (shard, drained_to) values ($1, $2)
+on conflict on constraint click_watermarks_pkey do update set drained_to = excluded.drained_to
+where w.drained_to < excluded.drained_to`;
+
+/** States that every click of this shard made before `drainedTo` is in Postgres. */
+export async function raiseWatermark(db: Queryable, shard: number, drainedTo: Date): Promise<void> {
+  await db.query({ name: 'raise_click_watermark', text: RAISE_WATERMARK, values: [shard, drainedTo] });
+}
+
 export interface ShardView {
   /** Every shard there is or was, with who has an unexpired lease of it. */
   shards: { shard: number; holder: string | undefined }[];

@@ -1,17 +1,43 @@
+import { addDays, dayToInstant, shanghaiMonth } from '../../core/calendar.ts';
 import { decideRepeats } from '../../core/clicks/click.ts';
 import { isDependencyDown } from '../../http/dependency-down.ts';
 import { inTransaction } from '../../infra/db.ts';
 import type { Db, Tx } from '../../infra/db.ts';
 import { createTransactionLane } from '../../infra/transaction-lane.ts';
-import type { StreamClick } from './decode-entries.ts';
-import type { KnownLink } from './link-directory.ts';
-import type { createPartitions } from './partitions.ts';
-import type { PlannedBatch, RefusedClick } from './plan-batch.ts';
+import type { StreamClick } from './entry-source.ts';
+import type { KnownLink, PlannedBatch, RefusedClick } from './plan-batch.ts';
 import { listStoredClicks } from './plan-queries.ts';
 import { becomeWriter } from './shard-queries.ts';
-import { askNewClicks, insertClicks } from './store-queries.ts';
+import { askNewClicks, ensureClickPartitions, insertClicks } from './store-queries.ts';
 import type { BatchPlace, ClickRow, ClickWrite } from './store-queries.ts';
 import { TrailMap, findKnowledge } from './visitor-history.ts';
+
+interface Month {
+  fromMs: number;
+  untilMs: number;
+}
+
+/** Longer than every month, and shorter than two. */
+const BEYOND_A_MONTH_DAYS = 32;
+
+function monthOf(instant: Date): Month {
+  const from = dayToInstant(`${shanghaiMonth(instant)}-01`);
+  const until = dayToInstant(`${shanghaiMonth(addDays(from, BEYOND_A_MONTH_DAYS))}-01`);
+  return { fromMs: from.getTime(), untilMs: until.getTime() };
+}
+
+/** Returns the function that makes sure that every month of these instants has its partition; asks Postgres once a month. */
+export function createPartitions(db: Db): (instants: Iterable<Date>) => Promise<void> {
+  const known: Month[] = [];
+  return async (instants) => {
+    for (const instant of instants) {
+      const ms = instant.getTime();
+      if (known.some(({ fromMs, untilMs }) => ms >= fromMs && ms < untilMs)) continue;
+      await ensureClickPartitions(db, { from: instant, monthsAhead: 0 });
+      known.unshift(monthOf(instant));
+    }
+  };
+}
 
 /** Places where a test may stop a worker: `sent` whole, the usual way; `inserted` but not committed, the careful way. */
 export type IngestStep = 'claimed' | 'read' | 'sent' | 'inserted' | 'committed';

@@ -2,11 +2,11 @@
 import type { Click, Verdict } from '../../core/clicks/click.ts';
 import { copyRows, copyText } from '../../infra/copy-rows.ts';
 import type { CopyRows } from '../../infra/copy-rows.ts';
-import type { Tx } from '../../infra/db.ts';
+import type { Queryable, Tx } from '../../infra/db.ts';
 import { arrayText, keyArrays } from './plan-queries.ts';
 import type { ClickLink, VisitKey } from './plan-queries.ts';
-import { instantText } from './instant-text.ts';
-import { visitOf } from './visit-key.ts';
+import { instantText } from './row-texts.ts';
+import { visitOf } from './row-texts.ts';
 
 /** Of COPY. */
 const NULL = '\\N';
@@ -225,4 +225,42 @@ export async function insertClicks(tx: Tx, clicks: readonly ClickRow[]): Promise
   ];
   const { rows } = await tx.query<{ stored: bigint }>({ name: 'insert_clicks', text: INSERT_CLICKS, values });
   return Number(rows[0]?.stored ?? 0n);
+}
+
+export interface DeadLetter {
+  stream: string;
+  entryId: string;
+  /** From 1; 0 for a whole entry. */
+  lineNumber: number;
+  payload: string;
+  reason: string;
+}
+
+// An entry may be delivered again before it is acknowledged: its letters are written once.
+const INSERT_DEAD_LETTERS = `
+insert into click_dead_letters (stream, entry_id, line, payload, reason)
+select input.stream, input.entry_id, input.line, input.payload, input.reason
+from unnest($1::text[], $2::text[], $3::integer[], $4::text[], $5::text[]) as input (stream, entry_id, line, payload, reason)
+on conflict on constraint click_dead_letters_entry_key do nothing`;
+
+/** Sets aside what cannot be stored. Postgres keeps no NUL in text: it is written as the character for it, U+2400. */
+export async function insertDeadLetters(db: Queryable, letters: readonly DeadLetter[]): Promise<void> {
+  if (letters.length === 0) return;
+  const values = [
+    letters.map(({ stream }) => stream),
+    letters.map(({ entryId }) => entryId),
+    letters.map(({ lineNumber }) => lineNumber),
+    letters.map(({ payload }) => payload.toWellFormed().replaceAll('\0', '\u2400')),
+    letters.map(({ reason }) => reason),
+  ];
+  await db.query({ name: 'insert_click_dead_letters', text: INSERT_DEAD_LETTERS, values });
+}
+
+// Makes the missing monthly partitions; safe at any time and by several processes (an advisory lock inside).
+const ENSURE_PARTITIONS = `
+select ensure_click_partitions($1::timestamptz, $2::integer) as made`;
+
+/** Makes the partitions from the Shanghai month of `from` to `monthsAhead` later, where they are missing. */
+export async function ensureClickPartitions(db: Queryable, span: { from: Date; monthsAhead: number }): Promise<void> {
+  await db.query({ name: 'ensure_click_partitions', text: ENSURE_PARTITIONS, values: [span.from, span.monthsAhead] });
 }

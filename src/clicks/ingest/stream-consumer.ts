@@ -1,6 +1,6 @@
 import { MAX_BLOCK_MS } from '../../infra/redis.ts';
 import type { RedisClient } from '../../infra/redis.ts';
-import { CLICK_FIELD, CLICK_GROUP, streamKey } from '../shards.ts';
+import { CLICK_FIELD, CLICK_GROUP, streamKey } from '../click-batch.ts';
 
 export interface StreamEntry {
   id: string;

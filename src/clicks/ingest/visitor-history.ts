@@ -1,11 +1,11 @@
 import { REPEAT_WINDOW_MS } from '../../core/clicks/click.ts';
 import type { Click, StoredClick } from '../../core/clicks/click.ts';
 import type { Queryable } from '../../infra/db.ts';
-import type { StreamClick } from './decode-entries.ts';
+import type { StreamClick } from './entry-source.ts';
 import { listCountedClicks, listVisits } from './plan-queries.ts';
 import type { LinkSpan } from './plan-queries.ts';
 import type { Visit } from './store-queries.ts';
-import { dayOf, visitOf } from './visit-key.ts';
+import { dayOf, visitOf } from './row-texts.ts';
 
 /** One day of a trail. */
 export interface TrailDay {

@@ -9,16 +9,16 @@ import { pause } from '../../infra/repeat.ts';
 import { consumeShard } from './consume-shard.ts';
 import { createEntrySource } from './entry-source.ts';
 import type { EntrySourceLimits } from './entry-source.ts';
-import { createLinkDirectory } from './link-directory.ts';
-import { createPartitions } from './partitions.ts';
+import { createLinkDirectory } from './plan-batch.ts';
+import { createPartitions } from './store-batch.ts';
 import { createPlanner } from './plan-batch.ts';
 import { createSettlement } from './acknowledge-batch.ts';
 import { startShardLeases } from './shard-leases.ts';
 import type { ShardConsumer, ShardLeaseLimits } from './shard-leases.ts';
 import { createStore } from './store-batch.ts';
 import type { IngestStep } from './store-batch.ts';
-import type { ClickMetrics } from '../metrics.ts';
-import { streamKey } from '../shards.ts';
+import type { IngestMetrics } from './metrics.ts';
+import { streamKey } from '../click-batch.ts';
 import { createStreamReader } from './stream-consumer.ts';
 
 export interface ClickWorkerDeps {
@@ -27,7 +27,7 @@ export interface ClickWorkerDeps {
   redisUrls: string;
   /** CLICK_SHARDS. */
   shardCount: number;
-  metrics: ClickMetrics;
+  metrics: IngestMetrics;
   log: Logger;
   now: () => Date;
   limits?: Partial<ClickWorkerLimits>;

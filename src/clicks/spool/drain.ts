@@ -5,7 +5,7 @@ import type { SpoolEntry, SpoolGap } from './frame.ts';
 import type { Db } from '../../infra/db.ts';
 import type { RedisClient } from '../../infra/redis.ts';
 import { pause } from '../../infra/repeat.ts';
-import { CLICK_FIELD, streamKey } from '../shards.ts';
+import { CLICK_FIELD, streamKey } from '../click-batch.ts';
 import { startAnnouncing } from './publish-status.ts';
 import { codeOf } from './folder.ts';
 import type { Segment } from './spool-index.ts';
