@@ -4,8 +4,8 @@ import type { FallbackKind } from '../core/links/fallback.ts';
 import type { MetricsRegistry } from '../http/metrics.ts';
 
 /**
- * How a request through a link was answered. `page`: with the middle page. `untracked`: sent on or shown the page, but the click could not be
- * kept in time. `limited`: not looked up, too many misses came from its network.
+ * How a request through a link was answered. `page`: with the middle page. `untracked`: redirected or shown the page, but the click could not
+ * be kept in time. `limited`: not looked up, because its network had asked for too many unknown codes.
  */
 export type RedirectOutcome =
   | 'tracked'
@@ -18,14 +18,15 @@ export type RedirectOutcome =
   | 'unavailable';
 
 /**
- * Why Redis did not acknowledge a click: no connection, no answer in time, an error as answer, too many waiting, or it was not asked because
- * it had just been late or refused.
+ * Why Redis did not acknowledge a click: no connection, no answer in time, an error as the answer, too many clicks waiting, or not sent to
+ * Redis because Redis had been late or had refused a moment before.
  */
 export type UnackedReason = 'away' | 'late' | 'refused' | 'full' | 'resting';
 
+/** What is measured of visits and of their clicks until they are durable. */
 export interface ClickMetrics {
   redirected(outcome: RedirectOutcome): void;
-  /** What the visitor of a paused or gone link was given instead. */
+  /** A visit to a paused or gone link, by what was offered instead. */
   deadLinkAnswered(fallback: FallbackKind | 'none'): void;
   /** One stream entry acknowledged. */
   appended(entry: { clicks: number; seconds: number }): void;
@@ -37,7 +38,7 @@ export interface ClickMetrics {
 /** Registers what is measured of visits and of clicks on their way to a stream. */
 export function createClickMetrics(registry: MetricsRegistry): ClickMetrics {
   const registers = [registry];
-  // Counted in plain numbers and handed over when somebody looks: a counter of the library costs more than the rest of a batch.
+  // Counted in plain numbers and passed on at each collection: a counter of the library costs more than the rest of a batch.
   const outcomes = new Map<RedirectOutcome, number>();
   const redirects = new Counter({
     name: 'redirects_total',
@@ -51,14 +52,14 @@ export function createClickMetrics(registry: MetricsRegistry): ClickMetrics {
   });
   const deadLinks = new Counter({
     name: 'dead_link_answers_total',
-    help: 'Visits to links that are paused or gone, by what was given instead',
+    help: 'Visits to links that are paused or gone, by what was offered instead',
     labelNames: ['fallback'],
     registers,
   });
   const appended = new Counter({ name: 'clicks_appended_total', help: 'Clicks acknowledged by Redis', registers });
   const unacked = new Counter({
     name: 'clicks_unacked_total',
-    help: 'Clicks that Redis did not acknowledge in time; the spool keeps them, or their visitors are sent on without a click id',
+    help: 'Clicks that Redis did not acknowledge in time; the spool keeps them, or their visitors are redirected without a click id',
     labelNames: ['reason'],
     registers,
   });

@@ -4,14 +4,15 @@ import type { MetricsRegistry } from '../../http/metrics.ts';
 
 export interface IngestedClicks {
   stored: number;
-  /** Delivered once more; nothing was written for them. */
+  /** Delivered again; nothing was written for them. */
   duplicate: number;
 }
 
+/** What is measured of the worker that stores clicks. */
 export interface IngestMetrics {
   ingested(clicks: IngestedClicks): void;
   deadLettered(reason: string): void;
-  /** Entries that left the stream before a worker had them: loss, somebody must look. */
+  /** Entries that were deleted from the stream before a worker read them: lost clicks, which an operator must investigate. */
   vanished(entries: number): void;
   streamSeen(stream: { shard: number; entries: number; lagSeconds: number }): void;
   /** Shards that this worker consumes. */
@@ -23,7 +24,7 @@ export function createIngestMetrics(registry: MetricsRegistry): IngestMetrics {
   const registers = [registry];
   const ingested = new Counter({
     name: 'clicks_ingested_total',
-    help: 'Clicks read from the streams: stored, or delivered once more',
+    help: 'Clicks read from the streams: stored, or delivered again',
     labelNames: ['result'],
     registers,
   });
@@ -35,7 +36,7 @@ export function createIngestMetrics(registry: MetricsRegistry): IngestMetrics {
   });
   const vanished = new Counter({
     name: 'click_entries_vanished_total',
-    help: 'Stream entries deleted before a worker had them; must stay 0',
+    help: 'Stream entries deleted before a worker read them; must stay 0',
     registers,
   });
   const entries = new Gauge({

@@ -1,9 +1,9 @@
-/** Texts of instants, days and visits, which a batch needs by the thousand. */
+/** Texts of instants, days and visits. A batch needs thousands of them. */
 import { shanghaiDay } from '../../core/calendar.ts';
 
 const SECOND_MS = 1_000;
 const MOST_SECONDS = 4_096;
-/** Seconds since 1970 → `2026-11-22T15:04:05.`: the clicks of a batch are of a few seconds, and making a date's text is slow. */
+/** Seconds since 1970 → `2026-11-22T15:04:05.`: the clicks of a batch fall into a few seconds, and formatting a date is slow. */
 const secondTexts = new Map<number, string>();
 const millisecondTexts = Array.from({ length: SECOND_MS }, (_, ms) => `${String(ms).padStart(3, '0')}Z`);
 
@@ -39,15 +39,15 @@ export function dayOf(ms: number): string {
 }
 
 const LOW_HALF = 2 ** 32;
-/** Odd, so that different links give different numbers; they keep small test visitors on different links apart. */
+/** Odd, so that different links give different numbers also for the small visitor numbers of tests. */
 const MIX_HIGH = 0x9e37_79b1;
 const MIX_LOW = 0x85eb_ca6b;
 const halves = new Int32Array(2);
 const whole = new BigInt64Array(halves.buffer);
 
 /**
- * 64 bits of visitor and link, as the text of a Postgres bigint. The visitor is a keyed hash, so two visits meet as seldom as two visitors
- * do. The same on every machine that has the low half first, as all that run Node have.
+ * 64 bits of visitor and link, as the text of a Postgres bigint. The visitor is a keyed hash, so two visits collide as rarely as two visitors.
+ * The result is the same on every little-endian machine, which all machines that run Node are.
  *
  * @param visitor 16 hex characters
  */

@@ -1,16 +1,16 @@
 import type { Logger } from 'pino';
 
-import { joinSpoolFrames } from './frame.ts';
-import type { SpoolEntry, SpoolGap } from './frame.ts';
 import type { Db } from '../../infra/db.ts';
 import type { RedisClient } from '../../infra/redis.ts';
 import { pause } from '../../infra/repeat.ts';
 import { CLICK_FIELD, streamKey } from '../click-batch.ts';
-import { startAnnouncing } from './publish-status.ts';
 import { codeOf } from './folder.ts';
-import type { Segment } from './spool-index.ts';
+import { joinSpoolFrames } from './frame.ts';
+import type { SpoolEntry, SpoolGap } from './frame.ts';
 import type { SpoolMetrics } from './metrics.ts';
+import { startPublishing } from './publish-status.ts';
 import { keepGap, readSegment, setAside } from './segment-reader.ts';
+import type { Segment } from './spool-index.ts';
 import type { DrainableSpool } from './spool.ts';
 
 export interface SpoolDrainDeps {
@@ -101,7 +101,7 @@ function setBack(segment: Segment, error: unknown, { spool, metrics, log, now }:
   if (codeOf(error) === 'ENOENT') {
     metrics.damaged('vanished');
     log.error({ file: segment.path, clicks: segment.clicks }, 'a spool file is gone: removed, or taken over');
-    spool.holdings.markSent(segment, now().getTime());
+    spool.index.markSent(segment, now().getTime());
     return;
   }
   const restMs = Math.min(2 * (segment.restMs ?? FIRST_REST_MS / 2), LONGEST_REST_MS);
@@ -120,7 +120,7 @@ export function startSpoolDrain(deps: SpoolDrainDeps): { stop(): Promise<void> }
   const { spool, redis } = deps;
   const stopping = new AbortController();
   const stopped = new AbortController();
-  const announcing = startAnnouncing({ ...deps, holdings: spool.holdings });
+  const publishing = startPublishing({ ...deps, index: spool.index });
   const run = async (): Promise<void> => {
     while (!stopped.signal.aborted) {
       const isStopping = stopping.signal.aborted;
@@ -146,7 +146,7 @@ export function startSpoolDrain(deps: SpoolDrainDeps): { stop(): Promise<void> }
       await Promise.race([running, pause(LAST_DRAIN_MS, patience.signal)]);
       stopped.abort();
       await running;
-      await Promise.race([announcing.stop(), pause(LAST_WORD_MS, patience.signal)]);
+      await Promise.race([publishing.stop(), pause(LAST_WORD_MS, patience.signal)]);
       patience.abort();
     },
   };

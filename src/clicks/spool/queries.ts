@@ -22,7 +22,7 @@ on conflict on constraint click_spools_pkey
   do update set oldest_at = least(s.oldest_at, excluded.oldest_at), sent_at = excluded.sent_at, updated_at = now()`;
 
 /** Writes what a spool holds. May be repeated. */
-export async function stateSpool(db: Queryable, row: SpoolRow, { isAdopted }: { isAdopted: boolean }): Promise<void> {
+export async function upsertSpool(db: Queryable, row: SpoolRow, { isAdopted }: { isAdopted: boolean }): Promise<void> {
   await db.query({
     name: isAdopted ? 'state_adopted_spool' : 'state_own_spool',
     text: isAdopted ? STATE_ADOPTED : STATE_OWN,

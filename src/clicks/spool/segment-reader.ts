@@ -3,9 +3,9 @@ import { mkdir, open as openHandle, rename } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
 
+import { syncFolder } from './folder.ts';
 import { MAX_SPOOL_FRAME_BYTES, scanSpool } from './frame.ts';
 import type { SpoolFrame, SpoolGap } from './frame.ts';
-import { syncFolder } from './folder.ts';
 import type { Segment } from './spool-index.ts';
 
 const openFile = promisify(open);

@@ -28,7 +28,7 @@ export interface SentClicks {
   sentAtMs: number;
 }
 
-export interface HeldFolder {
+export interface IndexedFolder {
   readonly id: string;
   readonly path: string;
   /** Not the one this process writes to: once it is empty it is done with. */
@@ -38,10 +38,10 @@ export interface HeldFolder {
   readonly segments: Set<Segment>;
   sent: SentClicks[];
   /** What its row in click_spools says; `atMs` on the clock of `performance.now()`. Undefined: perhaps there is none. */
-  announced: AnnouncedRow | undefined;
+  published: PublishedRow | undefined;
 }
 
-export interface AnnouncedRow {
+export interface PublishedRow {
   oldestMs: number;
   /** Undefined as long as there are clicks on disk. */
   sentAtMs: number | undefined;
@@ -49,8 +49,8 @@ export interface AnnouncedRow {
 }
 
 /** What this process holds on disk: its own folder, and those of dead processes that it took over. */
-export class Holdings {
-  readonly #folders = new Map<string, HeldFolder>();
+export class SpoolIndex {
+  readonly #folders = new Map<string, IndexedFolder>();
   #clicks = 0;
   #bytes = 0;
 
@@ -59,17 +59,17 @@ export class Holdings {
     return this.#bytes;
   }
 
-  folders(): HeldFolder[] {
+  folders(): IndexedFolder[] {
     return [...this.#folders.values()];
   }
 
-  addFolder(folder: Pick<HeldFolder, 'id' | 'path' | 'isAdopted'>): HeldFolder {
-    const held: HeldFolder = {
+  addFolder(folder: Pick<IndexedFolder, 'id' | 'path' | 'isAdopted'>): IndexedFolder {
+    const held: IndexedFolder = {
       ...folder,
       isKnown: !folder.isAdopted,
       segments: new Set<Segment>(),
       sent: [],
-      announced: undefined,
+      published: undefined,
     };
     this.#folders.set(folder.id, held);
     return held;

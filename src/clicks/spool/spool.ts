@@ -6,13 +6,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 
 import { repeat } from '../../infra/repeat.ts';
-import { isDoneWith } from './publish-status.ts';
 import { adoptFolders, claimFolder, codeOf, listSegments, segmentBeganAtMs, syncFolder } from './folder.ts';
 import type { AdoptedFolder, OwnFolder } from './folder.ts';
-import { Holdings } from './spool-index.ts';
-import type { Segment } from './spool-index.ts';
 import type { SpoolBacklog, SpoolMetrics } from './metrics.ts';
+import { isDoneWith } from './publish-status.ts';
 import { surveySegment } from './segment-reader.ts';
+import { SpoolIndex } from './spool-index.ts';
+import type { Segment } from './spool-index.ts';
 import { SpoolWriter } from './writer.ts';
 import type { SpoolLimits } from './writer.ts';
 
@@ -30,7 +30,7 @@ export interface Spool {
 
 /** What the drain needs besides. */
 export interface DrainableSpool extends Spool {
-  readonly holdings: Holdings;
+  readonly index: SpoolIndex;
   /** Where bytes go that are no clicks. */
   readonly damagedDir: string;
   /** The oldest segment that can be read; the one being written only where no other is left and it is at least `sealAfterMs` old. */
@@ -62,15 +62,15 @@ const ADOPT_EVERY_MS = 5_000;
 const STOP_WITHIN_MS = 1_900;
 
 /** The folder of this process: made when it is needed, made anew when somebody took or removed it. */
-class OwnPlace {
+class OwnFolderHolder {
   readonly #deps: SpoolDeps;
-  readonly #holdings: Holdings;
+  readonly #index: SpoolIndex;
   #own: OwnFolder | undefined;
   #claiming: Promise<OwnFolder> | undefined;
 
-  constructor(deps: SpoolDeps, holdings: Holdings) {
+  constructor(deps: SpoolDeps, index: SpoolIndex) {
     this.#deps = deps;
-    this.#holdings = holdings;
+    this.#index = index;
   }
 
   get current(): OwnFolder | undefined {
@@ -89,7 +89,7 @@ class OwnPlace {
 
   async #claim(): Promise<OwnFolder> {
     const own = await claimFolder(this.#deps.dir, this.#deps.now());
-    this.#holdings.addFolder({ id: own.id, path: own.path, isAdopted: false });
+    this.#index.addFolder({ id: own.id, path: own.path, isAdopted: false });
     this.#own = own;
     return own;
   }
@@ -100,10 +100,10 @@ class OwnPlace {
     if (own === undefined || existsSync(own.path)) return;
     this.#own = undefined;
     const { log, metrics, now } = this.#deps;
-    const lost = this.#holdings.folders().filter(({ path: at }) => at === own.path || path.dirname(at) === own.path);
+    const lost = this.#index.folders().filter(({ path: at }) => at === own.path || path.dirname(at) === own.path);
     for (const folder of lost) {
       const gone = [...folder.segments].filter(({ fd }) => fd === undefined);
-      for (const segment of gone) this.#holdings.removeSegment(segment);
+      for (const segment of gone) this.#index.removeSegment(segment);
       for (const { clicks } of gone) if (clicks > 0) metrics.damaged('vanished');
       folder.isAdopted = true;
       const nowMs = now().getTime();
@@ -114,9 +114,9 @@ class OwnPlace {
   };
 }
 
-/** Puts the segments of an adopted folder among the holdings, each once it was looked through. */
-async function takeIn(adopted: AdoptedFolder, { holdings, deps }: { holdings: Holdings; deps: SpoolDeps }) {
-  const folder = holdings.addFolder({ ...adopted, isAdopted: true });
+/** Puts the segments of an adopted folder among the index, each once it was looked through. */
+async function takeIn(adopted: AdoptedFolder, { index, deps }: { index: SpoolIndex; deps: SpoolDeps }) {
+  const folder = index.addFolder({ ...adopted, isAdopted: true });
   // The dead owner may have handed clicks to the streams until this moment.
   const nowMs = deps.now().getTime();
   folder.sent.push({ oldestMs: nowMs, sentAtMs: nowMs });
@@ -139,14 +139,14 @@ async function takeIn(adopted: AdoptedFolder, { holdings, deps }: { holdings: Ho
       segment.oldestMs = beganAtMs;
     }
     clicks += segment.clicks;
-    holdings.addSegment(segment);
+    index.addSegment(segment);
   }
   folder.isKnown = true;
   deps.log.info({ spoolId: adopted.id, clicks }, 'took over the spool of a process that is gone');
 }
 
-function createUpkeep(parts: { deps: SpoolDeps; holdings: Holdings; place: OwnPlace; writer: SpoolWriter }) {
-  const { deps, holdings, place, writer } = parts;
+function createUpkeep(parts: { deps: SpoolDeps; index: SpoolIndex; place: OwnFolderHolder; writer: SpoolWriter }) {
+  const { deps, index, place, writer } = parts;
   let adoptAtMs = -Infinity;
   let isFailing = false;
   return async (): Promise<void> => {
@@ -156,7 +156,7 @@ function createUpkeep(parts: { deps: SpoolDeps; holdings: Holdings; place: OwnPl
     if (own === undefined || performance.now() < adoptAtMs) return;
     adoptAtMs = performance.now() + (deps.adoptEveryMs ?? ADOPT_EVERY_MS);
     try {
-      for (const adopted of await adoptFolders(deps.dir, own, deps.now())) await takeIn(adopted, { holdings, deps });
+      for (const adopted of await adoptFolders(deps.dir, own, deps.now())) await takeIn(adopted, { index, deps });
       isFailing = false;
     } catch (error) {
       if (!isFailing) deps.log.error({ err: error }, 'spools of dead processes cannot be looked for; trying again');
@@ -188,39 +188,39 @@ async function deleteSegment(segment: Segment): Promise<void> {
  */
 export async function openSpool(deps: SpoolDeps): Promise<DrainableSpool> {
   const { dir, maxBytes, metrics } = deps;
-  const holdings = new Holdings();
-  const place = new OwnPlace(deps, holdings);
+  const index = new SpoolIndex();
+  const place = new OwnFolderHolder(deps, index);
   const limits: SpoolLimits = { ...LIMITS, ...deps.limits, maxBytes };
-  const writer = new SpoolWriter({ ...deps, holdings, folder: place.get, onGone: place.checkGone, limits });
-  metrics.watch(() => holdings.backlog(), deps.now);
+  const writer = new SpoolWriter({ ...deps, index, folder: place.get, onGone: place.checkGone, limits });
+  metrics.watch(() => index.backlog(), deps.now);
   await writer.prepare();
   const stopUpkeep = repeat(
     {
       name: 'spool upkeep',
       everyMs: Math.min(UPKEEP_EVERY_MS, deps.adoptEveryMs ?? UPKEEP_EVERY_MS),
-      run: createUpkeep({ deps, holdings, place, writer }),
+      run: createUpkeep({ deps, index, place, writer }),
     },
     deps.log,
   );
   const finishAll = async (): Promise<void> => {
     await Promise.all([stopUpkeep(), writer.stop()]);
-    const isEmpty = holdings.folders().every(isDoneWith);
+    const isEmpty = index.folders().every(isDoneWith);
     await place.current?.release({ isEmpty });
   };
   return {
-    holdings,
+    index,
     damagedDir: path.join(dir, 'damaged'),
     append: (shard, line, done) => writer.append(shard, line, done),
-    backlog: () => holdings.backlog(),
+    backlog: () => index.backlog(),
     next: ({ sealAfterMs }) => {
-      const sealed = holdings.oldestSealed();
+      const sealed = index.oldestSealed();
       if (sealed !== undefined || writer.activeAgeMs() < sealAfterMs) return sealed;
       writer.seal();
-      return holdings.oldestSealed();
+      return index.oldestSealed();
     },
     finish: async (segment, sentAtMs) => {
       await deleteSegment(segment);
-      holdings.markSent(segment, sentAtMs);
+      index.markSent(segment, sentAtMs);
     },
     stop: async () => {
       await Promise.race([finishAll(), sleep(STOP_WITHIN_MS)]);

@@ -2,13 +2,13 @@ import { unlink } from 'node:fs/promises';
 import type { Logger } from 'pino';
 
 import { runningMs } from '../../infra/running-time.ts';
-import { MAX_SPOOL_LINE_BYTES, SPOOL_HEADER_BYTES, encodeSpoolFrames } from './frame.ts';
 import { codeOf } from './folder.ts';
 import type { OwnFolder } from './folder.ts';
-import type { Holdings } from './spool-index.ts';
+import { MAX_SPOOL_LINE_BYTES, SPOOL_HEADER_BYTES, encodeSpoolFrames } from './frame.ts';
 import type { SpoolMetrics, SpoolRefusal } from './metrics.ts';
 import { SegmentGoneError, appendDurably, openSegment, sealSegment, tryDisk } from './segment-file.ts';
 import type { SegmentFile } from './segment-file.ts';
+import type { SpoolIndex } from './spool-index.ts';
 
 export interface SpoolLimits {
   /** Of everything this process holds; beyond it clicks are refused. */
@@ -22,7 +22,7 @@ export interface SpoolLimits {
 }
 
 export interface SpoolWriterDeps {
-  holdings: Holdings;
+  index: SpoolIndex;
   /** The folder of this process, made where there is none. */
   folder: () => Promise<OwnFolder>;
   /** Told when the folder, or a file in it, is no longer where it was. */
@@ -137,12 +137,12 @@ export class SpoolWriter {
   }
 
   #refusal(nowMs: number, bytes: number): SpoolRefusal | undefined {
-    const { holdings, limits } = this.#deps;
+    const { index, limits } = this.#deps;
     if (this.#isStopped) return 'stopped';
     if (performance.now() < this.#restUntilMs || bytes >= MAX_SPOOL_LINE_BYTES) return 'failing';
     if (this.#busySinceMs !== undefined && nowMs - this.#busySinceMs > HANGING_AFTER_MS) return 'late';
     if (this.#waiting.length >= MAX_WAITING) return 'busy';
-    return holdings.bytes + this.#waitingBytes + bytes > limits.maxBytes ? 'full' : undefined;
+    return index.bytes + this.#waitingBytes + bytes > limits.maxBytes ? 'full' : undefined;
   }
 
   #planFlush(): void {
@@ -178,7 +178,7 @@ export class SpoolWriter {
   }
 
   async #writeNext(): Promise<void> {
-    const { holdings, metrics, now } = this.#deps;
+    const { index, metrics, now } = this.#deps;
     const file = await this.#fileForWriting();
     const lines = this.#waiting;
     this.#setWaiting(lines.length > MAX_LINES_PER_WRITE ? lines.splice(MAX_LINES_PER_WRITE) : []);
@@ -187,13 +187,13 @@ export class SpoolWriter {
     if (lines.length === 0) return;
     const { bytes, oldestMs } = encodeSpoolFrames(lines, now().getTime());
     await appendDurably(file, bytes);
-    holdings.grow(file.segment, { clicks: lines.length, bytes: bytes.length, oldestMs });
+    index.grow(file.segment, { clicks: lines.length, bytes: bytes.length, oldestMs });
     metrics.spooled(lines.length);
     for (const pending of lines) this.#settle(pending, true);
   }
 
   async #fileForWriting(): Promise<SegmentFile> {
-    const { holdings, limits, now } = this.#deps;
+    const { index, limits, now } = this.#deps;
     const current = this.#file;
     if (current !== undefined) {
       const isOld = this.activeAgeMs() > limits.maxSegmentAgeMs;
@@ -201,7 +201,7 @@ export class SpoolWriter {
       this.#giveUpFile();
     }
     const file = await openSegment(await this.#deps.folder(), now());
-    holdings.addSegment(file.segment);
+    index.addSegment(file.segment);
     this.#file = file;
     return file;
   }
@@ -211,10 +211,10 @@ export class SpoolWriter {
     const file = this.#file;
     if (file === undefined) return;
     this.#file = undefined;
-    const { holdings } = this.#deps;
+    const { index } = this.#deps;
     const { segment } = file;
     const fate = sealSegment(file);
-    if (fate === 'taken' || segment.clicks === 0) holdings.removeSegment(segment);
+    if (fate === 'taken' || segment.clicks === 0) index.removeSegment(segment);
     // Nobody was told of what it may hold: a disk that fails all night leaves no trail of files.
     if (fate === 'in_place' && segment.clicks === 0) this.#unlinking = unlink(segment.path).catch(() => undefined);
   }

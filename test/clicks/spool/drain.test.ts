@@ -326,7 +326,7 @@ describe('what Postgres is told', () => {
   it('of a dead process’s spool by the one that took it over, under its name, and never a later time than the dead one said', async () => {
     const dead = await open();
     await keepMany(dead.spool, 3);
-    const [id = ''] = dead.spool.holdings.folders().map((folder) => folder.id);
+    const [id = ''] = dead.spool.index.folders().map((folder) => folder.id);
     await dead.spool.stop();
     const saidAt = new Date(Date.now() - 3_600_000);
     await database.db.query('insert into click_spools (spool_id, oldest_at) values ($1, $2)', [id, saidAt]);
@@ -347,7 +347,7 @@ describe('what Postgres is told', () => {
 
   it('of a process that died between handing over and saying so, that it is done: nothing waits for ever', async () => {
     const dead = await open();
-    const [id = ''] = dead.spool.holdings.folders().map((folder) => folder.id);
+    const [id = ''] = dead.spool.index.folders().map((folder) => folder.id);
     await keepMany(dead.spool, 1);
     await dead.spool.stop();
     for (const file of filesIn(dead.dir, '.spool')) rmSync(file);

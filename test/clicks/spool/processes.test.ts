@@ -113,7 +113,7 @@ describe('a process that is killed while it keeps clicks', () => {
       const arrived = await sent();
       expect(new Set(arrived)).toEqual(onDisk);
       expect(arrived).toHaveLength(onDisk.size);
-      await vi.waitFor(() => expect(readdirSync(heir.spool.holdings.folders()[0]?.path ?? '')).toHaveLength(2));
+      await vi.waitFor(() => expect(readdirSync(heir.spool.index.folders()[0]?.path ?? '')).toHaveLength(2));
     },
   );
 });
@@ -127,7 +127,7 @@ describe('a folder whose owner', () => {
     drain(neighbour);
     owner.child.kill('SIGSTOP');
     await sleep(1_000);
-    expect(neighbour.spool.holdings.folders()).toHaveLength(1);
+    expect(neighbour.spool.index.folders()).toHaveLength(1);
     owner.child.kill('SIGCONT');
     await sleep(300);
     expect(neighbour.spool.backlog().clicks).toBe(0);
