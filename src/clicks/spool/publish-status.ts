@@ -6,13 +6,13 @@ import { removeFolder } from './folder.ts';
 import { deleteStoredSpools, findStoredBefore, upsertSpool } from './queries.ts';
 import type { IndexedFolder, SpoolIndex } from './spool-index.ts';
 
-/** Only memory is looked at so often; Postgres is asked when something has changed. */
-const LOOK_EVERY_MS = 200;
-/** An unchanged row is written again within this, so that an operator sees that its process lives. */
+/** Interval of the comparison in memory; Postgres is written to when something has changed. */
+const COMPARE_EVERY_MS = 200;
+/** An unchanged row is written again after this time, so that an operator sees that its process lives. */
 const REFRESH_MS = 5_000;
 const CONFIRM_EVERY_MS = 1_000;
 const CLEAN_UP_EVERY_MS = 60_000;
-/** While Postgres is away. */
+/** Interval while Postgres is away. */
 const RETRY_MS = 1_000;
 
 export interface PublishDeps {
@@ -22,7 +22,7 @@ export interface PublishDeps {
   now: () => Date;
 }
 
-/** What the row of a folder should say; undefined where none is needed. */
+/** The row that a folder should have; undefined when it needs none. */
 function rowOf(folder: IndexedFolder, now: Date): { oldestMs: number; sentAtMs: number | undefined } | undefined {
   const kept = [...folder.segments].map(({ oldestMs }) => oldestMs).filter(Number.isFinite);
   const sent = folder.sent.map(({ oldestMs }) => oldestMs);
@@ -32,13 +32,13 @@ function rowOf(folder: IndexedFolder, now: Date): { oldestMs: number; sentAtMs: 
   if (sent.length > 0) {
     return { oldestMs, sentAtMs: folder.sent.reduce((latest, { sentAtMs }) => Math.max(latest, sentAtMs), 0) };
   }
-  // Nothing is left, but a row says otherwise: this process's own, or one the dead owner may have written.
+  // Nothing is left, but the published row says otherwise; for an adopted folder the dead owner may have written one.
   const isOpen = published === undefined ? folder.isAdopted : published.sentAtMs === undefined;
   const nowMs = now.getTime();
   return isOpen && folder.segments.size === 0 ? { oldestMs: nowMs, sentAtMs: nowMs } : undefined;
 }
 
-/** Whether nothing on disk and nothing in Postgres depends on this folder any more. */
+/** Whether nothing on disk and no row in Postgres depends on this folder any more. */
 export function isDoneWith(folder: IndexedFolder): boolean {
   if (!folder.isKnown || folder.segments.size > 0) return false;
   const { published, sent } = folder;
@@ -63,7 +63,7 @@ async function publishFolder(folder: IndexedFolder, { db, now }: PublishDeps): P
   folder.published = { ...row, atMs: performance.now() };
 }
 
-/** Forgets what is stored, and the rows that say so. */
+/** Returns the function that forgets sent clicks once they are stored, and deletes rows that hold nothing back any more. */
 function createConfirmation({ db, index }: PublishDeps): () => Promise<void> {
   let confirmAtMs = -Infinity;
   let cleanUpAtMs = -Infinity;
@@ -96,10 +96,10 @@ async function publishAll(deps: PublishDeps, confirm: () => Promise<void>): Prom
 }
 
 /**
- * Tells Postgres of what lies in the spools of this process, so that attribution does not take a click for absent that is only late. Where
- * Postgres does not answer it is tried again; clicks are kept all the same.
+ * Publishes to Postgres what the spools of this process hold, so that attribution waits for late clicks. When Postgres does not answer it
+ * tries again; clicks are kept all the same.
  *
- * `stop` says it once more and resolves, within the time limits of the pool.
+ * `stop` publishes once more and resolves within the time limits of the pool.
  */
 export function startPublishing(deps: PublishDeps): { stop(): Promise<void> } {
   const stopped = new AbortController();
@@ -110,14 +110,14 @@ export function startPublishing(deps: PublishDeps): { stop(): Promise<void> } {
       await publishAll(deps, confirm);
       isFailing = false;
     } catch (error) {
-      if (!isFailing) deps.log.warn({ err: error }, 'attribution cannot be told of spooled clicks; trying again');
+      if (!isFailing) deps.log.warn({ err: error }, 'the status of the spool cannot be published; trying again');
       isFailing = true;
     }
   };
   const run = async (): Promise<void> => {
     while (!stopped.signal.aborted) {
       await publish();
-      await pause(isFailing ? RETRY_MS : LOOK_EVERY_MS, stopped.signal);
+      await pause(isFailing ? RETRY_MS : COMPARE_EVERY_MS, stopped.signal);
     }
     await publish();
   };
