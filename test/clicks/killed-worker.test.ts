@@ -111,7 +111,7 @@ it.each(['claimed', 'read', 'sent', 'inserted', 'committed'])(
     first.child.kill('SIGKILL');
     await first.ended;
     for (let kill = 0; kill < KILLS_AT_STEP; kill += 1) {
-      // Stored already: so the careful way, which comes to 'inserted', is taken too.
+      // Stored already, so that the idempotent way, which reaches 'inserted', is taken too.
       await append(0, 10);
       await append(kill * 60, (kill + 1) * 60);
       const worker = await startWorker('1', step, step === 'inserted' ? '1' : String(kill + 1));

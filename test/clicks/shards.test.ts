@@ -195,7 +195,7 @@ describe('what waits for clicks', () => {
     return rows[0]?.at.getTime() ?? NaN;
   }
 
-  it('a shard that nobody drains yet, or any more, holds its watermark back', async () => {
+  it('a shard that no worker drains yet, or any more, holds its watermark back', async () => {
     await registerShards(test.db, [0, 7]);
     expect(await drainedTo(7)).toBe(0);
     const worker = startWorker(1);

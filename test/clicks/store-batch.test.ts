@@ -131,7 +131,7 @@ describe('what is stored follows from the clicks alone', () => {
       let before: ProjectedState[] = [];
       for (const batch of batches) {
         let planned = await plan(entriesOf(batch), before);
-        // Of the two under way the older one is waited for; where it was not as planned, the other one cannot be either.
+        // Wait for the older of the two in flight; when it was not stored optimistically, the other one cannot be either.
         if ((await storing.at(-2))?.isOptimistic === false) {
           await storing.at(-1);
           before = [];

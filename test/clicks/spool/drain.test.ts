@@ -176,7 +176,7 @@ describe('the drain', () => {
     expect((await entries()).flat()).toEqual(ids);
   });
 
-  it('sends also what lies in a file that somebody removed while it was written', async () => {
+  it('sends also the clicks of a file that was removed while it was written', async () => {
     const rig = await open();
     const before = await keepMany(rig.spool, 10);
     rmSync(rig.dir, { recursive: true });
@@ -221,7 +221,7 @@ describe('damage', () => {
     expect(filesIn(rig.dir, '.spool').map((file) => readFileSync(file).length)).toEqual([0]);
   });
 
-  it('a torn tail costs nothing that was promised, and is told apart', async () => {
+  it('a torn tail costs no click that was answered, and is counted apart from damage', async () => {
     const { rig, ids } = await afterDamage((file) => {
       appendFileSync(file, readFileSync(file).subarray(0, 100));
     });
@@ -279,7 +279,7 @@ async function storedUpTo(at: Date): Promise<void> {
   );
 }
 
-describe('what Postgres is told', () => {
+describe('the published status', () => {
   beforeEach(async () => {
     await database.db.query('delete from click_spools');
     await storedUpTo(new Date(Date.now() - 60_000));

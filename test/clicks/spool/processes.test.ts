@@ -189,7 +189,7 @@ describe('a folder whose owner', () => {
     expect(existsSync(path.join(dir, young))).toBe(true);
   });
 
-  // Nobody should be able to take the folder of a living process; if it happens all the same, no click may be lost by it.
+  // No process should be able to take the folder of a living one; if it happens all the same, no click may be lost by it.
   it('lives and loses it all the same answers for no click that only the taker has', async () => {
     const dir = newDir();
     const owner = await open(dir);
