@@ -1,3 +1,4 @@
+import type { Logger } from 'pino';
 import { Counter, Gauge } from 'prom-client';
 
 import type { MetricsRegistry } from '../../http/metrics.ts';
@@ -94,5 +95,31 @@ export function createSpoolMetrics(registry: MetricsRegistry): SpoolMetrics {
     watch: (...given) => {
       [backlog, now] = given;
     },
+  };
+}
+
+const LOG_EVERY_MS = 5_000;
+/** Refusals that are logged, as one sum for each interval and not once for each click. */
+const LOGGED: ReadonlySet<SpoolRefusal> = new Set(['full', 'failing', 'late', 'busy']);
+
+/** Returns the function that counts a refused click, and logs sums: during an outage of the disk there are thousands a second. */
+export function createRefusalReport({
+  metrics,
+  log,
+}: {
+  metrics: SpoolMetrics;
+  log: Logger;
+}): (reason: SpoolRefusal) => void {
+  let clicks = 0;
+  let loggedAtMs = -Infinity;
+  return (reason) => {
+    metrics.refused(reason);
+    if (!LOGGED.has(reason)) return;
+    clicks += 1;
+    const nowMs = performance.now();
+    if (nowMs - loggedAtMs < LOG_EVERY_MS) return;
+    log.error({ reason, clicks }, 'the spool cannot keep clicks');
+    loggedAtMs = nowMs;
+    clicks = 0;
   };
 }

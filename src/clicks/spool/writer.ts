@@ -5,6 +5,7 @@ import { runningMs } from '../../infra/running-time.ts';
 import { codeOf } from './folder.ts';
 import type { OwnFolder } from './folder.ts';
 import { MAX_SPOOL_LINE_BYTES, SPOOL_HEADER_BYTES, encodeSpoolFrames } from './frame.ts';
+import { createRefusalReport } from './metrics.ts';
 import type { SpoolMetrics, SpoolRefusal } from './metrics.ts';
 import { SegmentGoneError, appendDurably, openSegment, sealSegment, tryDisk } from './segment-file.ts';
 import type { SegmentFile } from './segment-file.ts';
@@ -52,9 +53,6 @@ const MAX_LINES_PER_WRITE = 4_000;
  * clicks that arrive near their end are kept in time.
  */
 const HANGING_AFTER_MS = 1_000;
-const LOG_EVERY_MS = 5_000;
-/** Refusals that are logged, as one sum for each interval and not once for each click. */
-const LOGGED: ReadonlySet<SpoolRefusal> = new Set(['full', 'failing', 'late', 'busy']);
 
 /**
  * Writes clicks by group commit: while one write and fdatasync are in flight, new lines gather and leave together with the next.
@@ -78,11 +76,11 @@ export class SpoolWriter {
   #isStopped = false;
   #whenIdle: (() => void)[] = [];
   #unlinking: Promise<void> | undefined;
-  #loggedAtMs = -Infinity;
-  #refused = 0;
+  readonly #refuse: (reason: SpoolRefusal) => void;
 
   constructor(deps: SpoolWriterDeps) {
     this.#deps = deps;
+    this.#refuse = createRefusalReport(deps);
   }
 
   append(shard: number, line: string, done: (isKept: boolean) => void): void {
@@ -257,17 +255,6 @@ export class SpoolWriter {
       // The visitors of the other clicks in the write still wait for their answers.
       this.#deps.log.error({ err: error }, 'the callback of a spooled click failed');
     }
-  }
-
-  #refuse(reason: SpoolRefusal): void {
-    this.#deps.metrics.refused(reason);
-    if (!LOGGED.has(reason)) return;
-    this.#refused += 1;
-    const nowMs = performance.now();
-    if (nowMs - this.#loggedAtMs < LOG_EVERY_MS) return;
-    this.#deps.log.error({ reason, clicks: this.#refused }, 'the spool cannot keep clicks');
-    this.#loggedAtMs = nowMs;
-    this.#refused = 0;
   }
 
   #becomeIdle(): void {
