@@ -40,9 +40,9 @@ const CROSS_FEATURE: Record<string, string> = {
   'orders -> ledger/positions/queries.ts': 'the difference to what is booked is posted',
   'orders -> ledger/post/post-entries.ts': 'the entries of a decision',
   'orders -> commissions/terms/terms.ts': 'the attribution window is a term',
-  'visits -> clicks/capture/make-click.ts': 'a visit through a link is a click',
+  'visits -> clicks/capture/make-click.ts':
+    'a visit through a link is a click: what the request says of it, and its id',
   'visits -> clicks/capture/stream-producer.ts': 'a visitor is answered once the click is durable',
-  'visits -> clicks/capture/visit-facts.ts': 'what a request says of the visitor',
   'visits -> clicks/metrics.ts': 'how visits were answered is counted beside the clicks',
   'visits -> clicks/steps/metrics.ts': 'steps on the middle page are counted',
   'visits -> clicks/steps/step-recorder.ts': 'steps on the middle page are recorded',
