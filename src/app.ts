@@ -1,4 +1,5 @@
 import { accessRoutes } from './access/routes.ts';
+import { auditRoutes } from './audit/routes.ts';
 import { pictureRoutes } from './catalog/products/pictures/routes.ts';
 import { catalogRoutes } from './catalog/routes.ts';
 import { redirectRoutes } from './visits/redirect.ts';
@@ -43,6 +44,8 @@ export async function buildApp(deps: AppDeps): Promise<Server> {
   await docsRoutes(app, { version: deps.version });
   // /v1/keys
   await accessRoutes(app, { db, now });
+  // /v1/audit
+  await auditRoutes(app, { db });
   // /v1/brands, /v1/payees, /v1/influencers, /v1/stores, /v1/products
   await catalogRoutes(app, { db, now, sealingKeys: keys.sealingKeys, eligibilityRule });
   // /v1/links, /v1/links/:code/kit, /v1/entry-domains, /v1/tracking-slots, /v1/coupons, /v1/visit-ways

@@ -13,7 +13,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   core: ['core'],
   platforms: ['core', 'platforms'],
   infra: ['infra'],
-  audit: ['audit', 'infra', 'core'],
+  audit: ['audit', 'access', 'http', 'infra', 'core'],
   http: ['http', 'access', 'infra', 'core'],
   access: ['access', 'http', 'audit', 'infra', 'core'],
   local: ['local', 'infra', 'http', 'platforms', 'core'],

@@ -1,6 +1,5 @@
 import { parseArgs } from 'node:util';
 import { createKey } from '../access/keys.ts';
-import { Problem } from '../http/problem.ts';
 import { type Db, inTransaction } from '../infra/db.ts';
 import { OperatorFault } from '../infra/operator-fault.ts';
 import type { Command } from './command-line.ts';
@@ -69,13 +68,8 @@ export async function runKey({ config, env, args }: Command): Promise<number> {
 
 async function makeKey(db: Db, request: KeyRequest): Promise<{ id: string; key: string }> {
   await requireSchema({ db });
-  try {
-    return await inTransaction(db, async (tx) => createKey(tx, { ...request, actor: 'daihuo key create' }));
-  } catch (error) {
-    if (!(error instanceof Problem)) throw error;
-    const subject = request.influencerId ?? request.brandId ?? '';
-    throw new OperatorFault(`There is no ${request.influencerId === undefined ? 'brand' : 'influencer'} ${subject}.`, {
-      cause: error,
-    });
-  }
+  const created = await inTransaction(db, async (tx) => createKey(tx, { ...request, actor: 'daihuo key create' }));
+  if (created.ok) return { id: created.row.id, key: created.key };
+  const subject = request.influencerId ?? request.brandId ?? '';
+  throw new OperatorFault(`There is no ${request.influencerId === undefined ? 'brand' : 'influencer'} ${subject}.`);
 }

@@ -34,6 +34,7 @@ const SECTIONS = [
   ['Orders', 'orders, attribution, explanations, decisions'],
   ['Commissions', 'terms, commissions, totals, journal, balances'],
   ['Access', 'API keys'],
+  ['Audit', 'the record of changes made by hand'],
 ] as const;
 
 /** Every POST with an API key takes it (`guardApi`), so it is described once, here. */

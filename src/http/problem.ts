@@ -90,6 +90,14 @@ export const problems = {
   conflict: (detail: string) => new Problem({ code: 'conflict', detail }),
   platformNotSupported: (detail: string) => new Problem({ code: 'platform_not_supported', detail }),
   destinationNotAllowed: (detail: string) => new Problem({ code: 'destination_not_allowed', detail }),
+  /** As the rules of destinations refuse a URL. */
+  destinationRefused: ({
+    code,
+    detail,
+  }: {
+    code: 'platform_not_supported' | 'destination_not_allowed';
+    detail: string;
+  }) => new Problem({ code, detail }),
   storeNotEligible: (reasons: readonly { code: string; detail: string }[]) =>
     new Problem({
       code: 'store_not_eligible',

@@ -1,5 +1,5 @@
 import { problems } from '../../http/problem.ts';
-import { writeAudit } from '../../audit/queries.ts';
+import { recordAudit } from '../../audit/record-audit.ts';
 import type { Tx } from '../../infra/db.ts';
 import { bookAgain } from './release.ts';
 import { clearHold, findOrderOfLine, lockOrders, setHold } from './queries.ts';
@@ -24,7 +24,7 @@ export async function holdLine(tx: Tx, request: HoldRequest & { note: string }):
     throw problems.conflict('this line has never earned a commission, so there is nothing to hold');
   }
   await bookAgain(tx, { lineIds: [lineId], kind: 'release' });
-  await writeAudit(tx, { actor, action: 'line.hold', brandId, subject: lineId, detail: { note } });
+  await recordAudit(tx, { actor, action: 'line.held', brandId, objectId: lineId, detail: { note } });
 }
 
 /**
@@ -36,7 +36,7 @@ export async function unholdLine(tx: Tx, request: HoldRequest): Promise<void> {
   const { lineId, actor } = request;
   const { brandId } = await lockLine(tx, request);
   if (!(await clearHold(tx, lineId))) throw problems.notFound();
-  await writeAudit(tx, { actor, action: 'line.unhold', brandId, subject: lineId, detail: {} });
+  await recordAudit(tx, { actor, action: 'line.released', brandId, objectId: lineId, detail: {} });
 }
 
 async function lockLine(tx: Tx, request: HoldRequest): Promise<{ brandId: string }> {

@@ -19,8 +19,9 @@ import {
   pageQuery,
   sendCsv,
   wantsCsv,
+  pageOf,
+  sendPage,
 } from '../../http/list.ts';
-import { pageOf, sendPage } from '../../http/list-page.ts';
 import { problems } from '../../http/problem.ts';
 import type { Server } from '../../http/server.ts';
 import type { Db } from '../../infra/db.ts';
