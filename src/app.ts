@@ -10,7 +10,7 @@ import type { EligibilityRule } from './core/catalog/eligibility.ts';
 import { docsRoutes } from './http/docs.ts';
 import { healthRoutes, migrationsCheck, postgresCheck, redisCheck } from './http/health.ts';
 import { metricsRoutes } from './http/metrics.ts';
-import { problemPages } from './http/problem-pages.ts';
+import { problemPages } from './http/problem-catalogue.ts';
 import { type Server } from './http/server.ts';
 import { pendingMigrations } from './infra/migrate.ts';
 import { linkRoutes } from './links/routes.ts';

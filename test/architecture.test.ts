@@ -14,7 +14,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   platforms: ['core', 'platforms'],
   infra: ['infra'],
   audit: ['audit', 'access', 'http', 'infra', 'core'],
-  http: ['http', 'access', 'infra', 'core'],
+  http: ['http', 'infra', 'core'],
   access: ['access', 'http', 'audit', 'infra', 'core'],
   local: ['local', 'infra', 'http', 'platforms', 'core'],
 };

@@ -21,7 +21,7 @@ import { createVisitReader } from '../../src/clicks/capture/visit-facts.ts';
 import { createVisitorKeys } from '../../src/clicks/visitor-keys/visitor-keys.ts';
 import { startClickWorker } from '../../src/clicks/ingest/worker.ts';
 import type { ClickWorkerLimits } from '../../src/clicks/ingest/worker.ts';
-import { createClientAddress } from '../../src/http/client-address.ts';
+import { createClientAddress } from '../../src/http/node-server.ts';
 import { createMissBudget, createMissMetrics, NO_MISS_BUDGET } from '../../src/visits/unknown-code-limit.ts';
 import { createMetricsRegistry } from '../../src/http/metrics.ts';
 import type { MetricsRegistry } from '../../src/http/metrics.ts';
