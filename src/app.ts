@@ -28,7 +28,7 @@ export interface AppDeps extends VisitorAppDeps {
   version: string;
 }
 
-/** The HTTP application, not yet listening: every route there is, on one screen. */
+/** The HTTP application, not yet listening: every route on one screen. */
 export async function buildApp(deps: AppDeps): Promise<Server> {
   const { db, now, keys, entryDomains, eligibilityRule, registry } = deps;
   const visits = visitDeps(deps);
@@ -40,7 +40,7 @@ export async function buildApp(deps: AppDeps): Promise<Server> {
 
   // visitors: /, /-/find, /:code, /:code/:tag, /-/step, /-/seen, /-/go
   await redirectRoutes(app, visits);
-  // the interface describes what is registered after it
+  // /openapi.json, /docs: they describe the routes that are registered after them
   await docsRoutes(app, { version: deps.version });
   // /v1/keys
   await accessRoutes(app, { db, now });
@@ -68,7 +68,7 @@ export async function buildApp(deps: AppDeps): Promise<Server> {
   await healthRoutes(app, {
     isDraining: deps.isDraining,
     needed: { postgres: postgresCheck(db), migrations: migrationsCheck(() => pendingMigrations(db)) },
-    // Clicks wait in the spool meanwhile, so a Redis that is away takes no process out of the balancer.
+    // Clicks wait in the spool while Redis is down, so its outage takes no process out of the load balancer.
     spare: { redis: redisCheck(deps.redis) },
   });
   await metricsRoutes(app, { metrics: deps.shownMetrics ?? registry });
