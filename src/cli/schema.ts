@@ -66,7 +66,7 @@ export async function watchSchema(runtime: Runtime): Promise<SchemaWatch> {
     const fault = lastingFault(error, runtime);
     if (fault !== undefined) throw fault;
   }
-  if (!isCurrent) log.error('postgres does not answer; redis and what is remembered serve until it does');
+  if (!isCurrent) log.error('postgres does not answer; redis and cached links serve until it does');
   const seen = isCurrent ? Promise.resolve() : lookUntilCurrent(runtime);
   void seen.then(() => (isCurrent = !shutdown.signal.aborted));
   return {
@@ -77,7 +77,7 @@ export async function watchSchema(runtime: Runtime): Promise<SchemaWatch> {
     whenCurrent: (work) => {
       void seen
         .then(async () => (shutdown.signal.aborted ? undefined : work()))
-        .catch((error: unknown) => log.warn({ err: error }, 'what waited for postgres failed'));
+        .catch((error: unknown) => log.warn({ err: error }, 'a task that waited for postgres failed'));
     },
   };
 }

@@ -171,7 +171,7 @@ function readingRoutes(app: Server, deps: ProductRouteDeps): void {
     {
       config: { roles: ['influencer', 'brand', 'admin'] },
       schema: {
-        summary: 'Read a product; influencers read what is on offer',
+        summary: 'Read a product; influencers read the products on offer',
         tags,
         params,
         response: { 200: productAnswer, ...problemResponses },
