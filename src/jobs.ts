@@ -6,8 +6,8 @@ import { sealJournals } from './ledger/seal/sealer.ts';
 import { deleteExpiredAnswers } from './http/queries.ts';
 import { type Db, withAdvisoryLock } from './infra/db.ts';
 import { repeat, type RepeatedJob } from './infra/repeat.ts';
-import { deleteOldRawMessages } from './orders/intake/queries.ts';
-import type { RecomputeDeps } from './orders/intake/recompute.ts';
+import { deleteOldRawMessages } from './orders/intake/message-queries.ts';
+import type { RecomputeDeps } from './orders/intake/recompute-orders.ts';
 import { sweepUnmatched } from './orders/attribution/sweep.ts';
 
 export interface JobDeps extends RecomputeDeps {

@@ -32,7 +32,7 @@ describe('the documents', () => {
   });
 
   it('every reason of an unmatched line is explained', () => {
-    const schema = read('migrations/0004_orders.sql');
+    const schema = read('migrations/0007_attribution.sql');
     const list = /attributions_reason_check check \(reason in\s*\(([^)]*)\)/.exec(schema)?.[1] ?? '';
     const reasons = [...list.matchAll(/'([a-z_]+)'/g)].map((match) => match[1] ?? '');
     expect(reasons).toHaveLength(13);

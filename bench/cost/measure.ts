@@ -42,7 +42,7 @@ const READ_SIZES = `
   select
     (select sum(pg_table_size(p.relid)) from pg_partition_tree('clicks') p where p.isleaf)::bigint as "tableBytes",
     (select sum(pg_indexes_size(p.relid)) from pg_partition_tree('clicks') p where p.isleaf)::bigint as "indexBytes",
-    pg_total_relation_size('click_rollups') + pg_total_relation_size('click_visitors') as "countBytes"`;
+    pg_total_relation_size('click_rollups') + pg_total_relation_size('click_visits') as "countBytes"`;
 
 interface Sizes {
   tableBytes: bigint;

@@ -144,10 +144,10 @@ const CHECK_BOOKS = `
 select (select count(*) from inbox_messages) as messages, (select count(*) from raw_messages) as raw,
   (select count(*) from orders where status = 'paid') as orders, (select count(*) from order_events) as events,
   (select count(*) from order_lines) as lines, (select count(*) from attributions where method = 'click_id') as attributions,
-  (select count(*) from commission_lines) as commissions, (select count(*) from journals) as journals,
-  (select count(*) from journal_lines) as "journalLines", (select count(*) / 2 from journal_entries) as "pairsOfEntries",
-  (select count(*) from (select from journal_entries group by journal_id having sum(amount_fen) <> 0) u) as unbalanced,
-  (select coalesce(sum(amount_fen), 0) from journal_entries where account = 'brand_owes') as "owedFen"`;
+  (select count(*) from priced_lines) as commissions, (select count(*) from journal_entries) as journals,
+  (select count(*) from entry_lines) as "journalLines", (select count(*) / 2 from postings) as "pairsOfEntries",
+  (select count(*) from (select from postings group by entry_id having sum(amount_fen) <> 0) u) as unbalanced,
+  (select coalesce(sum(amount_fen), 0) from postings where account = 'brand_owes') as "owedFen"`;
 
 /** @throws BenchFault where a row is missing or too many, or a journal does not balance */
 export async function checkBooks(db: Db): Promise<void> {

@@ -33,7 +33,7 @@ const INSERT_PRODUCTS = `
   from unnest($1::text[]) with ordinality as given (id, number)`;
 // Visitors of every app are sent straight on, whatever the table of ways says: the redirect is what is measured.
 const INSERT_LINKS = `
-  insert into links (id, brand_id, product_id, influencer_id, way)
+  insert into links (id, brand_id, product_id, influencer_id, landing_mode)
   select given.id, $4, given.product_id, given.influencer_id, 'direct'
   from unnest($1::text[], $2::text[], $3::text[]) as given (id, product_id, influencer_id)`;
 const INSERT_CODES = `

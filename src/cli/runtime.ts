@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DatabaseError } from 'pg';
 import type { Logger } from 'pino';
-import { isDependencyDown } from '../http/dependency-down.ts';
+import { isDependencyDown } from '../infra/failures.ts';
 import { pingPostgres } from '../http/queries.ts';
 import type { Config, Environment } from '../infra/config.ts';
 import { createDb } from '../infra/db.ts';

@@ -1,6 +1,6 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod';
-import { isDependencyDown } from './dependency-down.ts';
+import { isDependencyDown } from '../infra/failures.ts';
 import { Problem, problems, renderProblem } from './problem.ts';
 import type { FieldError } from './problem.ts';
 import { validationEntriesOf } from './undocumented-members.ts';

@@ -9,6 +9,9 @@ import { OperatorFault } from './operator-fault.ts';
 
 export const MIGRATIONS_FOLDER = path.resolve(import.meta.dirname, '..', '..', 'migrations');
 
+/** Stands beside the migrations and shows what they make; it is never run. */
+const DUMP = 'schema.sql';
+
 interface Migration {
   version: number;
   name: string;
@@ -16,10 +19,10 @@ interface Migration {
   sql: string;
 }
 
-/** Ours among the advisory locks of a database: "daihuo" and 1, as bytes. */
+/** The advisory lock of migrations: "daihuo" and 1, as bytes. */
 const MIGRATION_LOCK = 0x6461_6968_756f_01n;
 
-/** A migration may rewrite a table and wait for the one of another process, so the limits of ordinary statements do not fit it. */
+/** A migration may rewrite a table, and may wait for the migration of another process: longer than ordinary statements may take. */
 const MIGRATION_TIMEOUT_MS = 15 * 60_000;
 
 // For this transaction only.
@@ -28,10 +31,10 @@ const EXTEND_LIMITS = `
     set_config('lock_timeout', '900s', true),
     set_config('statement_timeout', '900s', true),
     set_config('idle_in_transaction_session_timeout', '900s', true)`;
-// Waits for the process that migrates at the moment; the lock goes with the transaction.
+// Waits for the process that migrates at the moment; the lock ends with the transaction.
 const TAKE_LOCK = 'select pg_advisory_xact_lock($1)';
 
-// The one table that is made outside a migration; made under the lock, so two processes never race for it.
+// The one table that no migration makes. It is made under the lock, so two processes never race for it.
 const CREATE_LIST = `
   create table if not exists schema_migrations (
     version integer not null,
@@ -41,7 +44,7 @@ const CREATE_LIST = `
     constraint schema_migrations_pkey primary key (version)
   )`;
 
-// Whether anything was ever migrated here. `to_regclass` answers null instead of failing, so a transaction survives asking.
+// Whether a migration was ever applied here. `to_regclass` answers null where there is no such table, so the transaction goes on.
 const FIND_LIST = `select to_regclass('schema_migrations') is not null as "isThere"`;
 
 // Every version applied so far, oldest first; served by schema_migrations_pkey.
@@ -50,7 +53,7 @@ const LIST_APPLIED = `
   from schema_migrations m
   order by m.version`;
 
-// First in its transaction: a second process that got past the lock by any mistake fails here, before it changes the schema.
+// First in its transaction: should two processes hold the lock by mistake, the second one fails here, before it changes the schema.
 const INSERT_APPLIED = 'insert into schema_migrations (version, name, checksum) values ($1, $2, $3)';
 
 /** `query_timeout` of one query overrides that of the connection; the driver's types leave it out. */
@@ -64,9 +67,9 @@ function longQuery(text: string, values?: unknown[]): LongQuery {
 
 type Applied = Pick<Migration, 'version' | 'name' | 'checksum'>;
 
-/** Reads `0001_name.sql`, `0002_name.sql`, … in order. Line ends do not count for the checksum: a checkout on Windows may change them. */
+/** Reads `0001_name.sql`, `0002_name.sql`, … in order. The checksum leaves out line ends: a checkout on Windows may change them. */
 async function readMigrations(folder: string): Promise<Migration[]> {
-  const names = (await readdir(folder)).filter((name) => name.endsWith('.sql')).toSorted();
+  const names = (await readdir(folder)).filter((name) => name.endsWith('.sql') && name !== DUMP).toSorted();
   const migrations: Migration[] = [];
   for (const name of names) {
     const version = /^(\d{4})_[a-z0-9_]+\.sql$/.exec(name)?.[1];
@@ -88,11 +91,27 @@ async function listApplied(db: Queryable): Promise<Applied[]> {
 }
 
 /**
- * What is still to be applied, oldest first. Versions that only the database knows are a newer daihuo's, beside which this one runs on.
+ * Refuses a database whose migrations have other names than those of this program. The migrations before the first release were replaced by a
+ * new baseline, so such a database has other tables, and its data cannot be taken over.
+ */
+function refuseOlderThanFirstRelease(migrations: Migration[], applied: Applied[]): void {
+  const nameOf = new Map(migrations.map(({ version, name }) => [version, name]));
+  const unknown = applied.find(({ version, name }) => nameOf.has(version) && nameOf.get(version) !== name);
+  if (unknown === undefined) return;
+  throw new OperatorFault(
+    `This database was made by a version before the first release (it has ${unknown.name}), and cannot be brought up to date: start with a new DAIHUO_HOME or remove the old one, or name an empty database in DATABASE_URL.`,
+  );
+}
+
+/**
+ * The migrations that are still to be applied, oldest first. A version that only the database has belongs to a newer daihuo, and this one runs
+ * on beside it.
  *
- * @throws OperatorFault where an applied file was changed since, or a file that is not applied stands before an applied one
+ * @throws OperatorFault where the database is older than the first release, an applied file was changed since, or a file that is not applied
+ *   stands before an applied one
  */
 function findPending(migrations: Migration[], applied: Applied[]): Migration[] {
+  refuseOlderThanFirstRelease(migrations, applied);
   const known = new Map(applied.map((each) => [each.version, each]));
   const newest = applied.at(-1)?.version ?? 0;
   return migrations.filter((migration) => {
@@ -111,7 +130,7 @@ function findPending(migrations: Migration[], applied: Applied[]): Migration[] {
   });
 }
 
-/** Where a statement failed, for the person who wrote it. */
+/** Names the file and the line at which a statement failed. */
 function describeFailure(migration: Migration, error: unknown): OperatorFault {
   const reason = error instanceof Error ? error.message : String(error);
   const position = error instanceof DatabaseError ? Number(error.position ?? 0) : 0;

@@ -7,8 +7,6 @@ export type LinkStatus = 'active' | 'paused';
 
 export interface LinkRow {
   id: string;
-  /** Dense, rising with each link. */
-  number: bigint;
   brandId: string;
   productId: string;
   influencerId: string;
@@ -45,21 +43,21 @@ export type PairRow = Pick<
   'brandId' | 'productStatus' | 'storeStatus' | 'score' | 'scale' | 'openedOn' | 'influencerStatus'
 >;
 
-// One row if both exist. Served by products_pkey, influencers_pkey and store_assessments_newest_idx. FOR SHARE: whoever pauses one of the
+// One row if both exist. Served by products_id_idx, influencers_pkey and store_assessments_newest_idx. FOR SHARE: whoever pauses one of the
 // three at this moment goes first, and is seen here, or waits, and then raises the version of the new link too (touch_links_of_…).
 const LOCK_PAIR = `
 select p.brand_id as "brandId", p.status as "productStatus", s.status as "storeStatus", i.status as "influencerStatus",
   trim_scale(r.score) as score, trim_scale(r.scale) as scale, o.opened_on as "openedOn"
 from products p
-join stores s on s.id = p.store_id
+join stores s on s.brand_id = p.brand_id and s.id = p.store_id
 join influencers i on i.id = $2
 left join lateral (
   select a.score, a.scale from store_assessments a
-  where a.store_id = s.id and a.kind = 'rating' order by a.id desc limit 1
+  where a.store_id = s.id and a.kind = 'rating' order by a.recorded_at desc, a.id desc limit 1
 ) r on true
 left join lateral (
   select a.opened_on from store_assessments a
-  where a.store_id = s.id and a.kind = 'opened_on' order by a.id desc limit 1
+  where a.store_id = s.id and a.kind = 'opened_on' order by a.recorded_at desc, a.id desc limit 1
 ) o on true
 where p.id = $1
 for share of p, s, i`;
@@ -74,14 +72,17 @@ export async function lockPair(
 }
 
 const FIND_LINK_OF_PAIR = `
-select l.id, l.brand_id as "brandId" from links l where l.influencer_id = $2 and l.product_id = $1`;
+select l.id, l.brand_id as "brandId"
+from products p
+join links l on l.brand_id = p.brand_id and l.product_id = p.id and l.influencer_id = $2
+where p.id = $1`;
 
 export interface LinkKey {
   id: string;
   brandId: string;
 }
 
-/** The link of a pair, if it has one. Served by links_pair_key. */
+/** The link of a pair, if it has one. Served by products_id_idx and links_pair_key. */
 export async function findLinkOfPair(
   db: Queryable,
   { productId, influencerId }: { productId: string; influencerId: string },
@@ -124,11 +125,12 @@ export async function insertLinkCode(
 }
 
 // $1 names the link by its id or by any of its codes, exactly one of both is given; $3 is the influencer the caller is confined to, null
-// for none. Served by links_pkey, link_codes_pkey, link_codes_link_idx and store_assessments_newest_idx.
+// for none. Served by links_id_idx, link_codes_pkey, link_codes_link_idx and store_assessments_newest_idx.
 const FIND_LINK = `
-select l.id, l.number, l.brand_id as "brandId", l.product_id as "productId", l.influencer_id as "influencerId", l.status,
-  l.way, l.tao_code as "taoCode", l.created_at as "createdAt", c.code, a.aliases, p.title, p.url, p.price_fen as "priceFen", p.status as "productStatus", s.platform,
-  s.name as "storeName", s.status as "storeStatus", trim_scale(r.score) as score, trim_scale(r.scale) as scale,
+select l.id, l.brand_id as "brandId", l.product_id as "productId", l.influencer_id as "influencerId", l.status,
+  l.landing_mode as "way", l.tao_code as "taoCode", l.created_at as "createdAt", c.code, a.aliases, p.title, p.url,
+  p.price_fen as "priceFen", p.status as "productStatus", s.platform, s.name as "storeName", s.status as "storeStatus",
+  trim_scale(r.score) as score, trim_scale(r.scale) as scale,
   o.opened_on as "openedOn", i.status as "influencerStatus", dc.broken_since as "brokenSince", dc.failure
 from links l
 join link_codes c on c.link_id = l.id and c.kind = 'code'
@@ -136,17 +138,17 @@ cross join lateral (
   select coalesce(array_agg(lc.code order by lc.created_at, lc.code), '{}') as aliases
   from link_codes lc where lc.link_id = l.id and lc.kind = 'alias'
 ) a
-join products p on p.id = l.product_id
-join stores s on s.id = p.store_id
+join products p on p.brand_id = l.brand_id and p.id = l.product_id
+join stores s on s.brand_id = p.brand_id and s.id = p.store_id
 join influencers i on i.id = l.influencer_id
-left join destination_checks dc on dc.product_id = l.product_id
+left join destination_checks dc on dc.brand_id = l.brand_id and dc.product_id = l.product_id
 left join lateral (
   select sa.score, sa.scale from store_assessments sa
-  where sa.store_id = s.id and sa.kind = 'rating' order by sa.id desc limit 1
+  where sa.store_id = s.id and sa.kind = 'rating' order by sa.recorded_at desc, sa.id desc limit 1
 ) r on true
 left join lateral (
   select sa.opened_on from store_assessments sa
-  where sa.store_id = s.id and sa.kind = 'opened_on' order by sa.id desc limit 1
+  where sa.store_id = s.id and sa.kind = 'opened_on' order by sa.recorded_at desc, sa.id desc limit 1
 ) o on true
 where l.id = coalesce($1, (select named.link_id from link_codes named where named.code = $2))
   and ($3::text is null or l.influencer_id = $3)`;
@@ -163,11 +165,14 @@ export async function findLink(
   return rows[0];
 }
 
-// The newest first, before number $3. Served by links_influencer_idx or links_number_key, and as FIND_LINK.
+// The newest first, ties by id; the cursor carries microseconds. Sent unnamed, so that it is planned with its values. Served by
+// links_influencer_idx or links_created_idx, and as FIND_LINK.
 const LIST_LINKS = `
-select l.id, l.number, l.brand_id as "brandId", l.product_id as "productId", l.influencer_id as "influencerId", l.status,
-  l.way, l.tao_code as "taoCode", l.created_at as "createdAt", c.code, a.aliases, p.title, p.url, p.price_fen as "priceFen", p.status as "productStatus", s.platform,
-  s.name as "storeName", s.status as "storeStatus", trim_scale(r.score) as score, trim_scale(r.scale) as scale,
+select l.id, to_char(l.created_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as "createdAtExact",
+  l.brand_id as "brandId", l.product_id as "productId", l.influencer_id as "influencerId", l.status,
+  l.landing_mode as "way", l.tao_code as "taoCode", l.created_at as "createdAt", c.code, a.aliases, p.title, p.url,
+  p.price_fen as "priceFen", p.status as "productStatus", s.platform, s.name as "storeName", s.status as "storeStatus",
+  trim_scale(r.score) as score, trim_scale(r.scale) as scale,
   o.opened_on as "openedOn", i.status as "influencerStatus", dc.broken_since as "brokenSince", dc.failure
 from links l
 join link_codes c on c.link_id = l.id and c.kind = 'code'
@@ -175,35 +180,39 @@ cross join lateral (
   select coalesce(array_agg(lc.code order by lc.created_at, lc.code), '{}') as aliases
   from link_codes lc where lc.link_id = l.id and lc.kind = 'alias'
 ) a
-join products p on p.id = l.product_id
-join stores s on s.id = p.store_id
+join products p on p.brand_id = l.brand_id and p.id = l.product_id
+join stores s on s.brand_id = p.brand_id and s.id = p.store_id
 join influencers i on i.id = l.influencer_id
-left join destination_checks dc on dc.product_id = l.product_id
+left join destination_checks dc on dc.brand_id = l.brand_id and dc.product_id = l.product_id
 left join lateral (
   select sa.score, sa.scale from store_assessments sa
-  where sa.store_id = s.id and sa.kind = 'rating' order by sa.id desc limit 1
+  where sa.store_id = s.id and sa.kind = 'rating' order by sa.recorded_at desc, sa.id desc limit 1
 ) r on true
 left join lateral (
   select sa.opened_on from store_assessments sa
-  where sa.store_id = s.id and sa.kind = 'opened_on' order by sa.id desc limit 1
+  where sa.store_id = s.id and sa.kind = 'opened_on' order by sa.recorded_at desc, sa.id desc limit 1
 ) o on true
 where ($1::text is null or l.influencer_id = $1)
   and ($2::text is null or l.product_id = $2)
-  and ($3::bigint is null or l.number < $3)
-order by l.number desc
-limit $4`;
+  and ($3::timestamptz is null or (l.created_at, l.id) < ($3, $4::text))
+order by l.created_at desc, l.id desc
+limit $5`;
+
+/** A link in a list; `createdAt` to the microsecond, for the cursor. */
+export type ListedLinkRow = LinkRow & { createdAtExact: string };
 
 export async function listLinks(
   db: Queryable,
   page: {
     influencerId: string | undefined;
     productId: string | undefined;
-    beforeNumber: bigint | undefined;
+    after: { createdAtExact: string; id: string } | undefined;
     limit: number;
   },
-): Promise<LinkRow[]> {
-  const values = [page.influencerId ?? null, page.productId ?? null, page.beforeNumber ?? null, page.limit];
-  const { rows } = await db.query<LinkRow>({ text: LIST_LINKS, values });
+): Promise<ListedLinkRow[]> {
+  const { influencerId, productId, after, limit } = page;
+  const values = [influencerId ?? null, productId ?? null, after?.createdAtExact ?? null, after?.id ?? null, limit];
+  const { rows } = await db.query<ListedLinkRow>({ text: LIST_LINKS, values });
   return rows;
 }
 
@@ -211,14 +220,16 @@ export async function listLinks(
 // and announces nothing (triggers). $3 as in FIND_LINK. Served by link_codes_pkey and links_pkey.
 const SET_LINK_STATUS = `
 with old as (
-  select l.id, l.status from links l
-  where l.id = (select lc.link_id from link_codes lc where lc.code = $1) and ($3::text is null or l.influencer_id = $3)
-  for no key update
+  select l.brand_id, l.id, l.status
+  from link_codes lc
+  join links l on l.brand_id = lc.brand_id and l.id = lc.link_id
+  where lc.code = $1 and ($3::text is null or l.influencer_id = $3)
+  for no key update of l
 )
 update links
 set status = $2
 from old
-where links.id = old.id
+where links.brand_id = old.brand_id and links.id = old.id
 returning links.id, links.brand_id as "brandId", old.status <> $2 as "isChanged"`;
 
 /** @returns undefined when there is no such link, or it is not the caller's */

@@ -25,7 +25,7 @@ const END_TIMEOUT_MS = 300;
 
 const LINK_MESSAGE = /^(lnk_[a-z0-9_]+)(?: (\d{1,15}))?$/;
 const CODE_PREFIX = 'code:';
-const WISHES_MESSAGE = 'ways';
+const WISHES_MESSAGE = 'landing_modes';
 
 function deliver(payload: string, changes: LinkChanges): void {
   if (payload === WISHES_MESSAGE) {

@@ -30,16 +30,17 @@ interface LinkFactsRow extends Omit<LinkFacts, 'linkNumber' | 'version' | 'chang
 // At most one row, from one snapshot, so the version belongs to everything beside it. `gone` outranks `paused`. Of several salesmen leased
 // now, the one for the product wins over the one for the store, then the newest. Served by link_codes_pkey and tracking_slots_influencer_idx.
 const FIND_LINK_FACTS = `
-select l.number as "linkNumber", l.id as "linkId", l.brand_id as "brandId", s.platform, p.url, l.version, slot.external_id as sls, l.way,
+select l.number as "linkNumber", l.id as "linkId", l.brand_id as "brandId", s.platform, p.url, l.version, slot.external_id as sls,
+  l.landing_mode as "way",
   ceil(extract(epoch from lease.changes_at) * 1000)::bigint as "changesAtMs",
   case
     when s.status <> 'active' or p.status = 'off_sale' then 'gone'
     when l.status <> 'active' or p.status <> 'active' or i.status <> 'active' then 'paused'
     else 'active' end as status
 from link_codes c
-join links l on l.id = c.link_id
-join products p on p.id = l.product_id
-join stores s on s.id = p.store_id
+join links l on l.brand_id = c.brand_id and l.id = c.link_id
+join products p on p.brand_id = l.brand_id and p.id = l.product_id
+join stores s on s.brand_id = p.brand_id and s.id = p.store_id
 join influencers i on i.id = l.influencer_id
 left join lateral (
   select t.external_id

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { influencerScope } from '../access/principal.ts';
 import type { Principal } from '../access/principal.ts';
-import { pageOf, sendPage, cursorBigint, decodeCursor, jsonOrCsv, listOf, pageQuery } from '../http/list.ts';
+import { cursorTime, decodeCursor, jsonOrCsv, listOf, pageOf, pageQuery, sendPage } from '../http/list.ts';
 import { shanghaiDay } from '../core/calendar.ts';
 import { canonicalCode } from '../core/links/link-code.ts';
 import { prefixedId, problemResponses } from '../http/fields.ts';
@@ -42,7 +42,7 @@ const columns: CsvColumn<LinkAnswer>[] = [
 
 const params = z.object({ code: z.string().max(128) });
 const tags = ['Links'];
-const numberCursor = z.tuple([cursorBigint]);
+const linkCursor = z.tuple([cursorTime, z.string().max(64)]);
 
 /** Links and what belongs to them: captions, tracking slots, coupons, entry domains and landing modes. */
 export async function linkRoutes(app: Server, deps: LinkDeps): Promise<void> {
@@ -127,10 +127,11 @@ function readingRoutes(app: Server, deps: LinkDeps): void {
       const { limit, cursor, productId, influencerId: wanted } = request.query;
       const own = influencerScope(request.principal);
       if (own !== undefined && wanted !== undefined) throw namesInfluencer();
-      const beforeNumber = cursor === undefined ? undefined : decodeCursor(cursor, numberCursor)[0];
-      const rows = await listLinks(deps.db, { influencerId: own ?? wanted, productId, beforeNumber, limit: limit + 1 });
+      const [createdAtExact, id] = cursor === undefined ? [] : decodeCursor(cursor, linkCursor);
+      const after = createdAtExact === undefined || id === undefined ? undefined : { createdAtExact, id };
+      const rows = await listLinks(deps.db, { influencerId: own ?? wanted, productId, after, limit: limit + 1 });
       return sendPage(request, reply, {
-        page: pageOf(rows, { limit, keyOf: (row) => [row.number], answerOf }),
+        page: pageOf(rows, { limit, keyOf: (row) => [row.createdAtExact, row.id], answerOf }),
         columns,
       });
     },

@@ -50,7 +50,7 @@ export async function seedLink(db: Db, options: SeedOptions = {}): Promise<Seede
     [productId, brandId, storeId, url],
   );
   const { rows } = await db.query<{ number: bigint }>(
-    `insert into links (id, brand_id, product_id, influencer_id, way) values ($1, $2, $3, $4, $5) returning number`,
+    `insert into links (id, brand_id, product_id, influencer_id, landing_mode) values ($1, $2, $3, $4, $5) returning number`,
     [linkId, brandId, productId, influencerId, options.way === undefined ? 'direct' : options.way],
   );
   await addCode(db, { linkId, brandId }, linkCode, 'code');

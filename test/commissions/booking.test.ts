@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { bookLines } from '../../src/commissions/pricing/book-lines.ts';
+import { priceAndBookLines } from '../../src/commissions/pricing/book-lines.ts';
 import { holdLine, unholdLine } from '../../src/commissions/release/hold.ts';
 import { postEntries } from '../../src/ledger/post/post-entries.ts';
 import { releaseDueLines } from '../../src/commissions/release/release.ts';
@@ -53,7 +53,7 @@ async function soldLine(paidAt = daysAgo(40)): Promise<string> {
 }
 
 async function frozenOf(lineId: string): Promise<Record<string, unknown> | undefined> {
-  const { rows } = await test.db.query<Record<string, unknown>>('select * from commission_lines where line_id = $1', [
+  const { rows } = await test.db.query<Record<string, unknown>>('select * from priced_lines where line_id = $1', [
     lineId,
   ]);
   return rows[0];
@@ -79,7 +79,7 @@ describe('booking', () => {
     ]);
     const { rows } = await test.db.query(
       `select sum(e.reversed_delta_fen)::bigint as "reversedFen", sum(l.refunded_delta_fen)::bigint as "any"
-       from journal_lines l join journal_entries e on e.journal_id = l.journal_id where l.line_id = $1`,
+       from entry_lines l join postings e on e.entry_id = l.entry_id where l.line_id = $1`,
       [lineId],
     );
     expect(rows[0]).toMatchObject({ reversedFen: 750n });
@@ -90,7 +90,7 @@ describe('booking', () => {
     await credit(test.db, lineId, undefined);
     await book(test.db, [lineId]);
     const { rows } = await test.db.query(
-      `select sum(l.lines_delta)::integer as lines, sum(l.paid_delta_fen)::bigint as paid from journal_lines l where l.line_id = $1`,
+      `select sum(l.lines_delta)::integer as lines, sum(l.paid_delta_fen)::bigint as paid from entry_lines l where l.line_id = $1`,
       [lineId],
     );
     expect(rows[0]).toEqual({ lines: 0, paid: 0n });
@@ -126,7 +126,7 @@ describe('booking', () => {
     await credit(test.db, lineId, catalog.links.linA);
     await book(test.db, [lineId]);
     const { rows } = await test.db.query(
-      'select l.lines_delta as lines, l.paid_delta_fen as paid from journal_lines l where l.line_id = $1',
+      'select l.lines_delta as lines, l.paid_delta_fen as paid from entry_lines l where l.line_id = $1',
       [lineId],
     );
     expect(rows).toEqual([{ lines: 1, paid: 3n }]);
@@ -187,14 +187,14 @@ describe('booking', () => {
       ]),
     );
     await expect(lopsided).rejects.toThrow(/does not balance/);
-    const { rows } = await test.db.query(`select count(*) as n from journals where kind = 'receipt'`);
+    const { rows } = await test.db.query(`select count(*) as n from journal_entries where kind = 'receipt'`);
     expect(rows[0]).toEqual({ n: 0n });
   });
 
   it('journals cannot be changed or deleted', async () => {
     await soldLine();
-    await expect(test.db.query(`update journal_entries set amount_fen = 1`)).rejects.toThrow(/append-only/);
-    await expect(test.db.query(`delete from journals`)).rejects.toThrow(/append-only/);
+    await expect(test.db.query(`update postings set amount_fen = 1`)).rejects.toThrow(/append-only/);
+    await expect(test.db.query(`delete from journal_entries`)).rejects.toThrow(/append-only/);
   });
 });
 
@@ -407,7 +407,7 @@ describe('at once', () => {
     await credit(test.db, lineId, catalog.links.linA);
     await inTransaction(test.db, async (tx) => {
       const empty = await getRateCard(tx, { brandId: catalog.brandId, storeIds: [], productIds: [] });
-      await bookLines(tx, await readBookableLines(tx, [lineId]), new Map([[catalog.brandId, empty]]));
+      await priceAndBookLines(tx, await readBookableLines(tx, [lineId]), new Map([[catalog.brandId, empty]]));
     });
     expect(await frozenOf(lineId)).toBeUndefined();
   });

@@ -1,4 +1,4 @@
-import { bookLines } from '../../src/commissions/pricing/book-lines.ts';
+import { priceAndBookLines } from '../../src/commissions/pricing/book-lines.ts';
 import { listBooked } from '../../src/commissions/pricing/queries.ts';
 import { postEntries } from '../../src/ledger/post/post-entries.ts';
 import { readBookableLines } from '../../src/commissions/pricing/stored-lines.ts';
@@ -174,7 +174,7 @@ export async function book(db: Db, lineIds: string[]): Promise<void> {
     for (const { brandId } of lines) {
       if (!books.has(brandId)) books.set(brandId, await getRateCard(tx, { brandId }));
     }
-    await bookLines(tx, lines, books);
+    await priceAndBookLines(tx, lines, books);
   });
 }
 
@@ -182,11 +182,11 @@ export async function book(db: Db, lineIds: string[]): Promise<void> {
 export async function entriesOf(db: Db, lineId: string): Promise<string[]> {
   const { rows } = await db.query<{ kind: string; account: string; payeeId: string; amountFen: bigint }>(
     `select j.kind, e.account, e.payee_id as "payeeId", e.amount_fen as "amountFen"
-     from journal_lines l
-     join journals j on j.id = l.journal_id
-     join journal_entries e on e.journal_id = l.journal_id and e.line_position = l.position
+     from entry_lines l
+     join journal_entries j on j.id = l.entry_id
+     join postings e on e.entry_id = l.entry_id and e.line_position = l.position
      where l.line_id = $1
-     order by j.number, e.position`,
+     order by j.posted_at, j.id, e.position`,
     [lineId],
   );
   return rows.map(({ kind, account, payeeId, amountFen }) => `${kind} ${account} ${payeeId} ${amountFen}`);

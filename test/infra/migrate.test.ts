@@ -93,6 +93,25 @@ test('a version that only the database knows is a newer daihuo beside this one, 
   expect(await migrate(database.db, folder)).toEqual({ applied: [] });
 });
 
+test('a database from before the first release is refused with what to do, and left as it is', async () => {
+  await write('0001_older.sql', 'create table older (id bigint)');
+  await rm(path.join(folder, '0001_first.sql'));
+  await migrate(database.db, folder);
+  await rm(path.join(folder, '0001_older.sql'));
+  await write('0001_first.sql', 'create table first (id bigint)');
+  await write('0003_third.sql', 'create table third (id bigint)');
+  const sentence =
+    'This database was made by a version before the first release (it has 0001_older.sql), and cannot be brought up to date: start with a new DAIHUO_HOME or remove the old one, or name an empty database in DATABASE_URL.';
+  expect(await messageOf(migrate(database.db, folder))).toBe(sentence);
+  expect(await messageOf(pendingMigrations(database.db, folder))).toBe(sentence);
+  expect(await tables()).toEqual(['older', 'schema_migrations', 'second']);
+});
+
+test('the dump beside the migrations is no migration', async () => {
+  await write('schema.sql', 'no SQL at all');
+  expect(await migrate(database.db, folder)).toEqual({ applied: ['0001_first.sql', '0002_second.sql'] });
+});
+
 test('processes that race apply each file once between them, and all succeed', async () => {
   const script = path.resolve(import.meta.dirname, '..', 'support', 'run-migrate.ts');
   const run = async (): Promise<string[]> => {

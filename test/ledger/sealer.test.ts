@@ -36,14 +36,14 @@ async function post(turn: number): Promise<void> {
         postings: [entry('cash', 1n), entry('brand_owes', -1n)],
       },
     ]);
-    // Some commit later than journals numbered after them.
+    // Some commit later than journals posted after them.
     if (turn % 5 === 0) await tx.query('select pg_sleep(0.02)');
   });
 }
 
 async function seals(): Promise<{ brandId: string; sequence: bigint; sealedAt: string }[]> {
   const { rows } = await test.db.query<{ brandId: string; sequence: bigint; sealedAt: string }>(
-    `select brand_id as "brandId", sequence, sealed_at::text as "sealedAt" from journal_seals order by brand_id, sequence`,
+    `select brand_id as "brandId", sequence, sealed_at::text as "sealedAt" from entry_seals order by brand_id, sequence`,
   );
   return rows;
 }
@@ -97,7 +97,7 @@ describe('the sealer', () => {
     const doomed = createDb({ url: test.url, applicationName: 'doomed-sealer', onError: () => {} });
     await inTransaction(test.db, async (tx) => {
       // The sealer has read the queue and the chain, and waits to write when its connection is killed.
-      await tx.query('lock table journal_seals in share row exclusive mode');
+      await tx.query('lock table entry_seals in share row exclusive mode');
       const dying = sealJournals(doomed).then(
         () => 'sealed',
         () => 'died',
@@ -119,31 +119,29 @@ describe('the sealer', () => {
     await sealJournals(test.db);
     const { rows } = await test.db.query(
       `select max(s.sealed_at) = (select t.sealed_through from sealer_state t) as same, max(s.sealed_at) > now() + interval '59 minutes' as later
-       from journal_seals s`,
+       from entry_seals s`,
     );
     expect(rows[0]).toEqual({ same: true, later: true });
     await post(1);
     await sealJournals(test.db);
     const { rows: last } = await test.db.query(
-      `select count(distinct s.sealed_at) as times from journal_seals s where s.sealed_at > now() + interval '59 minutes'`,
+      `select count(distinct s.sealed_at) as times from entry_seals s where s.sealed_at > now() + interval '59 minutes'`,
     );
     expect(last[0]).toEqual({ times: 2n });
   });
 
   it('an altered journal and a missing seal are found and named', async () => {
     const tamper = async (sql: string): Promise<string[]> => {
-      await test.db.query(
-        `alter table journal_entries disable trigger user; alter table journal_seals disable trigger user`,
-      );
+      await test.db.query(`alter table postings disable trigger user; alter table entry_seals disable trigger user`);
       await test.db.query(sql);
       return (await sealCheck()).problems;
     };
     const altered = await tamper(
-      `update journal_entries set amount_fen = amount_fen * 2
-       where journal_id = (select journal_id from journal_seals where sequence = 2 order by brand_id limit 1)`,
+      `update postings set amount_fen = amount_fen * 2
+       where entry_id = (select entry_id from entry_seals where sequence = 2 order by brand_id limit 1)`,
     );
     expect(altered).toEqual([expect.stringMatching(/^brd_one: the hash of seal 2 /)]);
-    const removed = await tamper(`delete from journal_seals where brand_id = 'brd_two' and sequence = 5`);
+    const removed = await tamper(`delete from entry_seals where brand_id = 'brd_two' and sequence = 5`);
     expect(removed.some((problem) => problem.startsWith('brd_two: seal 6 follows 4'))).toBe(true);
     expect(removed.some((problem) => problem.includes('neither sealed nor waiting'))).toBe(true);
   });

@@ -22,7 +22,7 @@ beforeAll(async () => {
 afterAll(async () => processes.drop());
 afterEach(async () => {
   await processes.endAll();
-  await test.db.query('delete from visit_ways');
+  await test.db.query('delete from landing_mode_overrides');
 });
 
 /** Redis is believed from the start. */
@@ -70,8 +70,8 @@ function watchQueries(db: Db) {
 
 async function wish(brandId: string | null, app: string, way: 'direct' | 'page'): Promise<void> {
   await test.db.query(
-    `insert into visit_ways as v (brand_id, app, way) values ($1, $2, $3)
-     on conflict on constraint visit_ways_key do update set way = excluded.way`,
+    `insert into landing_mode_overrides as v (brand_id, app, landing_mode) values ($1, $2, $3)
+     on conflict on constraint landing_mode_overrides_key do update set landing_mode = excluded.landing_mode`,
     [brandId, app, way],
   );
 }
@@ -99,7 +99,7 @@ describe('a wish', () => {
         for (const link of links) expect(knownWays(link, resolver)).toEqual({ qq: 'direct' });
       }
     }, TOLD_WITHIN);
-    await test.db.query('delete from visit_ways');
+    await test.db.query('delete from landing_mode_overrides');
     await vi.waitFor(() => {
       for (const resolver of two) {
         for (const link of links) expect(resolver.knownTarget(link.code)).toMatchObject({ ways: { byApp: undefined } });
@@ -220,7 +220,7 @@ describe('a wish made while nobody tells of it', () => {
   it('because nothing could be read is seen once Postgres answers a lookup again, and is not asked for before', async () => {
     const link = await seedLink(test.db);
     await wish(link.brandId, 'qq', 'direct');
-    await test.db.query('alter table visit_ways rename to visit_ways_away');
+    await test.db.query('alter table landing_mode_overrides rename to landing_mode_overrides_away');
     const watched = watchQueries(test.db);
     const resolver = openResolver({ db: watched.db, databaseUrl: 'postgres://nobody@127.0.0.1:1/nothing' });
     try {
@@ -228,7 +228,7 @@ describe('a wish made while nobody tells of it', () => {
       await sleep(1_500);
       expect(watched.counts.list_wishes).toBe(1);
     } finally {
-      await test.db.query('alter table visit_ways_away rename to visit_ways');
+      await test.db.query('alter table landing_mode_overrides_away rename to landing_mode_overrides');
     }
     await resolver.resolve(link.code);
     await vi.waitFor(() => expect(watched.counts.list_wishes).toBeGreaterThan(1), TOLD_WITHIN);
@@ -243,16 +243,16 @@ describe('a wish made while nobody tells of it', () => {
     await vi.waitFor(async () =>
       expect(await cache.redis.exists(`link:4:${link.linkId}`, `linkcode:1:${link.code}`)).toBe(2),
     );
-    await test.db.query('alter table visit_ways rename to visit_ways_away');
+    await test.db.query('alter table landing_mode_overrides rename to landing_mode_overrides_away');
     try {
-      await test.db.query(`select pg_notify('links_changed', 'ways')`);
+      await test.db.query(`select pg_notify('links_changed', 'landing_modes')`);
       const cold = await startResolver();
       expect(await lookedUpWays(link, cold)).toBeUndefined();
       expect(knownWays(link, resolver)).toEqual({ qq: 'direct' });
-      await test.db.query('alter table visit_ways_away rename to visit_ways');
+      await test.db.query('alter table landing_mode_overrides_away rename to landing_mode_overrides');
       await vi.waitFor(() => expect(knownWays(link, cold)).toEqual({ qq: 'direct' }), TOLD_WITHIN);
     } finally {
-      await test.db.query('alter table if exists visit_ways_away rename to visit_ways');
+      await test.db.query('alter table if exists landing_mode_overrides_away rename to landing_mode_overrides');
     }
   });
 });

@@ -89,7 +89,7 @@ describe('/v1/brands/:id/visit-ways', () => {
     const told = await toldDuring(async () => {
       expect(await brand.caller.put(url(), ways)).toMatchObject({ statusCode: 200, body: ways });
     });
-    expect(told).toEqual(['ways']);
+    expect(told).toEqual(['landing_modes']);
     // The same once more changes nothing, so it is told to nobody.
     const toldAgain = await toldDuring(async () => {
       expect((await server.admin.put(url(), ways)).body).toEqual(ways);
@@ -100,7 +100,7 @@ describe('/v1/brands/:id/visit-ways', () => {
         byApp: { wechat: 'direct' },
       });
     });
-    expect(toldOfOther).toEqual(['ways']);
+    expect(toldOfOther).toEqual(['landing_modes']);
     expect(await versionOf()).toBe(before);
     expect((await server.admin.get(url())).body).toEqual({ byApp: { wechat: 'direct' } });
     expect(await auditOf(brand.id)).toContainEqual({
@@ -139,7 +139,7 @@ describe('/v1/visit-ways', () => {
     const told = await toldDuring(async () => {
       expect((await server.admin.put('/v1/visit-ways', ways)).body).toEqual(ways);
     });
-    expect(told).toEqual(['ways']);
+    expect(told).toEqual(['landing_modes']);
     expect((await server.admin.get('/v1/visit-ways')).body).toEqual(ways);
     for (const caller of [brand.caller, influencer.caller]) {
       expect((await caller.get('/v1/visit-ways')).statusCode).toBe(403);
@@ -169,7 +169,7 @@ describe('/v1/visit-ways', () => {
       expect((await brand.caller.put(`/v1/brands/${brand.id}/visit-ways`, { byApp: {} })).statusCode).toBe(200);
     });
     expect(performance.now() - startedAtMs).toBeLessThan(2_000);
-    expect(told).toEqual(['ways', 'ways']);
+    expect(told).toEqual(['landing_modes', 'landing_modes']);
     expect(await stateOf()).toEqual(before);
     await server.admin.put('/v1/visit-ways', { byApp: {} });
   }, 60_000);

@@ -2,8 +2,9 @@
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createDb, type Db, type Tx } from '../../src/infra/db.ts';
-import { findOrderStore } from '../../src/orders/intake/queries.ts';
-import { type IncomingMessage, recordMessage, recordMessages } from '../../src/orders/intake/record-message.ts';
+import { findOrderStore } from '../../src/orders/intake/store-queries.ts';
+import type { IncomingMessage } from '../../src/orders/intake/incoming-message.ts';
+import { recordMessage, recordMessages } from '../../src/orders/intake/record-messages.ts';
 import {
   type Market,
   type OrderServer,
@@ -123,9 +124,9 @@ function cutAt(number: number, moment: 'before' | 'after'): Cut {
 async function bookedFen(orderId: string): Promise<string[]> {
   const { rows } = await server.db.query<{ booked: string }>(
     `select e.account || ' ' || sum(e.amount_fen) as booked
-     from journal_lines l
+     from entry_lines l
      join orders o on o.id = l.order_id
-     join journal_entries e on e.journal_id = l.journal_id and e.line_position = l.position
+     join postings e on e.entry_id = l.entry_id and e.line_position = l.position
      where o.external_order_id = $1
      group by e.account order by e.account`,
     [orderId],

@@ -111,8 +111,8 @@ async function call(
 async function booked(lineId: string): Promise<Record<string, bigint>> {
   const { rows } = await test.db.query<{ influencerId: string; account: string; sumFen: bigint }>(
     `select i.id as "influencerId", e.account, sum(e.amount_fen)::bigint as "sumFen"
-     from journal_lines l
-     join journal_entries e on e.journal_id = l.journal_id and e.line_position = l.position
+     from entry_lines l
+     join postings e on e.entry_id = l.entry_id and e.line_position = l.position
      join influencers i on i.payee_id = e.payee_id
      where l.line_id = $1 group by i.id, e.account having sum(e.amount_fen) <> 0`,
     [lineId],
@@ -126,7 +126,7 @@ async function booked(lineId: string): Promise<Record<string, bigint>> {
 async function countRows(): Promise<unknown> {
   const { rows } = await test.db.query(
     `select (select count(*) from line_decisions) as decisions, (select count(*) from audit_log) as audits,
-       (select count(*) from journals) as journals`,
+       (select count(*) from journal_entries) as journals`,
   );
   return rows[0];
 }
@@ -205,7 +205,7 @@ describe('assign', () => {
     await call('POST', `${lineId}/assign`, { body: { linkCode: a.code, note: 'second' } });
     await call('POST', `${lineId}/assign`, { body: { linkCode: b.code, note: 'third' } });
     const { rows } = await test.db.query(
-      'select note, undone_at is null as stands from line_decisions where line_id = $1 order by id',
+      'select note, undone_at is null as stands from line_decisions where line_id = $1 order by decided_at, id',
       [lineId],
     );
     expect(rows).toEqual([

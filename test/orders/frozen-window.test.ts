@@ -55,8 +55,8 @@ it('a line that is booked keeps its window when terms that begin in the past are
 
   const { rows } = await db.query(
     `select o.external_order_id as "order", a.state, a.reason, coalesce((
-       select sum(e.amount_fen) from journal_lines j
-       join journal_entries e on e.journal_id = j.journal_id and e.line_position = j.position
+       select sum(e.amount_fen) from entry_lines j
+       join postings e on e.entry_id = j.entry_id and e.line_position = j.position
        where j.line_id = l.id and e.account = 'brand_owes'), 0)::bigint as "owedFen"
      from orders o join order_lines l on l.order_id = o.id join attributions a on a.line_id = l.id
      order by o.external_order_id desc`,

@@ -2,8 +2,9 @@
 import { createHash, randomBytes } from 'node:crypto';
 import type { OrderEvent } from '../../src/core/orders/order-event.ts';
 import type { Db } from '../../src/infra/db.ts';
-import type { OrderStore } from '../../src/orders/intake/queries.ts';
-import type { IncomingMessage, RecordDeps } from '../../src/orders/intake/record-message.ts';
+import type { OrderStore } from '../../src/orders/intake/store-queries.ts';
+import type { IncomingMessage } from '../../src/orders/intake/incoming-message.ts';
+import type { RecordDeps } from '../../src/orders/intake/record-messages.ts';
 import { recomputeDeps } from './deliver.ts';
 import {
   ageStatusHistory,
@@ -155,18 +156,18 @@ select jsonb_build_object(
       c.payable_at is null,
       (select coalesce(jsonb_agg(jsonb_build_array(b.account, b.fen, b.reversed_fen) order by b.account), '[]')
         from (select e.account, sum(e.amount_fen) as fen, sum(e.reversed_delta_fen) as reversed_fen
-          from journal_lines j
-          join journal_entries e on e.journal_id = j.journal_id and e.line_position = j.position
+          from entry_lines j
+          join postings e on e.entry_id = j.entry_id and e.line_position = j.position
           where j.line_id = l.id
           group by e.account having sum(e.amount_fen) <> 0 or sum(e.reversed_delta_fen) <> 0) b),
-      (select coalesce(sum(j.lines_delta), 0) from journal_lines j where j.line_id = l.id),
-      (select coalesce(sum(j.paid_delta_fen - j.refunded_delta_fen), 0) from journal_lines j where j.line_id = l.id))
+      (select coalesce(sum(j.lines_delta), 0) from entry_lines j where j.line_id = l.id),
+      (select coalesce(sum(j.paid_delta_fen - j.refunded_delta_fen), 0) from entry_lines j where j.line_id = l.id))
       order by o.store_id, o.external_order_id, l.external_line_id), '[]')
     from order_lines l
     join orders o on o.id = l.order_id
     left join attributions a on a.line_id = l.id
     -- A line that earned for a moment keeps its frozen terms; together with what took it away it never earned.
-    left join commission_lines c on c.line_id = l.id and a.state = 'matched'
+    left join priced_lines c on c.line_id = l.id and a.state = 'matched'
     where l.brand_id = $1)
 ) as market`;
 
@@ -185,8 +186,8 @@ export async function readMarket(db: Db, market: TwinMarket): Promise<unknown> {
 /** What the journal as a whole must never be: journals that do not sum to 0, and checks left over. */
 export async function unbalanced(db: Db): Promise<unknown[]> {
   const { rows } = await db.query(
-    `select e.journal_id from journal_entries e group by e.journal_id having sum(e.amount_fen) <> 0
-     union all select c.journal_id from journal_balance_checks c`,
+    `select e.entry_id from postings e group by e.entry_id having sum(e.amount_fen) <> 0
+     union all select c.entry_id from unbalanced_entries c`,
   );
   return rows;
 }

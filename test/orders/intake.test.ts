@@ -146,7 +146,7 @@ describe('a shop webhook', () => {
     const line = (await orderOf(message.orderId)).lines[0];
     expect(line).toMatchObject({ refundedFen: 19_900, commissionFen: 0, stage: 'none' });
     const { rows } = await server.db.query<{ total: string }>(
-      'select sum(amount_fen) as total from journal_entries group by journal_id',
+      'select sum(amount_fen) as total from postings group by entry_id',
     );
     expect(rows.length).toBeGreaterThan(0);
     expect(rows.every((row) => Number(row.total) === 0)).toBe(true);
@@ -192,6 +192,31 @@ describe('a shop webhook', () => {
     const line = (await orderOf(message.orderId)).lines[0];
     expect(line).toMatchObject({ commissionFen: 0, stage: 'none', attribution: { state: 'unmatched' } });
     expect(line?.attribution['reason']).toBeTypeOf('string');
+  });
+});
+
+describe('a shop webhook that cannot be recorded in time', () => {
+  it('is answered 503 with Retry-After, and recorded once when it is sent again', async () => {
+    const order = paid();
+    expect((await postShop(server, market, order)).status).toBe(200);
+    const holder = await server.db.connect();
+    try {
+      await holder.query('begin');
+      await holder.query('select o.id from orders o where o.store_id = $1 for update', [market.storeId]);
+      const refund = refunded(order.orderId, 5_000);
+      const held = await postShop(server, market, refund, { id: 'msg_held' });
+      expect(held).toMatchObject({ status: 503, body: { code: 'unavailable' } });
+      expect(held.retryAfter).toMatch(/^\d+$/);
+      await holder.query('rollback');
+      expect((await postShop(server, market, refund, { id: 'msg_held' })).status).toBe(200);
+    } finally {
+      holder.release();
+    }
+    const { rows } = await server.db.query<{ refundedFen: bigint }>(
+      'select l.refunded_fen as "refundedFen" from order_lines l join orders o on o.id = l.order_id where o.external_order_id = $1',
+      [order.orderId],
+    );
+    expect(rows).toEqual([{ refundedFen: 5_000n }]);
   });
 });
 
@@ -383,6 +408,6 @@ describe('evidence from another source', () => {
       'select m.outcome from inbox_messages m where m.store_id = $1 and m.source = $2 order by m.id',
       [youzan.storeId, 'shop'],
     );
-    expect(outcomes.rows).toEqual([{ outcome: 'quarantined' }, { outcome: 'lent' }]);
+    expect(outcomes.rows).toEqual([{ outcome: 'quarantined' }, { outcome: 'supplementary' }]);
   });
 });

@@ -12,10 +12,10 @@ import type { Server } from '../../src/http/server.ts';
 import { inTransaction } from '../../src/infra/db.ts';
 import { deriveKeys } from '../../src/infra/secrets.ts';
 import { linkRoutes } from '../../src/links/routes.ts';
-import { createHookMetrics } from '../../src/orders/intake/hooks/metrics.ts';
-import { hookRoutes } from '../../src/orders/intake/hooks/routes.ts';
+import { createHookMetrics } from '../../src/orders/intake/metrics.ts';
+import { hookRoutes } from '../../src/orders/intake/routes.ts';
 import { orderRoutes } from '../../src/orders/reading/routes.ts';
-import type { RecordDeps } from '../../src/orders/intake/record-message.ts';
+import type { RecordDeps } from '../../src/orders/intake/record-messages.ts';
 import { type Caller, callerOf, productInput, storeInput } from '../catalog/catalog-server.ts';
 import { ADMIN_KEY, PUBLIC_URL, createTestServer } from '../http/test-server.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
@@ -35,6 +35,7 @@ export interface OrderServer {
 
 export interface HookAnswer {
   status: number;
+  retryAfter?: string | undefined;
   body: Record<string, unknown>;
 }
 
@@ -159,7 +160,12 @@ export async function postShop(
     },
     payload,
   });
-  return { status: answer.statusCode, body: JSON.parse(answer.payload) as Record<string, unknown> };
+  const retryAfter = answer.headers['retry-after'];
+  return {
+    status: answer.statusCode,
+    body: JSON.parse(answer.payload) as Record<string, unknown>,
+    ...(retryAfter !== undefined && { retryAfter }),
+  };
 }
 
 /** Posts a Youzan push as it stands. */
@@ -181,10 +187,10 @@ export async function moneyTables(db: OrderServer['db']): Promise<string> {
   const { rows } = await db.query<{ content: string }>(`
     select (select coalesce(jsonb_agg(to_jsonb(m) order by m.id), '[]') from inbox_messages m)::text
       || (select coalesce(jsonb_agg(to_jsonb(o) order by o.id), '[]') from orders o)::text
-      || (select coalesce(jsonb_agg(to_jsonb(e) order by e.id), '[]') from order_events e)::text
+      || (select coalesce(jsonb_agg(to_jsonb(e) order by e.message_id, e.position), '[]') from order_events e)::text
       || (select coalesce(jsonb_agg(to_jsonb(l) order by l.id), '[]') from order_lines l)::text
       || (select coalesce(jsonb_agg(to_jsonb(a) order by a.line_id), '[]') from attributions a)::text
-      || (select coalesce(jsonb_agg(to_jsonb(j) order by j.id), '[]') from journals j)::text
-      || (select coalesce(jsonb_agg(to_jsonb(e) order by e.journal_id, e.position), '[]') from journal_entries e)::text as content`);
+      || (select coalesce(jsonb_agg(to_jsonb(j) order by j.id), '[]') from journal_entries j)::text
+      || (select coalesce(jsonb_agg(to_jsonb(e) order by e.entry_id, e.position), '[]') from postings e)::text as content`);
   return rows[0]?.content ?? '';
 }

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { makeKey } from '../support/make-key.ts';
 import { inTransaction } from '../../src/infra/db.ts';
 import { sweepUnmatched } from '../../src/orders/attribution/sweep.ts';
-import { deleteOldRawMessages } from '../../src/orders/intake/queries.ts';
+import { deleteOldRawMessages } from '../../src/orders/intake/message-queries.ts';
 import { type Caller, callerOf } from '../catalog/catalog-server.ts';
 import { type Market, type OrderServer, clickIdOf, createOrderServer, makeMarket, postShop } from './order-server.ts';
 
@@ -210,7 +210,7 @@ describe('the sweep', () => {
     expect(await sweepUnmatched({ ...server.deps, limit: 100 })).toMatchObject({ errors: [] });
     expect(await attributionOf()).toMatchObject({ state: 'matched', method: 'tracking_slot' });
     const { rows } = await server.db.query<{ sum: string }>(
-      `select sum(e.amount_fen)::text as sum from journal_entries e join journal_lines j on j.journal_id = e.journal_id
+      `select sum(e.amount_fen)::text as sum from postings e join entry_lines j on j.entry_id = e.entry_id
        join orders o on o.id = j.order_id where o.external_order_id = 'LATE-1' and e.account = 'brand_owes'`,
     );
     expect(rows[0]?.sum).toBe('1000');

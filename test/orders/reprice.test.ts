@@ -71,9 +71,9 @@ describe('POST /v1/order-lines/:id/reprice', () => {
     ]);
 
     // Done again it changes nothing, and later facts use the new copy: 20 % of 99.00.
-    const before = await server.db.query('select count(*) as n from journals');
+    const before = await server.db.query('select count(*) as n from journal_entries');
     expect((await reprice(mistaken.id)).statusCode).toBe(200);
-    expect(await server.db.query('select count(*) as n from journals').then((after) => after.rows)).toEqual(
+    expect(await server.db.query('select count(*) as n from journal_entries').then((after) => after.rows)).toEqual(
       before.rows,
     );
     await post('order.refunded', 'P-1', {

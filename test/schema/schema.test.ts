@@ -22,6 +22,34 @@ describe('the schema', () => {
     expect(strays).toEqual([]);
   });
 
+  // Not owned by a brand, although a brand is named: a code and a click belong to their link, counts to the link's number.
+  const GLOBAL_TABLES = ['link_codes', 'clicks', 'click_rollups', 'click_steps', 'step_rollups'];
+
+  it('begins every key of a table that a brand owns with brand_id, so that it can be distributed or guarded by brand', async () => {
+    const strays = await rowsOf(`
+      select r.relname as "table", i.relname as "key"
+      from pg_index x
+      join pg_class i on i.oid = x.indexrelid
+      join pg_class r on r.oid = x.indrelid
+      join pg_attribute own on own.attrelid = r.oid and own.attname = 'brand_id' and own.attnotnull
+      where r.relnamespace = 'public'::regnamespace and not r.relispartition
+        and r.relname <> all ('{${GLOBAL_TABLES.join(',')}}')
+        and (x.indisunique or x.indisexclusion) and x.indkey[0] <> own.attnum
+      order by i.relname`);
+    // A shop belongs to one brand at a time; a click id holds nothing of its link but the number.
+    expect(strays.map(({ key }) => key)).toEqual(['links_number_key', 'stores_active_shop_key']);
+  });
+
+  it('begins every foreign key between tables with brand_id by it', async () => {
+    const strays = await rowsOf(`
+      select c.conname as "constraint"
+      from pg_constraint c
+      join pg_attribute own on own.attrelid = c.conrelid and own.attname = 'brand_id'
+      join pg_attribute target on target.attrelid = c.confrelid and target.attname = 'brand_id'
+      where c.contype = 'f' and c.conparentid = 0 and (c.conkey[1] <> own.attnum or c.confkey[1] <> target.attnum)`);
+    expect(strays).toEqual([]);
+  });
+
   it('compares brand_id in a good number of foreign keys, so the rule above is not empty', async () => {
     const keys = await rowsOf(`
       select c.conname from pg_constraint c
@@ -55,20 +83,20 @@ describe('the schema', () => {
     'clicks',
     'inbox_messages',
     'order_events',
-    'journals',
-    'journal_lines',
     'journal_entries',
-    'journal_seals',
+    'entry_lines',
+    'postings',
+    'entry_seals',
     'audit_log',
   ])('refuses to empty %s', async (table) => {
     const statements: Record<string, string> = {
       clicks: 'truncate clicks cascade',
       inbox_messages: 'truncate inbox_messages cascade',
       order_events: 'truncate order_events cascade',
-      journals: 'truncate journals cascade',
-      journal_lines: 'truncate journal_lines cascade',
       journal_entries: 'truncate journal_entries cascade',
-      journal_seals: 'truncate journal_seals cascade',
+      entry_lines: 'truncate entry_lines cascade',
+      postings: 'truncate postings cascade',
+      entry_seals: 'truncate entry_seals cascade',
       audit_log: 'truncate audit_log cascade',
     };
     await expect(test.db.query(statements[table] ?? '')).rejects.toThrow('append-only');
@@ -79,20 +107,20 @@ describe('the schema', () => {
     try {
       await tx.query('begin');
       await tx.query("insert into brands (id, name) values ('brd_1', 'b')");
-      await tx.query("insert into journals (id, brand_id, kind) values ('jrn_1', 'brd_1', 'booking')");
-      await tx.query(`insert into journal_entries (journal_id, position, brand_id, payee_id, account, amount_fen)
+      await tx.query("insert into journal_entries (id, brand_id, kind) values ('jrn_1', 'brd_1', 'booking')");
+      await tx.query(`insert into postings (entry_id, position, brand_id, payee_id, account, amount_fen)
         values ('jrn_1', 1, 'brd_1', 'pye_operator', 'brand_owes', 2985), ('jrn_1', 2, 'brd_1', 'pye_operator', 'pending', -2984)`);
       await expect(tx.query('commit')).rejects.toThrow('does not balance');
     } finally {
       tx.release(true);
     }
-    expect(await rowsOf('select id from journals')).toEqual([]);
+    expect(await rowsOf('select id from journal_entries')).toEqual([]);
   });
 
   it('an entry once written can be neither changed nor deleted', async () => {
     await test.db.query("insert into brands (id, name) values ('brd_2', 'b')");
-    await test.db.query("insert into journals (id, brand_id, kind) values ('jrn_2', 'brd_2', 'booking')");
-    await expect(test.db.query("update journals set kind = 'release'")).rejects.toThrow('append-only');
-    await expect(test.db.query('delete from journals')).rejects.toThrow('append-only');
+    await test.db.query("insert into journal_entries (id, brand_id, kind) values ('jrn_2', 'brd_2', 'booking')");
+    await expect(test.db.query("update journal_entries set kind = 'release'")).rejects.toThrow('append-only');
+    await expect(test.db.query('delete from journal_entries')).rejects.toThrow('append-only');
   });
 });

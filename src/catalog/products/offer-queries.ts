@@ -33,14 +33,14 @@ select p.id, p.brand_id as "brandId", p.store_id as "storeId", s.name as "storeN
   t.hold_days as "holdDays", leg.estimated_fen as "estimatedCommissionFen", k.sort_key as "sortKey",
   p.created_at::text as "createdAtExact"
 from products p
-join stores s on s.id = p.store_id and s.status = 'active'
+join stores s on s.brand_id = p.brand_id and s.id = p.store_id and s.status = 'active'
 cross join lateral (
   select a.score, a.scale from store_assessments a
-  where a.store_id = s.id and a.kind = 'rating' order by a.id desc limit 1
+  where a.store_id = s.id and a.kind = 'rating' order by a.recorded_at desc, a.id desc limit 1
 ) r
 cross join lateral (
   select a.opened_on from store_assessments a
-  where a.store_id = s.id and a.kind = 'opened_on' order by a.id desc limit 1
+  where a.store_id = s.id and a.kind = 'opened_on' order by a.recorded_at desc, a.id desc limit 1
 ) o
 left join terms tip on tip.product_id = p.id and tip.influencer_id = $1
   and tip.valid_from <= now() and (tip.valid_to is null or tip.valid_to > now())
@@ -52,7 +52,7 @@ left join terms ts on ts.store_id = s.id and ts.influencer_id is null
   and ts.valid_from <= now() and (ts.valid_to is null or ts.valid_to > now())
 left join terms tb on tb.brand_id = p.brand_id and tb.scope_key = 'brand'
   and tb.valid_from <= now() and (tb.valid_to is null or tb.valid_to > now())
-join terms t on t.id = coalesce(tip.id, tis.id, tp.id, ts.id, tb.id)
+join terms t on t.brand_id = p.brand_id and t.id = coalesce(tip.id, tis.id, tp.id, ts.id, tb.id)
 left join brand_policies bp on bp.brand_id = p.brand_id and bp.valid_from <= now() and (bp.valid_to is null or bp.valid_to > now())
 left join influencer_agencies ia on ia.influencer_id = $1 and ia.valid_from <= now() and (ia.valid_to is null or ia.valid_to > now())
 cross join lateral (

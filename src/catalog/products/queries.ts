@@ -63,7 +63,7 @@ export async function insertProduct(tx: Tx, product: NewProduct): Promise<void> 
 }
 
 // Keys that the product has already stay. Inserts in key order, so that two products that add each other's keys cannot deadlock.
-// product_item_keys_pkey (store, key) is the referee; LIST_OWNERS_OF_KEYS reads the owners afterwards.
+// product_item_keys_pkey (brand, store, key) is the referee; LIST_OWNERS_OF_KEYS reads the owners afterwards.
 const INSERT_ITEM_KEYS = `
 insert into product_item_keys (store_id, item_key, product_id, brand_id)
 select $1, k.item_key, $2, $3 from unnest($4::text[]) as k (item_key) order by k.item_key
@@ -73,7 +73,7 @@ on conflict on constraint product_item_keys_pkey do nothing`;
 const LIST_OWNERS_OF_KEYS = `
 select pik.item_key as "itemKey", pik.product_id as "productId"
 from product_item_keys pik
-where pik.store_id = $1 and pik.item_key = any ($2::text[])
+where pik.brand_id = $1 and pik.store_id = $2 and pik.item_key = any ($3::text[])
 order by pik.item_key`;
 
 export interface ItemKeyClash {
@@ -92,12 +92,12 @@ export async function insertItemKeys(
   const { rows } = await tx.query<ItemKeyClash>({
     name: 'list_owners_of_keys',
     text: LIST_OWNERS_OF_KEYS,
-    values: [storeId, itemKeys],
+    values: [brandId, storeId, itemKeys],
   });
   return rows.find((row) => row.productId !== id);
 }
 
-// $2 is the brand that the caller is confined to, null for none. Served by products_pkey.
+// $2 is the brand that the caller is confined to, null for none. Served by products_id_idx.
 const LOCK_PRODUCT = `
 select p.id from products p where p.id = $1 and ($2::text is null or p.brand_id = $2) for update`;
 
@@ -120,7 +120,7 @@ export async function readClock(tx: Tx): Promise<Date> {
   return row.now;
 }
 
-// $10: a price was given, also when it is the same, so its time moves. Served by products_pkey.
+// $10: a price was given, also when it is the same, so its time moves. Served by products_id_idx.
 const UPDATE_PRODUCT = `
 update products
 set title = $2, url = $3, price_fen = $4, external_item_id = $5, affiliate_item_id = $6, image_url = $7, status = $8, tao_code = $9,
@@ -139,7 +139,7 @@ export async function updateProduct(
 }
 
 // Versions of one scope never overlap, so at most one is in force. clock_timestamp, because a transaction also reads the version that it has just
-// written. $2 is the brand that the caller is confined to. Served by products_pkey, product_item_keys_product_idx and terms_product_idx.
+// written. $2 is the brand that the caller is confined to. Served by products_id_idx, product_item_keys_product_idx and terms_product_idx.
 const FIND_PRODUCT = `
 select p.id, p.brand_id as "brandId", p.store_id as "storeId", s.platform, p.title, p.url, p.price_fen as "priceFen",
   p.external_item_id as "externalItemId", p.affiliate_item_id as "affiliateItemId", p.image_url as "imageUrl", p.status,
@@ -147,11 +147,11 @@ select p.id, p.brand_id as "brandId", p.store_id as "storeId", s.platform, p.tit
   k.item_keys as "itemKeys", t.rate_bp as "rateBp", t.flat_fen as "flatFen", t.window_days as "windowDays", t.hold_days as "holdDays",
   dc.broken_since as "brokenSince", dc.failure
 from products p
-join stores s on s.id = p.store_id
-left join destination_checks dc on dc.product_id = p.id
+join stores s on s.brand_id = p.brand_id and s.id = p.store_id
+left join destination_checks dc on dc.brand_id = p.brand_id and dc.product_id = p.id
 cross join lateral (
   select coalesce(array_agg(pik.item_key order by pik.item_key), '{}') as item_keys
-  from product_item_keys pik where pik.product_id = p.id
+  from product_item_keys pik where pik.brand_id = p.brand_id and pik.product_id = p.id
 ) k
 left join terms t on t.product_id = p.id and t.influencer_id is null
   and t.valid_from <= clock_timestamp() and (t.valid_to is null or t.valid_to > clock_timestamp())
@@ -167,8 +167,8 @@ export async function findProduct(
   return rows[0];
 }
 
-// In order of id, after $6. A text is searched literally, without pattern characters. Served by products_brand_idx or products_store_idx
-// (products_pkey for an admin's whole list), product_item_keys_product_idx and terms_product_idx.
+// In order of id, after $6. A text is searched literally, without pattern characters. Served by products_pkey or products_store_idx
+// (products_id_idx for an admin's whole list), product_item_keys_product_idx and terms_product_idx.
 const LIST_PRODUCTS = `
 select p.id, p.brand_id as "brandId", p.store_id as "storeId", s.platform, p.title, p.url, p.price_fen as "priceFen",
   p.external_item_id as "externalItemId", p.affiliate_item_id as "affiliateItemId", p.image_url as "imageUrl", p.status,
@@ -176,11 +176,11 @@ select p.id, p.brand_id as "brandId", p.store_id as "storeId", s.platform, p.tit
   k.item_keys as "itemKeys", t.rate_bp as "rateBp", t.flat_fen as "flatFen", t.window_days as "windowDays", t.hold_days as "holdDays",
   dc.broken_since as "brokenSince", dc.failure
 from products p
-join stores s on s.id = p.store_id
-left join destination_checks dc on dc.product_id = p.id
+join stores s on s.brand_id = p.brand_id and s.id = p.store_id
+left join destination_checks dc on dc.brand_id = p.brand_id and dc.product_id = p.id
 cross join lateral (
   select coalesce(array_agg(pik.item_key order by pik.item_key), '{}') as item_keys
-  from product_item_keys pik where pik.product_id = p.id
+  from product_item_keys pik where pik.brand_id = p.brand_id and pik.product_id = p.id
 ) k
 left join terms t on t.product_id = p.id and t.influencer_id is null
   and t.valid_from <= clock_timestamp() and (t.valid_to is null or t.valid_to > clock_timestamp())

@@ -5,7 +5,7 @@ import type { Tx } from '../../infra/db.ts';
 import { inRefusableTransaction } from '../../infra/refusal.ts';
 import type { Outcome } from '../../infra/refusal.ts';
 import { seal } from '../../infra/secrets.ts';
-import { violatedConstraint } from '../../infra/violated-constraint.ts';
+import { violatedConstraint } from '../../infra/failures.ts';
 import { findStore, insertOpenedOn, insertRating, lockStore, updateStore } from './queries.ts';
 import type { AssessmentSource, StoreRow } from './queries.ts';
 import { findRatingFault, invalidField, newWebhookSecret, NOT_A_YOUZAN_STORE } from './register-store.ts';

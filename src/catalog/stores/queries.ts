@@ -93,7 +93,7 @@ export async function insertOpenedOn(tx: Tx, opening: Assessment & { openedOn: s
   await tx.query({ name: 'insert_opened_on', text: INSERT_OPENED_ON, values });
 }
 
-// $2 is the brand that the caller is confined to, null for none. Served by stores_pkey.
+// $2 is the brand that the caller is confined to, null for none. Served by stores_id_idx.
 const LOCK_STORE = `
 select s.id from stores s where s.id = $1 and ($2::text is null or s.brand_id = $2) for update`;
 
@@ -107,7 +107,7 @@ export async function lockStore(tx: Tx, store: { storeId: string; scope: string 
   return rows.length === 1;
 }
 
-// Null keeps the stored value. Served by stores_pkey; stores_active_shop_key may refuse that a store is opened again.
+// Null keeps the stored value. Served by stores_id_idx; stores_active_shop_key may refuse that a store is opened again.
 const UPDATE_STORE = `
 update stores
 set name = coalesce($2, stores.name),
@@ -138,7 +138,7 @@ export async function updateStore(tx: Tx, storeId: string, change: StoreChange):
   await tx.query({ name: 'update_store', text: UPDATE_STORE, values });
 }
 
-// The newest assessment of each kind counts. $2 is the brand that the caller is confined to, null for none. Served by stores_pkey and
+// The newest assessment of each kind counts. $2 is the brand that the caller is confined to, null for none. Served by stores_id_idx and
 // store_assessments_newest_idx.
 const FIND_STORE = `
 select s.id, s.brand_id as "brandId", s.platform, s.external_shop_id as "externalShopId", s.name, s.order_source as "orderSource",
@@ -148,11 +148,11 @@ select s.id, s.brand_id as "brandId", s.platform, s.external_shop_id as "externa
 from stores s
 left join lateral (
   select a.score, a.scale, a.source, a.recorded_at from store_assessments a
-  where a.store_id = s.id and a.kind = 'rating' order by a.id desc limit 1
+  where a.store_id = s.id and a.kind = 'rating' order by a.recorded_at desc, a.id desc limit 1
 ) r on true
 left join lateral (
   select a.opened_on, a.source from store_assessments a
-  where a.store_id = s.id and a.kind = 'opened_on' order by a.id desc limit 1
+  where a.store_id = s.id and a.kind = 'opened_on' order by a.recorded_at desc, a.id desc limit 1
 ) o on true
 where s.id = $1 and ($2::text is null or s.brand_id = $2)`;
 
@@ -165,7 +165,7 @@ export async function findStore(
   return rows[0];
 }
 
-// In order of id, after $2. Served by stores_brand_idx (one brand) or stores_pkey, and store_assessments_newest_idx.
+// In order of id, after $2. Served by stores_pkey (one brand) or stores_id_idx, and store_assessments_newest_idx.
 const LIST_STORES = `
 select s.id, s.brand_id as "brandId", s.platform, s.external_shop_id as "externalShopId", s.name, s.order_source as "orderSource",
   s.status, s.youzan_client_id as "youzanClientId", s.created_at as "createdAt",
@@ -174,11 +174,11 @@ select s.id, s.brand_id as "brandId", s.platform, s.external_shop_id as "externa
 from stores s
 left join lateral (
   select a.score, a.scale, a.source, a.recorded_at from store_assessments a
-  where a.store_id = s.id and a.kind = 'rating' order by a.id desc limit 1
+  where a.store_id = s.id and a.kind = 'rating' order by a.recorded_at desc, a.id desc limit 1
 ) r on true
 left join lateral (
   select a.opened_on, a.source from store_assessments a
-  where a.store_id = s.id and a.kind = 'opened_on' order by a.id desc limit 1
+  where a.store_id = s.id and a.kind = 'opened_on' order by a.recorded_at desc, a.id desc limit 1
 ) o on true
 where ($1::text is null or s.brand_id = $1) and ($2::text is null or s.id > $2)
 order by s.id

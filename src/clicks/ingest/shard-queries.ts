@@ -20,8 +20,8 @@ export async function registerShards(db: Queryable, shards: readonly number[]): 
 
 // Served by click_writers_pkey.
 const BECOME_WRITER = `
-insert into click_writers as w (shard, worker, batch) values ($1, $2, $3)
-on conflict on constraint click_writers_pkey do update set worker = excluded.worker, batch = excluded.batch`;
+insert into click_writers as w (shard, worker, fencing_token) values ($1, $2, $3)
+on conflict on constraint click_writers_pkey do update set worker = excluded.worker, fencing_token = excluded.fencing_token`;
 
 /** A worker, and the number of a batch of its own that it gives no other one. */
 export interface Writer {

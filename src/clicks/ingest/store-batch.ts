@@ -1,5 +1,5 @@
 import { decideRepeats } from '../../core/clicks/click.ts';
-import { isDependencyDown } from '../../http/dependency-down.ts';
+import { isDependencyDown } from '../../infra/failures.ts';
 import { inTransaction } from '../../infra/db.ts';
 import type { Db, Tx } from '../../infra/db.ts';
 import { createTransactionLane } from '../../infra/transaction-lane.ts';

@@ -53,7 +53,7 @@ export interface ClickWrite {
 }
 
 // Served by click_writers_pkey.
-const FOLLOW_BATCH = 'select follow_click_batch($1, $2, $3, $4)';
+const ADVANCE_FENCING_TOKEN = 'select advance_fencing_token($1, $2, $3, $4)';
 
 // Adds rows or fails by clicks_pkey. COPY costs Postgres half of what any INSERT does that takes the rows out of a parameter.
 const COPY_CLICKS = `
@@ -142,7 +142,7 @@ export function askNewClicks(
   write: ClickWrite,
 ): Promise<unknown>[] {
   return [
-    tx.query({ name: 'follow_click_batch', text: FOLLOW_BATCH, values: [shard, worker, latest, next] }),
+    tx.query({ name: 'advance_fencing_token', text: ADVANCE_FENCING_TOKEN, values: [shard, worker, latest, next] }),
     copyRows(tx, COPY_CLICKS, write.rows),
     tx.query({ name: 'count_new_clicks', text: COUNT_NEW_CLICKS, values: countValues(write) }),
   ];

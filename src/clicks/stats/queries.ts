@@ -20,7 +20,7 @@ export interface StatsScope {
 const FIND_STATS_LINK = `
 select l.id as "linkId", l.number as "linkNumber", l.influencer_id as "influencerId", i.payee_id as "payeeId"
 from link_codes c
-join links l on l.id = c.link_id
+join links l on l.brand_id = c.brand_id and l.id = c.link_id
 join influencers i on i.id = l.influencer_id
 where c.code = $1 and ($2::text is null or l.brand_id = $2) and ($3::text is null or l.influencer_id = $3)`;
 
@@ -97,12 +97,12 @@ export interface LinkSales {
   commissionFen: bigint;
 }
 
-// From the journals, so equal to the totals of finance for this link. Lines paid within the span; a payee ($5) sees its own leg, null the
-// whole commission. Served by journal_lines_influencer_idx (a link has one influencer) and journal_entries_pkey.
+// From the journal, so equal to the totals of finance for this link. Lines paid within the span; a payee ($5) sees its own leg, null the
+// whole commission. Served by entry_lines_influencer_idx (a link has one influencer) and postings_pkey.
 const FIND_SALES = `
 with lines as (
-  select jl.journal_id, jl.position, jl.order_id, jl.lines_delta, jl.paid_delta_fen
-  from journal_lines jl
+  select jl.brand_id, jl.entry_id, jl.position, jl.order_id, jl.lines_delta, jl.paid_delta_fen
+  from entry_lines jl
   where jl.influencer_id = $1 and jl.link_id = $2 and ($3::timestamptz is null or jl.paid_at >= $3)
     and ($4::timestamptz is null or jl.paid_at < $4)
 ), sold as (
@@ -112,7 +112,7 @@ select (select count(*) from sold) as orders,
   (select coalesce(sum(l.paid_delta_fen), 0)::bigint from lines l) as "paidFen",
   (select coalesce(sum(e.amount_fen), 0)::bigint
     from lines l
-    join journal_entries e on e.journal_id = l.journal_id and e.line_position = l.position
+    join postings e on e.brand_id = l.brand_id and e.entry_id = l.entry_id and e.line_position = l.position
     where e.account in ('brand_owes', 'platform_owes') and ($5::text is null or e.payee_id = $5)) as "commissionFen"`;
 
 /** What was sold through a link: distinct orders, the buyers' money before refunds, the commission after them. */

@@ -33,14 +33,9 @@ delete from click_visits v
 where (v.day, v.visit) in (select o.day, o.visit from click_visits o where o.day < $1::date order by o.day, o.visit limit $2)`;
 const VISITS_AT_ONCE = 50_000;
 
-// What a worker of an older release wrote. Served by click_visitors_pkey.
-const DELETE_VISITORS = `
-delete from click_visitors v where v.day < $1::date`;
-
 /** Deletes the keys of earlier days, and which visitors were counted then: from now on nobody can tell whose hash it was. */
 export async function deleteVisitorsBefore(db: Queryable, day: string): Promise<void> {
   await db.query({ name: 'delete_day_keys', text: DELETE_DAY_KEYS, values: [day] });
-  await db.query({ name: 'delete_click_visitors', text: DELETE_VISITORS, values: [day] });
   for (let deleted = VISITS_AT_ONCE; deleted === VISITS_AT_ONCE;) {
     const { rowCount } = await db.query({
       name: 'delete_click_visits',

@@ -26,15 +26,17 @@ export interface PricedLine {
   holdBy: string | null;
 }
 
-// The frozen terms and state of lines, one row each, in no order; lines never booked are absent. Served by commission_lines_pkey.
+// The frozen terms and state of lines, one row each, in no order; lines never booked are absent. order_lines gives the brand that
+// priced_lines is keyed by. Served by order_lines_id_idx and priced_lines_pkey.
 const LIST_FROZEN = `
 select c.line_id as "lineId", c.brand_id as "brandId", c.terms_id as "termsId", c.product_id as "productId",
   c.influencer_id as "influencerId", c.order_created_at as "orderCreatedAt", c.basis, c.rate_bp as "rateBp", c.flat_fen as "flatFen",
   c.window_days as "windowDays", c.hold_days as "holdDays", c.platform_fee_bp as "platformFeeBp",
   c.agency_payee_id as "agencyPayeeId", c.agency_share_bp as "agencyShareBp", c.influencer_payee_id as "influencerPayeeId",
   c.payable_at as "payableAt", c.released_at as "releasedAt", c.hold_note as "holdNote", c.hold_by as "holdBy"
-from commission_lines c
-where c.line_id = any ($1::text[])`;
+from order_lines l
+join priced_lines c on c.brand_id = l.brand_id and c.line_id = l.id
+where l.id = any ($1::text[])`;
 
 /** Line id → its frozen terms and state; a line that was never booked is absent. */
 export async function listPricedLines(db: Queryable, lineIds: readonly string[]): Promise<Map<string, PricedLine>> {
@@ -43,9 +45,9 @@ export async function listPricedLines(db: Queryable, lineIds: readonly string[])
 }
 
 // Writes the rows whole but for the hold, which only people set. The caller holds the locks of the orders, so nobody writes between its
-// reading and this. frozen_at moves only when the terms were chosen anew.
+// reading and this. priced_at moves only when the terms were chosen anew.
 const UPSERT_FROZEN = `
-insert into commission_lines as c (line_id, brand_id, terms_id, product_id, influencer_id, order_created_at, basis, rate_bp, flat_fen,
+insert into priced_lines as c (line_id, brand_id, terms_id, product_id, influencer_id, order_created_at, basis, rate_bp, flat_fen,
   window_days, hold_days, platform_fee_bp, agency_payee_id, agency_share_bp, influencer_payee_id, payable_at, released_at)
 select input.line_id, input.brand_id, input.terms_id, input.product_id, input.influencer_id, input.order_created_at, input.basis,
   input.rate_bp, input.flat_fen, input.window_days, input.hold_days, input.platform_fee_bp, input.agency_payee_id,
@@ -54,11 +56,11 @@ from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::time
     $10::integer[], $11::integer[], $12::integer[], $13::text[], $14::integer[], $15::text[], $16::timestamptz[], $17::timestamptz[])
   as input (line_id, brand_id, terms_id, product_id, influencer_id, order_created_at, basis, rate_bp, flat_fen, window_days, hold_days,
     platform_fee_bp, agency_payee_id, agency_share_bp, influencer_payee_id, payable_at, released_at)
-on conflict on constraint commission_lines_pkey do update set
-  frozen_at = case
+on conflict on constraint priced_lines_pkey do update set
+  priced_at = case
     when (c.terms_id, c.product_id, c.influencer_id, c.order_created_at)
       is distinct from (excluded.terms_id, excluded.product_id, excluded.influencer_id, excluded.order_created_at) then now()
-    else c.frozen_at end,
+    else c.priced_at end,
   terms_id = excluded.terms_id, product_id = excluded.product_id, influencer_id = excluded.influencer_id,
   order_created_at = excluded.order_created_at, basis = excluded.basis, rate_bp = excluded.rate_bp, flat_fen = excluded.flat_fen,
   window_days = excluded.window_days, hold_days = excluded.hold_days, platform_fee_bp = excluded.platform_fee_bp,
@@ -102,13 +104,13 @@ interface BookedRow extends Dimensions {
 }
 
 // What is booked for lines, summed by dimensions: one row for the buyers' money (payee null), one for each payee and account beside it.
-// Sums are whole, so the answer is as long as a line has had dimensions and payees, not line entries. Served by journal_lines_line_idx and
-// journal_entries_pkey.
+// Sums are whole, so the answer is as long as a line has had dimensions and payees, not postings. Served by entry_lines_line_idx and
+// postings_pkey.
 const LIST_BOOKED = `
 with posted as materialized (
-  select j.journal_id, j.position, j.brand_id, j.line_id, j.order_id, j.store_id, j.product_id, j.platform, j.link_id, j.tag,
+  select j.entry_id, j.position, j.brand_id, j.line_id, j.order_id, j.store_id, j.product_id, j.platform, j.link_id, j.tag,
     j.influencer_id, j.agency_payee_id, j.method, j.paid_at, j.lines_delta, j.paid_delta_fen, j.refunded_delta_fen
-  from journal_lines j
+  from entry_lines j
   where j.line_id = any ($1::text[])
 )
 select p.brand_id as "brandId", p.line_id as "lineId", p.order_id as "orderId", p.store_id as "storeId", p.product_id as "productId",
@@ -123,7 +125,7 @@ union all
 select p.brand_id, p.line_id, p.order_id, p.store_id, p.product_id, p.platform, p.link_id, p.tag, p.influencer_id, p.agency_payee_id,
   p.method, p.paid_at, 0, 0, 0, e.payee_id, e.account, sum(e.amount_fen)::bigint, sum(e.reversed_delta_fen)::bigint
 from posted p
-join journal_entries e on e.journal_id = p.journal_id and e.line_position = p.position
+join postings e on e.brand_id = p.brand_id and e.entry_id = p.entry_id and e.line_position = p.position
 group by p.brand_id, p.line_id, p.order_id, p.store_id, p.product_id, p.platform, p.link_id, p.tag, p.influencer_id,
   p.agency_payee_id, p.method, p.paid_at, e.payee_id, e.account`;
 
@@ -163,17 +165,17 @@ export interface StoredLine {
   tag: string | null;
 }
 
-// The facts and the standing attribution of lines, in no order. Served by the primary keys.
+// The facts and the standing attribution of lines, in no order. Served by order_lines_id_idx and the primary keys.
 const LIST_STORED_LINES = `
 select l.id as "lineId", l.brand_id as "brandId", l.order_id as "orderId", o.store_id as "storeId", s.platform,
   coalesce(l.product_id, k.product_id) as "productId", l.quantity, l.paid_fen as "paidFen", l.refunded_fen as "refundedFen",
   o.created_at as "orderCreatedAt", o.paid_at as "paidAt", l.received_at as "receivedAt", l.received_seen_at as "receivedSeenAt",
   l.refund_open as "refundOpen", a.method, a.link_id as "linkId", a.influencer_id as "influencerId", a.tag
 from order_lines l
-join orders o on o.id = l.order_id
-join stores s on s.id = o.store_id
-left join attributions a on a.line_id = l.id and a.state = 'matched'
-left join links k on k.id = a.link_id
+join orders o on o.brand_id = l.brand_id and o.id = l.order_id
+join stores s on s.brand_id = o.brand_id and s.id = o.store_id
+left join attributions a on a.brand_id = l.brand_id and a.line_id = l.id and a.state = 'matched'
+left join links k on k.brand_id = a.brand_id and k.id = a.link_id
 where l.id = any ($1::text[])`;
 
 /** The stored facts of lines; method, linkId and influencerId are null together where the line is not attributed. */
@@ -186,12 +188,12 @@ export async function listStoredLines(db: Queryable, lineIds: readonly string[])
   return rows;
 }
 
-// Served by links_pkey.
+// Served by links_id_idx.
 const LIST_LINK_PRODUCTS = `
 select k.id as "linkId", k.product_id as "productId" from links k where k.id = any ($1::text[])`;
 
 /** Link id → the product it promotes. */
-export async function findLinkProducts(db: Queryable, linkIds: readonly string[]): Promise<Map<string, string>> {
+export async function listLinkProducts(db: Queryable, linkIds: readonly string[]): Promise<Map<string, string>> {
   const { rows } = await db.query<{ linkId: string; productId: string }>(LIST_LINK_PRODUCTS, [linkIds]);
   return new Map(rows.map((row) => [row.linkId, row.productId]));
 }

@@ -1,8 +1,9 @@
 import { problems } from '../../http/problem.ts';
 import { recordAudit } from '../../audit/record-audit.ts';
 import type { Tx } from '../../infra/db.ts';
-import { bookAgain } from './release.ts';
-import { clearHold, findOrderOfLine, lockOrders, setHold } from './queries.ts';
+import { lockOrderOfLine } from '../../orders/locks.ts';
+import { bookStoredLines } from '../pricing/book-lines.ts';
+import { clearHold, setHold } from './queries.ts';
 
 /** Who asks, about which line; `brandScope` confines a key of one brand. */
 export interface HoldRequest {
@@ -23,7 +24,7 @@ export async function holdLine(tx: Tx, request: HoldRequest & { note: string }):
   if (!(await setHold(tx, { lineId, note, by: actor }))) {
     throw problems.conflict('this line has never earned a commission, so there is nothing to hold');
   }
-  await bookAgain(tx, { lineIds: [lineId], kind: 'release' });
+  await bookStoredLines(tx, [lineId], 'release');
   await recordAudit(tx, { actor, action: 'line.held', brandId, objectId: lineId, detail: { note } });
 }
 
@@ -40,8 +41,7 @@ export async function unholdLine(tx: Tx, request: HoldRequest): Promise<void> {
 }
 
 async function lockLine(tx: Tx, request: HoldRequest): Promise<{ brandId: string }> {
-  const line = await findOrderOfLine(tx, request);
+  const line = await lockOrderOfLine(tx, request);
   if (line === undefined) throw problems.notFound();
-  await lockOrders(tx, [line.orderId]);
   return line;
 }

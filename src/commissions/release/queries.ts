@@ -1,4 +1,4 @@
-import type { Db, Queryable, Tx } from '../../infra/db.ts';
+import type { Queryable, Tx } from '../../infra/db.ts';
 
 export interface DueLine {
   lineId: string;
@@ -6,12 +6,12 @@ export interface DueLine {
 }
 
 // Lines whose hold is over by Postgres' clock and that nothing holds back, longest due first. Only a candidate list: the lines are looked
-// at again under the locks of their orders. Served by commission_lines_due_idx.
+// at again under the locks of their orders. Served by priced_lines_due_idx.
 const LIST_DUE = `
 select c.line_id as "lineId", l.order_id as "orderId"
-from commission_lines c
-join order_lines l on l.id = c.line_id
-join attributions a on a.line_id = c.line_id
+from priced_lines c
+join order_lines l on l.brand_id = c.brand_id and l.id = c.line_id
+join attributions a on a.brand_id = c.brand_id and a.line_id = c.line_id
 where c.released_at is null and c.payable_at is not null and c.payable_at <= now() and c.hold_note is null
   and not l.refund_open and l.received_at is not null and a.state = 'matched'
 order by c.payable_at, c.line_id
@@ -23,20 +23,12 @@ export async function listDueLines(db: Queryable, limit: number): Promise<DueLin
   return rows;
 }
 
-// The order in which everybody locks orders, so that a release and a delivery never deadlock. Served by orders_pkey.
-const LOCK_ORDERS = `
-select o.id from orders o where o.id = any ($1::text[]) order by o.store_id, o.external_order_id for update`;
-
-/** Holds the orders until the transaction ends. */
-export async function lockOrders(tx: Tx, orderIds: readonly string[]): Promise<void> {
-  await tx.query(LOCK_ORDERS, [orderIds]);
-}
-
-// Marks as released those of the lines that are still due now that their orders are locked; answers which.
+// Marks as released those of the lines that are still due now that their orders are locked; answers which. Served by order_lines_id_idx and
+// the primary keys.
 const MARK_RELEASED = `
-update commission_lines c set released_at = now()
+update priced_lines c set released_at = now()
 from order_lines l, attributions a
-where c.line_id = any ($1::text[]) and l.id = c.line_id and a.line_id = c.line_id
+where l.id = any ($1::text[]) and c.brand_id = l.brand_id and c.line_id = l.id and a.brand_id = l.brand_id and a.line_id = l.id
   and c.released_at is null and c.payable_at is not null and c.payable_at <= now() and c.hold_note is null
   and not l.refund_open and l.received_at is not null and a.state = 'matched'
 returning c.line_id as "lineId"`;
@@ -47,28 +39,12 @@ export async function markReleased(tx: Tx, lineIds: readonly string[]): Promise<
   return rows.map((row) => row.lineId);
 }
 
-// The order of a line the caller may see; another brand's line reads as absent.
-const FIND_ORDER_OF_LINE = `
-select l.order_id as "orderId", l.brand_id as "brandId"
-from order_lines l
-where l.id = $1 and ($2::text is null or l.brand_id = $2)`;
-
-/** The order of a line; undefined where the line does not exist for the caller. */
-export async function findOrderOfLine(
-  db: Db | Tx,
-  line: { lineId: string; brandScope: string | undefined },
-): Promise<{ orderId: string; brandId: string } | undefined> {
-  const { rows } = await db.query<{ orderId: string; brandId: string }>(FIND_ORDER_OF_LINE, [
-    line.lineId,
-    line.brandScope ?? null,
-  ]);
-  return rows[0];
-}
-
 // A held line is not released: what was payable goes back to pending until the hold is taken off. No row: the line never earned anything.
+// Served by order_lines_id_idx and priced_lines_pkey.
 const SET_HOLD = `
-update commission_lines c set hold_note = $2, hold_by = $3, released_at = null
-where c.line_id = $1
+update priced_lines c set hold_note = $2, hold_by = $3, released_at = null
+from order_lines l
+where l.id = $1 and c.brand_id = l.brand_id and c.line_id = l.id
 returning c.line_id as "lineId"`;
 
 /** Sets or replaces the hold of a line; false where the line has never been booked. */
@@ -77,9 +53,11 @@ export async function setHold(tx: Tx, hold: { lineId: string; note: string; by: 
   return rows.length > 0;
 }
 
+// Served by order_lines_id_idx and priced_lines_pkey.
 const CLEAR_HOLD = `
-update commission_lines c set hold_note = null, hold_by = null
-where c.line_id = $1 and c.hold_note is not null
+update priced_lines c set hold_note = null, hold_by = null
+from order_lines l
+where l.id = $1 and c.brand_id = l.brand_id and c.line_id = l.id and c.hold_note is not null
 returning c.line_id as "lineId"`;
 
 /** Takes off the hold of a line; false where none was set. */

@@ -1,9 +1,9 @@
 import { problems } from '../../http/problem.ts';
 import { recordAudit } from '../../audit/record-audit.ts';
 import type { Tx } from '../../infra/db.ts';
-import { bookLines } from '../pricing/book-lines.ts';
+import { priceAndBookLines } from '../pricing/book-lines.ts';
 import { listPricedLines } from '../pricing/queries.ts';
-import { findOrderOfLine, lockOrders } from '../release/queries.ts';
+import { lockOrderOfLine } from '../../orders/locks.ts';
 import { readBookableLines } from '../pricing/stored-lines.ts';
 import { getRateCard } from '../terms/terms.ts';
 
@@ -28,16 +28,15 @@ export interface Repriced {
  * @throws Problem `not_found`; `conflict` where the line has no terms to replace (it never earned a commission, or no longer does)
  */
 export async function repriceLine(tx: Tx, { lineId, brandScope, actor, note }: RepriceRequest): Promise<Repriced> {
-  const found = await findOrderOfLine(tx, { lineId, brandScope });
+  const found = await lockOrderOfLine(tx, { lineId, brandScope });
   if (found === undefined) throw problems.notFound();
-  await lockOrders(tx, [found.orderId]);
   const before = (await listPricedLines(tx, [lineId])).get(lineId);
   const lines = await readBookableLines(tx, [lineId]);
   if (before === undefined || lines.every((line) => line.attribution === undefined)) {
     throw problems.conflict('this line earns no commission, so there is nothing to price anew');
   }
-  const books = new Map([[found.brandId, await getRateCard(tx, { brandId: found.brandId })]]);
-  await bookLines(tx, lines, books, { reprice: true });
+  const rateCards = new Map([[found.brandId, await getRateCard(tx, { brandId: found.brandId })]]);
+  await priceAndBookLines(tx, lines, rateCards, { reprice: true });
   const after = (await listPricedLines(tx, [lineId])).get(lineId) ?? before;
   const repriced = { previousTermsId: before.termsId, termsId: after.termsId };
   await recordAudit(tx, {

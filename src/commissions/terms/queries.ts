@@ -75,7 +75,7 @@ export async function insertTerms(
 }
 
 // Every version that may price a sale within the scopes: $1 all brands asked about, $2 those of which everything is wanted; stores and
-// products are of the others, $6 and $7 are products by the keys they are registered under. $5 null does not narrow by influencer. The arms
+// products are of the others, $6 to $8 are products by the keys they are registered under. $5 null does not narrow by influencer. The arms
 // are served by terms_no_overlap (brand, scope), terms_store_idx, terms_product_idx (product_item_keys_pkey before it) and
 // terms_no_overlap; no version is in two of them, and no product twice in its own.
 const LIST_TERMS_OF_SCOPES = `
@@ -95,8 +95,8 @@ with t as (
     select n.product_id from unnest($4::text[]) as n (product_id)
     union
     select k.product_id
-    from unnest($6::text[], $7::text[]) as item (store_id, item_key)
-    join product_item_keys k on k.store_id = item.store_id and k.item_key = item.item_key
+    from unnest($6::text[], $7::text[], $8::text[]) as item (brand_id, store_id, item_key)
+    join product_item_keys k on k.brand_id = item.brand_id and k.store_id = item.store_id and k.item_key = item.item_key
   ) as sold
   join terms p on p.product_id = sold.product_id
   union all
@@ -113,7 +113,7 @@ from t
 where $5::text[] is null or t.influencer_id is null or t.influencer_id = any ($5::text[])`;
 
 /** What a terms book may be narrowed by. Without both lists of stores and products (or items) the brand is read whole. */
-export interface TermsBookScope {
+export interface RateCardScope {
   brandId: string;
   storeIds?: readonly string[];
   productIds?: readonly string[];
@@ -128,13 +128,13 @@ export interface TermsBookScope {
  */
 export async function listTermsOfScopes(
   db: Queryable,
-  scopes: readonly TermsBookScope[],
+  scopes: readonly RateCardScope[],
   influencerIds?: readonly string[],
 ): Promise<TermsRow[]> {
-  const isWhole = ({ storeIds, productIds, items }: TermsBookScope): boolean =>
+  const isWhole = ({ storeIds, productIds, items }: RateCardScope): boolean =>
     storeIds === undefined || (productIds ?? items) === undefined;
   const narrow = scopes.filter((scope) => !isWhole(scope));
-  const items = narrow.flatMap((scope) => scope.items ?? []);
+  const items = narrow.flatMap(({ brandId, items: named = [] }) => named.map((item) => ({ brandId, ...item })));
   const { rows } = await db.query<TermsRow>({
     name: 'list_terms_of_scopes',
     text: LIST_TERMS_OF_SCOPES,
@@ -144,6 +144,7 @@ export async function listTermsOfScopes(
       narrow.flatMap(({ storeIds }) => storeIds ?? []),
       narrow.flatMap(({ productIds }) => productIds ?? []),
       influencerIds ?? null,
+      items.map(({ brandId }) => brandId),
       items.map(({ storeId }) => storeId),
       items.map(({ itemKey }) => itemKey),
     ]),

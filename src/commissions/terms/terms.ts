@@ -10,10 +10,12 @@ import {
   listPolicies,
   listTermsOfScopes,
   type PolicyRow,
-  type TermsBookScope,
+  type RateCardScope,
   type TermsRow,
 } from './queries.ts';
 import { listSplits, listSplitsOfLinks, type SplitRow } from './split-queries.ts';
+
+export type { RateCardScope } from './queries.ts';
 
 export const DEFAULT_WINDOW_DAYS = 15;
 export const DEFAULT_HOLD_DAYS = 15;
@@ -138,7 +140,7 @@ function overlap(): Error {
  */
 export async function getRateCard(
   db: Queryable,
-  { influencerIds, ...scope }: TermsBookScope & { influencerIds?: readonly string[] },
+  { influencerIds, ...scope }: RateCardScope & { influencerIds?: readonly string[] },
 ): Promise<RateCard> {
   const book = (await listRateCards(db, [scope], influencerIds)).get(scope.brandId);
   assert(book !== undefined, 'every brand asked about has a book');
@@ -148,7 +150,7 @@ export async function getRateCard(
 /** As `getRateCard` for several brands at once, each named by one scope; by brand id. */
 export async function listRateCards(
   db: Queryable,
-  scopes: readonly TermsBookScope[],
+  scopes: readonly RateCardScope[],
   influencerIds?: readonly string[],
 ): Promise<Map<string, RateCard>> {
   if (scopes.length === 0) return new Map();

@@ -11,17 +11,18 @@ export interface JournalQuery {
   from: Date | null;
   /** Exclusive. */
   to: Date | null;
-  after: { number: bigint; position: number } | null;
+  after: { postedAtExact: string; journalId: string; position: number } | null;
   limit: number;
 }
 
 /** One entry with its journal; line, order and dimensions are null where money moves without a line, sequence while it is not sealed. */
 export interface JournalEntryRow {
   journalId: string;
-  number: bigint;
   position: number;
   kind: string;
   postedAt: Date;
+  /** `postedAt` to the microsecond, for the cursor. */
+  postedAtExact: string;
   brandId: string;
   sequence: bigint | null;
   payeeId: string;
@@ -35,15 +36,17 @@ export interface JournalEntryRow {
   productId: string | null;
 }
 
-// Entries in the order they were posted. Served by journals_number_key, or journal_lines_line_idx where a line is asked for.
+// Postings in the order of the journal: by the time of their entry, then by its id, then by position. Sent unnamed, so that it is planned with
+// its values. Served by journal_entries_posted_idx, or entry_lines_line_idx where a line is given.
 const LIST_JOURNAL = `
-select j.id as "journalId", j.number, e.position, j.kind, j.posted_at as "postedAt", j.brand_id as "brandId", s.sequence,
+select j.id as "journalId", e.position, j.kind, j.posted_at as "postedAt",
+  to_char(j.posted_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as "postedAtExact", j.brand_id as "brandId", s.sequence,
   e.payee_id as "payeeId", e.account, e.amount_fen as "amountFen", e.reversed_delta_fen as "reversedDeltaFen",
   l.line_id as "lineId", l.order_id as "orderId", l.influencer_id as "influencerId", l.link_id as "linkId", l.product_id as "productId"
-from journals j
-join journal_entries e on e.journal_id = j.id
-left join journal_lines l on l.journal_id = e.journal_id and l.position = e.line_position
-left join journal_seals s on s.journal_id = j.id
+from journal_entries j
+join postings e on e.brand_id = j.brand_id and e.entry_id = j.id
+left join entry_lines l on l.brand_id = e.brand_id and l.entry_id = e.entry_id and l.position = e.line_position
+left join entry_seals s on s.brand_id = j.brand_id and s.entry_id = j.id
 where ($1::text is null or j.brand_id = $1)
   and ($2::text is null or j.brand_id = $2)
   and ($3::text is null or l.line_id = $3)
@@ -51,9 +54,10 @@ where ($1::text is null or j.brand_id = $1)
   and ($5::text is null or e.account = $5)
   and ($6::timestamptz is null or j.posted_at >= $6)
   and ($7::timestamptz is null or j.posted_at < $7)
-  and ($8::bigint is null or (j.number, e.position) > ($8, $9::integer))
-order by j.number, e.position
-limit $10`;
+  and ($8::timestamptz is null or j.posted_at >= $8)
+  and ($8::timestamptz is null or (j.posted_at, j.id, e.position) > ($8, $9::text, $10::integer))
+order by j.posted_at, j.id, e.position
+limit $11`;
 
 /** A page of journal entries, oldest first. */
 export async function listJournal(db: Queryable, query: JournalQuery): Promise<JournalEntryRow[]> {
@@ -65,7 +69,8 @@ export async function listJournal(db: Queryable, query: JournalQuery): Promise<J
     query.account,
     query.from,
     query.to,
-    query.after?.number ?? null,
+    query.after?.postedAtExact ?? null,
+    query.after?.journalId ?? null,
     query.after?.position ?? null,
     query.limit,
   ]);
@@ -84,7 +89,7 @@ export interface BalanceRow {
 }
 
 // A payee's money by brand, from every entry of a line it has (what a brand paid in without a line is not the payee's). Served by
-// journal_entries_payee_idx.
+// postings_payee_idx.
 const SUM_BALANCES = `
 select e.brand_id as "brandId",
   coalesce(sum(e.amount_fen) filter (where e.account in ('brand_owes', 'platform_owes')), 0)::bigint as "commissionFen",
@@ -94,11 +99,11 @@ select e.brand_id as "brandId",
   coalesce(sum(e.amount_fen) filter (where e.account not in ('cash', 'written_off')), 0)::bigint as "paidOutFen",
   coalesce(sum(e.amount_fen) filter (where e.account = 'debt'), 0)::bigint as "debtFen",
   coalesce(sum(e.reversed_delta_fen), 0)::bigint as "reversedFen"
-from journal_entries e
+from postings e
 where e.payee_id = $1 and e.line_position is not null
   and ($2::text is null or e.brand_id = $2)
   and ($3::timestamptz is null
-    or exists (select from journal_seals s where s.journal_id = e.journal_id and s.sealed_at <= $3))
+    or exists (select from entry_seals s where s.brand_id = e.brand_id and s.entry_id = e.entry_id and s.sealed_at <= $3))
 group by e.brand_id
 order by e.brand_id`;
 
@@ -117,7 +122,7 @@ select p.id
 from payees p
 where p.id = $1
   and ($2::text is null or exists (select from influencers i where i.id = $2 and i.payee_id = p.id))
-  and ($3::text is null or exists (select from journal_entries e where e.payee_id = p.id and e.brand_id = $3))`;
+  and ($3::text is null or exists (select from postings e where e.payee_id = p.id and e.brand_id = $3))`;
 
 /** Whether a payee exists for the caller. */
 export async function payeeExists(

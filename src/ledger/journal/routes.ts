@@ -12,7 +12,7 @@ import {
 } from '../../http/fields.ts';
 import {
   type CsvColumn,
-  cursorBigint,
+  cursorTime,
   decodeCursor,
   jsonOrCsv,
   listOf,
@@ -31,7 +31,6 @@ import { type JournalEntryRow, listBalances, listJournal, payeeExists } from './
 
 const entry = z.object({
   journalId: z.string(),
-  number: z.int(),
   position: z.int(),
   kind: z.string(),
   postedAt: instant,
@@ -63,13 +62,13 @@ const journalQuery = z
     to: dayOrInstant.optional(),
   })
   .refine(endsAfterItBegins, RANGE_FAULT);
-const cursorShape = z.tuple([cursorBigint, z.int().min(0).max(2_147_483_647)]);
+const cursorShape = z.tuple([cursorTime, z.string().max(64), z.int().min(0).max(2_147_483_647)]);
 
 const balance = z.object({ brandId: z.string(), ...balanceFields });
 type Balance = z.output<typeof balance>;
 
-function answerEntry(row: JournalEntryRow): JournalEntry {
-  return { ...row, number: Number(row.number), sequence: row.sequence === null ? null : Number(row.sequence) };
+function answerEntry({ postedAtExact: _cursor, sequence, ...row }: JournalEntryRow): JournalEntry {
+  return { ...row, sequence: sequence === null ? null : Number(sequence) };
 }
 
 const entryColumns = (Object.keys(entry.shape) as (keyof JournalEntry)[]).map((name): CsvColumn<JournalEntry> => ({
@@ -106,12 +105,12 @@ export async function journalRoutes(app: Server, deps: { db: Db }): Promise<void
         account: query.account ?? null,
         from: query.from ?? null,
         to: query.to ?? null,
-        after: after === undefined ? null : { number: after[0], position: after[1] },
+        after: after === undefined ? null : { postedAtExact: after[0], journalId: after[1], position: after[2] },
         limit: query.limit + 1,
       });
       const page = pageOf(rows, {
         limit: query.limit,
-        keyOf: (row) => [row.number, row.position],
+        keyOf: (row) => [row.postedAtExact, row.journalId, row.position],
         answerOf: answerEntry,
       });
       return sendPage(request, reply, { page, columns: entryColumns });

@@ -37,11 +37,12 @@ export interface CommissionRow extends Omit<Figures, 'orders' | 'lines'> {
 
 // One row a line with the sums of its postings in scope: exactly the postings `sum_totals` adds up under the same filters, so the rows sum
 // to its total, page by page. Newest payment first, ties by line id; the cursor carries microseconds. Lines of which nothing is left (booked
-// and taken back) are left out. Served by journal_lines_brand_idx and journal_lines_influencer_idx.
+// and taken back) are left out. Served by entry_lines_brand_idx and entry_lines_influencer_idx.
 const LIST_COMMISSIONS = `
 with posted as materialized (
-  select l.journal_id, l.position, l.line_id, l.influencer_id, l.product_id, l.lines_delta, l.paid_delta_fen, l.refunded_delta_fen, l.paid_at
-  from journal_lines l
+  select l.brand_id, l.entry_id, l.position, l.line_id, l.influencer_id, l.product_id, l.lines_delta, l.paid_delta_fen,
+    l.refunded_delta_fen, l.paid_at
+  from entry_lines l
   where ($1::text is null or l.brand_id = $1)
     and ($2::text is null or l.influencer_id = $2)
     and ($3::text is null or l.brand_id = $3)
@@ -59,14 +60,14 @@ with posted as materialized (
     coalesce(sum(e.amount_fen) filter (where e.account in ('payable', 'fee_earned')), 0) as payable,
     coalesce(sum(e.amount_fen) filter (where e.account in ('pending', 'fee_pending')), 0) as pending,
     coalesce(sum(e.amount_fen) filter (where e.account not in ('cash', 'written_off')), 0) as paid_out
-  from journal_lines l
-  join journal_entries e on e.journal_id = l.journal_id and e.line_position = l.position
+  from entry_lines l
+  join postings e on e.brand_id = l.brand_id and e.entry_id = l.entry_id and e.line_position = l.position
   where $8::text is not null
     and l.line_id in (select p.line_id from posted p)
     and ($2::text is null or e.payee_id = (select v.payee_id from viewer v))
   group by l.line_id, l.influencer_id
 ), money as (
-  select e.journal_id, e.line_position as position,
+  select e.brand_id, e.entry_id, e.line_position as position,
     sum(e.amount_fen) filter (where e.account in ('brand_owes', 'platform_owes')) as commission_fen,
     -sum(e.amount_fen) filter (where e.account in ('pending', 'fee_pending')) as pending_fen,
     -sum(e.amount_fen) filter (where e.account in ('payable', 'fee_earned')) as payable_fen,
@@ -75,25 +76,25 @@ with posted as materialized (
     sum(e.amount_fen) filter (where e.account = 'debt') as debt_fen,
     sum(e.reversed_delta_fen) as reversed_fen
   from posted p
-  join journal_entries e on e.journal_id = p.journal_id and e.line_position = p.position
+  join postings e on e.brand_id = p.brand_id and e.entry_id = p.entry_id and e.line_position = p.position
   where $2::text is null or e.payee_id = (select v.payee_id from viewer v)
-  group by e.journal_id, e.line_position
+  group by e.brand_id, e.entry_id, e.line_position
 ), summed as (
-  select p.line_id, max(p.paid_at) as paid_at, max(p.product_id) as product_id, sum(p.lines_delta) as lines,
+  select p.brand_id, p.line_id, max(p.paid_at) as paid_at, max(p.product_id) as product_id, sum(p.lines_delta) as lines,
     sum(p.paid_delta_fen)::bigint as paid_fen, sum(p.refunded_delta_fen)::bigint as refunded_fen,
     coalesce(sum(m.commission_fen), 0)::bigint as commission_fen, coalesce(sum(m.pending_fen), 0)::bigint as pending_fen,
     coalesce(sum(m.payable_fen), 0)::bigint as payable_fen, coalesce(sum(m.in_payout_fen), 0)::bigint as in_payout_fen,
     coalesce(sum(m.paid_out_fen), 0)::bigint as paid_out_fen, coalesce(sum(m.debt_fen), 0)::bigint as debt_fen,
     coalesce(sum(m.reversed_fen), 0)::bigint as reversed_fen
   from posted p
-  left join money m on m.journal_id = p.journal_id and m.position = p.position
+  left join money m on m.brand_id = p.brand_id and m.entry_id = p.entry_id and m.position = p.position
   left join balances b on b.line_id = p.line_id and b.influencer_id = p.influencer_id
   where $8::text is null or $8 =
     case when b.in_payout < 0 then 'in_payout' when b.payable < 0 then 'payable' when b.pending < 0 then 'pending'
       when b.paid_out > 0 then 'paid' else 'none' end
-  group by p.line_id
+  group by p.brand_id, p.line_id
 ), page as (
-  select s.line_id, s.paid_at, (extract(epoch from s.paid_at) * 1000000)::bigint as paid_at_micros, s.product_id, s.paid_fen,
+  select s.brand_id, s.line_id, s.paid_at, (extract(epoch from s.paid_at) * 1000000)::bigint as paid_at_micros, s.product_id, s.paid_fen,
     s.refunded_fen, s.commission_fen, s.pending_fen, s.payable_fen, s.in_payout_fen, s.paid_out_fen, s.debt_fen, s.reversed_fen
   from summed s
   where (s.lines <> 0 or s.paid_fen <> 0 or s.refunded_fen <> 0 or s.commission_fen <> 0 or s.pending_fen <> 0 or s.payable_fen <> 0
@@ -111,11 +112,12 @@ select p.line_id as "lineId", p.paid_at_micros as "paidAtMicros", p.paid_at as "
   p.commission_fen as "commissionFen", p.pending_fen as "pendingFen", p.payable_fen as "payableFen",
   p.in_payout_fen as "inPayoutFen", p.paid_out_fen as "paidOutFen", p.debt_fen as "debtFen", p.reversed_fen as "reversedFen"
 from page p
-join order_lines l on l.id = p.line_id
-join orders o on o.id = l.order_id
-join stores s on s.id = o.store_id
-left join attributions a on a.line_id = p.line_id and a.state = 'matched' and ($2::text is null or a.influencer_id = $2)
-left join commission_lines c on c.line_id = p.line_id and ($2::text is null or c.influencer_id = $2)
+join order_lines l on l.brand_id = p.brand_id and l.id = p.line_id
+join orders o on o.brand_id = l.brand_id and o.id = l.order_id
+join stores s on s.brand_id = o.brand_id and s.id = o.store_id
+left join attributions a on a.brand_id = p.brand_id and a.line_id = p.line_id and a.state = 'matched'
+  and ($2::text is null or a.influencer_id = $2)
+left join priced_lines c on c.brand_id = p.brand_id and c.line_id = p.line_id and ($2::text is null or c.influencer_id = $2)
 left join link_codes k on k.link_id = a.link_id and k.kind = 'code'
 order by p.paid_at_micros desc, p.line_id desc`;
 

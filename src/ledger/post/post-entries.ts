@@ -1,5 +1,5 @@
 import type { Posting, LineEntry } from '../../core/money/accounts.ts';
-import { newId } from '../../http/new-id.ts';
+import { newAscendingId } from '../../http/new-id.ts';
 import type { Tx } from '../../infra/db.ts';
 import { insertJournals, type EntryKind, type NewJournalEntry, type NewJournalLine } from './queries.ts';
 
@@ -13,13 +13,14 @@ export interface EntryDraft {
 }
 
 /**
- * Posts journals, in the order given, in the caller's transaction. Nothing is ever changed afterwards (triggers).
+ * Posts entries in the caller's transaction. Their ids ascend in the order given, so the journal shows what one transaction posts in that
+ * order. Nothing is ever changed afterwards (triggers).
  *
  * @throws at COMMIT, by a deferred constraint, when a journal does not sum to 0 fen
  */
 export async function postEntries(tx: Tx, drafts: readonly EntryDraft[]): Promise<void> {
   if (drafts.length === 0) return;
-  const journals = drafts.map((draft) => ({ id: newId('jrn'), brandId: draft.brandId, kind: draft.kind }));
+  const journals = drafts.map((draft) => ({ id: newAscendingId('jrn'), brandId: draft.brandId, kind: draft.kind }));
   const lines: NewJournalLine[] = [];
   const postings: NewJournalEntry[] = [];
   for (const [index, draft] of drafts.entries()) {

@@ -25,34 +25,33 @@ export interface NewJournalEntry extends Posting {
   linePosition: number | null;
 }
 
-// Numbers rise in the order given. Triggers queue each journal for the sealer, and have its sum checked at COMMIT where these postings alone
-// do not sum to 0 (journal_entries_balanced). Foreign keys are checked at the end of the statement, when all three parts are there.
+// Triggers queue each entry for the sealer, and check its sum at COMMIT where these postings alone do not sum to 0 (postings_balanced).
+// Foreign keys are checked at the end of the statement, when all three parts are there.
 const INSERT_JOURNALS = `
 with posted as (
-  insert into journals (id, brand_id, kind)
+  insert into journal_entries (id, brand_id, kind)
   select input.id, input.brand_id, input.kind
-  from unnest($1::text[], $2::text[], $3::text[]) with ordinality as input (id, brand_id, kind, place)
-  order by input.place
+  from unnest($1::text[], $2::text[], $3::text[]) as input (id, brand_id, kind)
 ), lines as (
-  insert into journal_lines (journal_id, position, brand_id, line_id, order_id, store_id, product_id, platform, link_id, tag,
+  insert into entry_lines (entry_id, position, brand_id, line_id, order_id, store_id, product_id, platform, link_id, tag,
     influencer_id, agency_payee_id, method, paid_at, lines_delta, paid_delta_fen, refunded_delta_fen)
-  select input.journal_id, input.position, input.brand_id, input.line_id, input.order_id, input.store_id, input.product_id,
+  select input.entry_id, input.position, input.brand_id, input.line_id, input.order_id, input.store_id, input.product_id,
     input.platform, input.link_id, input.tag, input.influencer_id, input.agency_payee_id, input.method, input.paid_at,
     input.lines_delta, input.paid_delta_fen, input.refunded_delta_fen
   from unnest($4::text[], $5::integer[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[], $11::text[], $12::text[],
       $13::text[], $14::text[], $15::text[], $16::text[], $17::timestamptz[], $18::integer[], $19::bigint[], $20::bigint[])
-    as input (journal_id, position, brand_id, line_id, order_id, store_id, product_id, platform, link_id, tag, influencer_id,
+    as input (entry_id, position, brand_id, line_id, order_id, store_id, product_id, platform, link_id, tag, influencer_id,
       agency_payee_id, method, paid_at, lines_delta, paid_delta_fen, refunded_delta_fen)
 )
-insert into journal_entries (journal_id, position, brand_id, line_position, payee_id, account, amount_fen, reversed_delta_fen)
-select input.journal_id, input.position, input.brand_id, input.line_position, input.payee_id, input.account, input.amount_fen,
+insert into postings (entry_id, position, brand_id, line_position, payee_id, account, amount_fen, reversed_delta_fen)
+select input.entry_id, input.position, input.brand_id, input.line_position, input.payee_id, input.account, input.amount_fen,
   input.reversed_delta_fen
 from unnest($21::text[], $22::integer[], $23::text[], $24::integer[], $25::text[], $26::text[], $27::bigint[], $28::bigint[])
-  as input (journal_id, position, brand_id, line_position, payee_id, account, amount_fen, reversed_delta_fen)`;
+  as input (entry_id, position, brand_id, line_position, payee_id, account, amount_fen, reversed_delta_fen)`;
 
 /**
- * Adds journals, numbered in the order given, with what they say of lines (the dimensions at line entry and the change of the buyers' money)
- * and their postings; each journal must sum to 0 fen or COMMIT is refused.
+ * Adds journal entries with what they say of lines (the dimensions at posting and the change of the buyers' money) and their postings; each
+ * entry must sum to 0 fen or COMMIT is refused.
  */
 export async function insertJournals(
   tx: Tx,

@@ -23,14 +23,15 @@ export interface QueuedJournal {
   brandId: string;
 }
 
-// The next journals to seal, in the order of their numbers. Journals that a later transaction numbered lower are simply sealed later.
+// The next entries to seal, the first posted first, ties by id. An entry of a transaction that began earlier but commits later is sealed later.
+// The queue holds what was posted within a second.
 const LIST_QUEUED = `
-select q.journal_id as "journalId", q.brand_id as "brandId"
-from journal_seal_queue q
-order by q.number
+select q.entry_id as "journalId", q.brand_id as "brandId"
+from seal_queue q
+order by q.posted_at, q.entry_id
 limit $1`;
 
-/** Up to `limit` committed journals that are not sealed, lowest number first. */
+/** Up to `limit` committed entries that are not sealed, the first posted first. */
 export async function listQueuedJournals(tx: Tx, limit: number): Promise<QueuedJournal[]> {
   const { rows } = await tx.query<QueuedJournal>(LIST_QUEUED, [limit]);
   return rows;
@@ -43,12 +44,12 @@ export interface ChainEnd {
   hash: Buffer;
 }
 
-// One row a brand that has seals; each found by one step down journal_seals_pkey.
+// One row a brand that has seals; each found by one step down entry_seals_pkey.
 const LIST_CHAIN_ENDS = `
 select asked.brand_id as "brandId", last.sequence, last.hash
 from unnest($1::text[]) as asked (brand_id)
 cross join lateral (
-  select s.sequence, s.hash from journal_seals s where s.brand_id = asked.brand_id order by s.sequence desc limit 1
+  select s.sequence, s.hash from entry_seals s where s.brand_id = asked.brand_id order by s.sequence desc limit 1
 ) last`;
 
 /** Brand id → where its chain ends; a brand without seals is absent. */
@@ -61,7 +62,6 @@ export async function findChainEnds(db: Queryable, brandIds: readonly string[]):
 export interface JournalContent {
   journalId: string;
   brandId: string;
-  number: bigint;
   kind: string;
   postedAtMicros: bigint;
   lines: readonly JsonRow[];
@@ -71,28 +71,29 @@ export interface JournalContent {
 /** One row as Postgres builds it: texts, and numbers already written as texts so that none loses digits. */
 export type JsonRow = readonly (string | null)[];
 
-// Journals with their lines and entries in the order of position, every column of both, numbers as text. Served by the primary keys.
+// Entries with their lines and postings in the order of position, every column of both, numbers as text. Served by the primary keys.
 const LIST_JOURNAL_CONTENTS = `
-select j.id as "journalId", j.brand_id as "brandId", j.number, j.kind,
+select j.id as "journalId", j.brand_id as "brandId", j.kind,
   (extract(epoch from j.posted_at) * 1000000)::bigint as "postedAtMicros",
   coalesce((
     select jsonb_agg(jsonb_build_array(l.position::text, l.brand_id, l.line_id, l.order_id, l.store_id, l.product_id, l.platform,
       l.link_id, l.tag, l.influencer_id, l.agency_payee_id, l.method, (extract(epoch from l.paid_at) * 1000000)::bigint::text,
       l.lines_delta::text, l.paid_delta_fen::text, l.refunded_delta_fen::text) order by l.position)
-    from journal_lines l where l.journal_id = j.id), '[]') as "lines",
+    from entry_lines l where l.brand_id = j.brand_id and l.entry_id = j.id), '[]') as "lines",
   coalesce((
     select jsonb_agg(jsonb_build_array(e.position::text, e.brand_id, e.line_position::text, e.payee_id, e.account, e.amount_fen::text,
       e.reversed_delta_fen::text) order by e.position)
-    from journal_entries e where e.journal_id = j.id), '[]') as "entries"
-from journals j
-where j.id = any ($1::text[])`;
+    from postings e where e.brand_id = j.brand_id and e.entry_id = j.id), '[]') as "entries"
+from unnest($1::text[], $2::text[]) as input (brand_id, entry_id)
+join journal_entries j on j.brand_id = input.brand_id and j.id = input.entry_id`;
 
 /** Journal id → its content. */
 export async function findJournalContents(
   db: Queryable,
-  journalIds: readonly string[],
+  journals: readonly QueuedJournal[],
 ): Promise<Map<string, JournalContent>> {
-  const { rows } = await db.query<JournalContent>(LIST_JOURNAL_CONTENTS, [journalIds]);
+  const values = [journals.map(({ brandId }) => brandId), journals.map(({ journalId }) => journalId)];
+  const { rows } = await db.query<JournalContent>(LIST_JOURNAL_CONTENTS, values);
   return new Map(rows.map((row) => [row.journalId, row]));
 }
 
@@ -105,23 +106,27 @@ export interface NewSeal {
 
 // The primary key (brand, sequence) and the unique journal refuse a second sealer, should the advisory lock ever fail.
 const INSERT_SEALS = `
-insert into journal_seals (brand_id, sequence, journal_id, sealed_at, hash)
-select input.brand_id, input.sequence, input.journal_id, $5::timestamptz, input.hash
-from unnest($1::text[], $2::bigint[], $3::text[], $4::bytea[]) as input (brand_id, sequence, journal_id, hash)`;
+insert into entry_seals (brand_id, sequence, entry_id, sealed_at, hash)
+select input.brand_id, input.sequence, input.entry_id, $5::timestamptz, input.hash
+from unnest($1::text[], $2::bigint[], $3::text[], $4::bytea[]) as input (brand_id, sequence, entry_id, hash)`;
+// Served by seal_queue_pkey.
 const DELETE_QUEUED = `
-delete from journal_seal_queue q where q.journal_id = any ($1::text[])`;
+delete from seal_queue q
+using unnest($1::text[], $2::text[]) as input (brand_id, entry_id)
+where q.brand_id = input.brand_id and q.entry_id = input.entry_id`;
 
 /** Seals journals and takes them off the queue. */
 export async function insertSeals(tx: Tx, seals: readonly NewSeal[], sealedAt: string): Promise<void> {
+  const brandIds = seals.map(({ brandId }) => brandId);
   const journalIds = seals.map(({ journalId }) => journalId);
   await tx.query(INSERT_SEALS, [
-    seals.map(({ brandId }) => brandId),
+    brandIds,
     seals.map(({ sequence }) => sequence),
     journalIds,
     seals.map(({ hash }) => hash),
     sealedAt,
   ]);
-  await tx.query(DELETE_QUEUED, [journalIds]);
+  await tx.query(DELETE_QUEUED, [brandIds, journalIds]);
 }
 
 const ADVANCE_SEALED_THROUGH = `
@@ -151,11 +156,11 @@ export interface StoredSeal extends NewSeal {
   sealedAtMicros: bigint;
 }
 
-// A page of all seals in the order of the chains. Served by journal_seals_pkey.
+// A page of all seals in the order of the chains. Served by entry_seals_pkey.
 const LIST_SEALS = `
-select s.brand_id as "brandId", s.sequence, s.journal_id as "journalId", s.hash,
+select s.brand_id as "brandId", s.sequence, s.entry_id as "journalId", s.hash,
   (extract(epoch from s.sealed_at) * 1000000)::bigint as "sealedAtMicros"
-from journal_seals s
+from entry_seals s
 where (s.brand_id, s.sequence) > ($1, $2)
 order by s.brand_id, s.sequence
 limit $3`;

@@ -17,9 +17,9 @@ export function sealHash(seal: {
   sealedAtMicros: bigint;
   journal: JournalContent;
 }): Buffer {
-  const { journalId, brandId, number, kind, postedAtMicros, lines, entries } = seal.journal;
+  const { journalId, brandId, kind, postedAtMicros, lines, entries } = seal.journal;
   const place = [brandId, String(seal.sequence), String(seal.sealedAtMicros)];
-  const text = JSON.stringify([place, [journalId, String(number), kind, String(postedAtMicros)], lines, entries]);
+  const text = JSON.stringify([place, [journalId, kind, String(postedAtMicros)], lines, entries]);
   return createHash('sha256').update(seal.previous).update(text, 'utf8').digest();
 }
 

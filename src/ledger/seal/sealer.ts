@@ -47,10 +47,7 @@ async function sealBatch(
   queued: readonly QueuedJournal[],
   seal: { sealedAt: string; sealedAtMicros: bigint },
 ): Promise<void> {
-  const contents = await findJournalContents(
-    tx,
-    queued.map((journal) => journal.journalId),
-  );
+  const contents = await findJournalContents(tx, queued);
   const ends = await findChainEnds(tx, [...new Set(queued.map((journal) => journal.brandId))]);
   const seals = queued.map(({ journalId, brandId }): NewSeal => {
     const journal = contents.get(journalId);

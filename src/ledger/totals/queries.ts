@@ -77,14 +77,14 @@ export interface TotalsRow extends Figures {
 // money, their entries the commission; both are summed per order first, so that `orders` counts an order once per row and once in the
 // total, and only while it has a line there. The stage is that of a line for one influencer, from everything booked by `asOf` whatever the
 // window, so rows of adjoining windows add up. Groups in which everything is zero are left out: what was booked and taken back leaves no
-// trace, whichever way it came. Served by journal_lines_brand_idx and journal_lines_influencer_idx.
+// trace, whichever way it came. Served by entry_lines_brand_idx and entry_lines_influencer_idx.
 const SUM_TOTALS = `
 with posted as materialized (
-  select l.journal_id, l.position, l.order_id, l.line_id, l.influencer_id, l.brand_id, l.store_id, l.product_id, l.link_id, l.tag,
+  select l.entry_id, l.position, l.order_id, l.line_id, l.influencer_id, l.brand_id, l.store_id, l.product_id, l.link_id, l.tag,
     l.platform, l.method, l.lines_delta, l.paid_delta_fen, l.refunded_delta_fen,
     case when $12::text = 'posted' then j.posted_at else l.paid_at end as at
-  from journal_lines l
-  join journals j on j.id = l.journal_id
+  from entry_lines l
+  join journal_entries j on j.brand_id = l.brand_id and j.id = l.entry_id
   where ($2::text is null or l.brand_id = $2)
     and ($3::text is null or l.influencer_id = $3)
     and ($4::text is null or l.brand_id = $4)
@@ -95,7 +95,7 @@ with posted as materialized (
     and ($10::timestamptz is null or case when $12::text = 'posted' then j.posted_at else l.paid_at end >= $10)
     and ($11::timestamptz is null or case when $12::text = 'posted' then j.posted_at else l.paid_at end < $11)
     and ($13::timestamptz is null
-      or exists (select from journal_seals s where s.journal_id = l.journal_id and s.sealed_at <= $13))
+      or exists (select from entry_seals s where s.brand_id = l.brand_id and s.entry_id = l.entry_id and s.sealed_at <= $13))
 ), viewer as (
   select i.payee_id from influencers i where i.id = $3
 ), balances as (
@@ -104,23 +104,23 @@ with posted as materialized (
     coalesce(sum(e.amount_fen) filter (where e.account in ('payable', 'fee_earned')), 0) as payable,
     coalesce(sum(e.amount_fen) filter (where e.account in ('pending', 'fee_pending')), 0) as pending,
     coalesce(sum(e.amount_fen) filter (where e.account not in ('cash', 'written_off')), 0) as paid_out
-  from journal_lines l
-  join journal_entries e on e.journal_id = l.journal_id and e.line_position = l.position
+  from entry_lines l
+  join postings e on e.brand_id = l.brand_id and e.entry_id = l.entry_id and e.line_position = l.position
   where ($9::text is not null or 'stage' = any ($1::text[]))
     and l.line_id in (select p.line_id from posted p)
     and ($3::text is null or e.payee_id = (select v.payee_id from viewer v))
     and ($13::timestamptz is null
-      or exists (select from journal_seals s where s.journal_id = l.journal_id and s.sealed_at <= $13))
+      or exists (select from entry_seals s where s.brand_id = l.brand_id and s.entry_id = l.entry_id and s.sealed_at <= $13))
   group by l.line_id, l.influencer_id
 ), staged as (
-  select p.journal_id, p.position, p.order_id, p.line_id, p.influencer_id, p.brand_id, p.store_id, p.product_id, p.link_id, p.tag,
+  select p.entry_id, p.position, p.order_id, p.line_id, p.influencer_id, p.brand_id, p.store_id, p.product_id, p.link_id, p.tag,
     p.platform, p.method, p.lines_delta, p.paid_delta_fen, p.refunded_delta_fen, p.at,
     case when b.in_payout < 0 then 'in_payout' when b.payable < 0 then 'payable' when b.pending < 0 then 'pending'
       when b.paid_out > 0 then 'paid' else 'none' end as stage
   from posted p
   left join balances b on b.line_id = p.line_id and b.influencer_id = p.influencer_id
 ), money as (
-  select e.journal_id, e.line_position as position,
+  select e.brand_id, e.entry_id, e.line_position as position,
     sum(e.amount_fen) filter (where e.account in ('brand_owes', 'platform_owes')) as commission_fen,
     -sum(e.amount_fen) filter (where e.account in ('pending', 'fee_pending')) as pending_fen,
     -sum(e.amount_fen) filter (where e.account in ('payable', 'fee_earned')) as payable_fen,
@@ -129,9 +129,9 @@ with posted as materialized (
     sum(e.amount_fen) filter (where e.account = 'debt') as debt_fen,
     sum(e.reversed_delta_fen) as reversed_fen
   from posted p
-  join journal_entries e on e.journal_id = p.journal_id and e.line_position = p.position
+  join postings e on e.brand_id = p.brand_id and e.entry_id = p.entry_id and e.line_position = p.position
   where $3::text is null or e.payee_id = (select v.payee_id from viewer v)
-  group by e.journal_id, e.line_position
+  group by e.brand_id, e.entry_id, e.line_position
 ), per_order as (
   select
     case when 'influencer' = any ($1::text[]) then d.influencer_id end as influencer_id,
@@ -151,7 +151,7 @@ with posted as materialized (
     coalesce(sum(m.paid_out_fen), 0) as paid_out_fen, coalesce(sum(m.debt_fen), 0) as debt_fen,
     coalesce(sum(m.reversed_fen), 0) as reversed_fen
   from staged d
-  left join money m on m.journal_id = d.journal_id and m.position = d.position
+  left join money m on m.brand_id = d.brand_id and m.entry_id = d.entry_id and m.position = d.position
   where $9::text is null or d.stage = $9
   group by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, d.order_id
 )

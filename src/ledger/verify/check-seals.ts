@@ -30,10 +30,7 @@ interface ChainEnd {
 }
 
 async function checkPage(tx: Tx, page: { seals: StoredSeal[]; end: ChainEnd; check: CheckBuilder }): Promise<ChainEnd> {
-  const contents = await findJournalContents(
-    tx,
-    page.seals.map(({ journalId }) => journalId),
-  );
+  const contents = await findJournalContents(tx, page.seals);
   let { end } = page;
   for (const seal of page.seals) {
     const { brandId, sequence, journalId, hash, sealedAtMicros } = seal;

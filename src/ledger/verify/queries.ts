@@ -8,14 +8,14 @@ export interface BalanceCheck {
 }
 
 const COUNT_JOURNALS = `
-select (select count(*) from journals j) as "journals", (select count(*) from journal_entries e) as "entries"`;
+select (select count(*) from journal_entries j) as "journals", (select count(*) from postings e) as "entries"`;
 // One pass over the entries; Postgres spills to disk what does not fit its memory.
 const LIST_UNBALANCED = `
-select e.journal_id as "journalId", sum(e.amount_fen)::bigint as "sumFen"
-from journal_entries e
-group by e.journal_id
+select e.entry_id as "journalId", sum(e.amount_fen)::bigint as "sumFen"
+from postings e
+group by e.brand_id, e.entry_id
 having sum(e.amount_fen) <> 0
-order by e.journal_id
+order by e.entry_id
 limit 10`;
 
 /** Every journal's sum. */
@@ -25,14 +25,14 @@ export async function checkBalances(tx: Tx): Promise<BalanceCheck> {
   return { journals: 0n, entries: 0n, ...counts.rows[0], unbalanced: unbalanced.rows };
 }
 
-// A page of line ids: every line that is attributed or was ever booked. Served by order_lines_pkey and the keys of the other two.
+// A page of line ids: every line that is attributed or was ever booked. Served by order_lines_id_idx and the keys of the others.
 const LIST_LINE_IDS = `
 select l.id as "lineId"
 from order_lines l
 where l.id > $1
-  and (exists (select from commission_lines c where c.line_id = l.id)
-    or exists (select from attributions a where a.line_id = l.id and a.state = 'matched')
-    or exists (select from journal_lines j where j.line_id = l.id))
+  and (exists (select from priced_lines c where c.brand_id = l.brand_id and c.line_id = l.id)
+    or exists (select from attributions a where a.brand_id = l.brand_id and a.line_id = l.id and a.state = 'matched')
+    or exists (select from entry_lines j where j.brand_id = l.brand_id and j.line_id = l.id))
 order by l.id
 limit $2`;
 
@@ -45,9 +45,9 @@ export async function listLineIds(tx: Tx, page: { after: string; limit: number }
 // A frozen copy is taken from its terms and never drifts from them: rate, basis and times of a version are never changed.
 const LIST_DRIFTED_TERMS = `
 select c.line_id as "lineId", c.terms_id as "termsId"
-from commission_lines c
-join terms t on t.id = c.terms_id
-where (c.brand_id, c.basis, c.window_days, c.hold_days) is distinct from (t.brand_id, t.basis, t.window_days, t.hold_days)
+from priced_lines c
+left join terms t on t.brand_id = c.brand_id and t.id = c.terms_id
+where t.id is null or (c.basis, c.window_days, c.hold_days) is distinct from (t.basis, t.window_days, t.hold_days)
   or c.rate_bp is distinct from t.rate_bp or c.flat_fen is distinct from t.flat_fen
 order by c.line_id
 limit 10`;
@@ -62,7 +62,7 @@ export async function listDriftedTerms(tx: Tx): Promise<{ lineId: string; termsI
 // was paid must be what its lines say left them.
 const LIST_CASH_DIFFERENCES = `
 select e.brand_id as "brandId", e.payee_id as "payeeId", sum(e.amount_fen)::bigint as "differenceFen"
-from journal_entries e
+from postings e
 where e.line_position is not null
 group by e.brand_id, e.payee_id
 having sum(e.amount_fen) <> 0
@@ -80,14 +80,14 @@ export async function listCashDifferences(
 // Journals that are neither sealed nor waiting to be: the sealer would never find them.
 const LIST_FORGOTTEN_JOURNALS = `
 select j.id as "journalId"
-from journals j
-left join journal_seals s on s.journal_id = j.id
-left join journal_seal_queue q on q.journal_id = j.id
-where (s.journal_id is null) = (q.journal_id is null)
+from journal_entries j
+left join entry_seals s on s.brand_id = j.brand_id and s.entry_id = j.id
+left join seal_queue q on q.brand_id = j.brand_id and q.entry_id = j.id
+where (s.entry_id is null) = (q.entry_id is null)
 order by j.id
 limit 10`;
 const COUNT_QUEUED = `
-select count(*) as "queued" from journal_seal_queue q`;
+select count(*) as "queued" from seal_queue q`;
 
 /** Up to ten journals that are neither sealed nor queued (or both), and how many are queued. */
 export async function checkSealQueue(tx: Tx): Promise<{ queued: bigint; forgotten: string[] }> {

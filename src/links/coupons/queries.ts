@@ -49,7 +49,7 @@ export async function insertCoupon(tx: Tx, coupon: NewCoupon): Promise<CouponRow
   return rows[0];
 }
 
-// $3 is the brand the caller is confined to, null for none. Served by coupons_pkey.
+// $3 is the brand the caller is confined to, null for none. Served by coupons_id_idx.
 const END_COUPON = `
 update coupons
 set valid_to = $2
@@ -68,7 +68,7 @@ export async function endCoupon(
   return rows[0];
 }
 
-// In order of id, after $4. Served by coupons_brand_idx (coupons_pkey for an admin's whole list).
+// In order of id, after $4. Served by coupons_pkey (coupons_id_idx for an admin's whole list).
 const LIST_COUPONS = `
 select c.id, c.brand_id as "brandId", c.store_id as "storeId", c.code, c.influencer_id as "influencerId",
   c.valid_from as "validFrom", c.valid_to as "validTo", c.created_at as "createdAt"

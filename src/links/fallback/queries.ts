@@ -13,18 +13,19 @@ export interface FallbackRow {
 }
 
 // At most one row. Of several products the one the brand named wins, then one the influencer has a link for, then the newest. Served by
-// links_pkey, products_pkey, products_same_item_idx, links_pair_key and link_codes_one_code_key.
+// links_id_idx, products_pkey, products_same_item_idx, links_pair_key and link_codes_one_code_key.
 const FIND_FALLBACK = `
 select b.fallbacks, b.page_url as "pageUrl", same.url as "sameUrl", same.platform as "samePlatform", same.code as "sameCode"
 from links l
 join brands b on b.id = l.brand_id
-join products p on p.id = l.product_id
+join products p on p.brand_id = l.brand_id and p.id = l.product_id
 join influencers i on i.id = l.influencer_id
 left join lateral (
   select q.url, s.platform, c.code
   from products q
-  join stores s on s.id = q.store_id and s.status = 'active'
-  left join links k on k.product_id = q.id and k.influencer_id = l.influencer_id and k.status = 'active' and i.status = 'active'
+  join stores s on s.brand_id = q.brand_id and s.id = q.store_id and s.status = 'active'
+  left join links k on k.brand_id = q.brand_id and k.product_id = q.id and k.influencer_id = l.influencer_id and k.status = 'active'
+    and i.status = 'active'
   left join link_codes c on c.link_id = k.id and c.kind = 'code'
   where q.brand_id = l.brand_id and q.store_id <> p.store_id and q.status = 'active'
     and (q.id = p.alternate_product_id or q.external_item_id = p.external_item_id)
@@ -47,15 +48,16 @@ export interface OtherProductRow {
   code: string | null;
 }
 
-// At most six, those the influencer has an active link for first, then the newest. Served by links_pkey, products_brand_idx and
+// At most six, those the influencer has an active link for first, then the newest. Served by links_id_idx, products_pkey and
 // links_pair_key.
 const LIST_OTHER_PRODUCTS = `
 select q.title, q.price_fen as "priceFen", q.url, s.platform, c.code
 from links l
 join influencers i on i.id = l.influencer_id
 join products q on q.brand_id = l.brand_id and q.id <> l.product_id and q.status = 'active'
-join stores s on s.id = q.store_id and s.status = 'active'
-left join links k on k.product_id = q.id and k.influencer_id = l.influencer_id and k.status = 'active' and i.status = 'active'
+join stores s on s.brand_id = q.brand_id and s.id = q.store_id and s.status = 'active'
+left join links k on k.brand_id = q.brand_id and k.product_id = q.id and k.influencer_id = l.influencer_id and k.status = 'active'
+  and i.status = 'active'
 left join link_codes c on c.link_id = k.id and c.kind = 'code'
 where l.id = $1
 order by c.code is null, q.created_at desc, q.id

@@ -10,9 +10,9 @@ export interface VisitWayRow {
 /** Whose wishes: a brand's, or with null the operator's. */
 type Owner = string | null;
 
-// In order of the app. Served by visit_ways_key.
+// In order of the app. Served by landing_mode_overrides_key.
 const LIST_VISIT_WAYS = `
-select v.app, v.way from visit_ways v where v.brand_id is not distinct from $1 order by v.app collate "C"`;
+select v.app, v.landing_mode as "way" from landing_mode_overrides v where v.brand_id is not distinct from $1 order by v.app collate "C"`;
 
 export async function listVisitWays(db: Queryable, brandId: Owner): Promise<VisitWayRow[]> {
   const { rows } = await db.query<VisitWayRow>({ name: 'list_visit_ways', text: LIST_VISIT_WAYS, values: [brandId] });
@@ -22,7 +22,7 @@ export async function listVisitWays(db: Queryable, brandId: Owner): Promise<Visi
 // Everybody's, one row an owner: the operator's has no brand. The keys of a jsonb are in one order, so equal wishes are equal texts. The whole
 // table is read, which has a row for an app of a brand that wants something.
 const LIST_WISHES = `
-select v.brand_id as "brandId", jsonb_object_agg(v.app, v.way)::text as "byApp" from visit_ways v group by v.brand_id`;
+select v.brand_id as "brandId", jsonb_object_agg(v.app, v.landing_mode)::text as "byApp" from landing_mode_overrides v group by v.brand_id`;
 
 export interface WishesRow {
   brandId: Owner;
@@ -37,7 +37,7 @@ export async function listWishes(db: Queryable): Promise<WishesRow[]> {
 
 // Two replacements of the operator's wishes follow each other, so they are always those that somebody sent. Nobody who reads waits.
 const LOCK_VISIT_WAYS = `
-lock table visit_ways in share row exclusive mode`;
+lock table landing_mode_overrides in share row exclusive mode`;
 
 export async function lockVisitWays(tx: Tx): Promise<void> {
   await tx.query({ name: 'lock_visit_ways', text: LOCK_VISIT_WAYS });
@@ -54,14 +54,15 @@ export async function lockBrand(tx: Tx, brand: { brandId: string; scope: string 
   return rows.length === 1;
 }
 
-// Only rows that change are written, because each that is written is told to every process (visit_ways_announce).
+// Only rows that change are written, because each that is written is told to every process (landing_mode_overrides_notify).
 const DELETE_OTHER_WAYS = `
-delete from visit_ways
-where visit_ways.brand_id is not distinct from $1 and not visit_ways.app = any ($2::text[])`;
+delete from landing_mode_overrides
+where landing_mode_overrides.brand_id is not distinct from $1 and not landing_mode_overrides.app = any ($2::text[])`;
 const UPSERT_WAYS = `
-insert into visit_ways as v (brand_id, app, way)
-select $1, input.app, input.way from unnest($2::text[], $3::text[]) as input (app, way) order by input.app collate "C"
-on conflict on constraint visit_ways_key do update set way = excluded.way where v.way <> excluded.way`;
+insert into landing_mode_overrides as v (brand_id, app, landing_mode)
+select $1, input.app, input.landing_mode from unnest($2::text[], $3::text[]) as input (app, landing_mode) order by input.app collate "C"
+on conflict on constraint landing_mode_overrides_key do update set landing_mode = excluded.landing_mode
+  where v.landing_mode <> excluded.landing_mode`;
 
 /** Replaces all wishes of an owner. */
 export async function replaceVisitWays(
@@ -77,9 +78,10 @@ export async function replaceVisitWays(
 // What is not given stays. $2 is the brand the caller is confined to. Served by link_codes_pkey and links_pkey.
 const SET_LINK_PAGE = `
 update links
-set way = case when $3::boolean then $4::text else links.way end, tao_code = case when $5::boolean then $6::text else links.tao_code end
+set landing_mode = case when $3::boolean then $4::text else links.landing_mode end,
+  tao_code = case when $5::boolean then $6::text else links.tao_code end
 from link_codes lc
-where lc.code = $1 and links.id = lc.link_id and ($2::text is null or links.brand_id = $2)
+where lc.code = $1 and links.brand_id = lc.brand_id and links.id = lc.link_id and ($2::text is null or links.brand_id = $2)
 returning links.id, links.brand_id as "brandId"`;
 
 export interface LinkPageChange {

@@ -22,13 +22,13 @@ export interface LeasePlace {
 }
 
 // One row if the store is the caller's ($2, null for none), the influencer exists, and the product (if named) is one of the store.
-// Served by stores_pkey, influencers_pkey and products_pkey.
+// Served by stores_id_idx, influencers_pkey and products_pkey.
 const FIND_LEASE_PLACE = `
 select s.brand_id as "brandId", s.platform
 from stores s
 join influencers i on i.id = $3
 where s.id = $1 and ($2::text is null or s.brand_id = $2)
-  and ($4::text is null or exists (select from products p where p.id = $4 and p.store_id = s.id))`;
+  and ($4::text is null or exists (select from products p where p.brand_id = s.brand_id and p.id = $4 and p.store_id = s.id))`;
 
 /** Where something may be leased; undefined when store, influencer or product do not exist together for the caller. */
 export async function findLeasePlace(
@@ -81,7 +81,7 @@ export async function insertSlot(tx: Tx, slot: NewSlot): Promise<SlotRow | undef
   return rows[0];
 }
 
-// $3 is the brand the caller is confined to, null for none. Served by tracking_slots_pkey.
+// $3 is the brand the caller is confined to, null for none. Served by tracking_slots_id_idx.
 const END_SLOT = `
 update tracking_slots
 set valid_to = $2
@@ -104,7 +104,7 @@ export async function endSlot(
   return rows[0];
 }
 
-// In order of id, after $4. Served by tracking_slots_brand_idx (tracking_slots_pkey for an admin's whole list).
+// In order of id, after $4. Served by tracking_slots_pkey (tracking_slots_id_idx for an admin's whole list).
 const LIST_SLOTS = `
 select ts.id, ts.brand_id as "brandId", ts.store_id as "storeId", ts.kind, ts.external_id as "externalId",
   ts.influencer_id as "influencerId", ts.product_id as "productId", ts.valid_from as "validFrom", ts.valid_to as "validTo",

@@ -17,35 +17,35 @@ export async function findDrainedTo(db: Queryable): Promise<Date | undefined> {
   return rows[0]?.drainedTo ?? undefined;
 }
 
-/** What people and the first booking have settled of a line. */
+/** What a person and the first booking have fixed about a line. */
 export interface SettledLine {
   /** The standing decision. */
   decision?: DecisionFact;
-  /** The window of the terms the line is booked with, and what they were chosen by. */
-  frozen?: { influencerId: string; productId: string; orderCreatedAt: Date; windowDays: number };
+  /** The window of the terms that the line is priced by, and what these were chosen by. */
+  priced?: { influencerId: string; productId: string; orderCreatedAt: Date; windowDays: number };
 }
 
 // At most one decision stands per line (line_decisions_standing_key, which also serves the search), and one copy of terms
-// (commission_lines_pkey).
+// (priced_lines_pkey). order_lines gives the brand that both are keyed by; served by order_lines_id_idx.
 const LIST_SETTLED_LINES = `
-select asked.line_id as "lineId", d.kind, d.link_id as "linkId", d.overruled_link_id as "overruledLinkId",
+select l.id as "lineId", d.kind, d.link_id as "linkId", d.overruled_link_id as "overruledLinkId",
   c.influencer_id as "influencerId", c.product_id as "productId", c.order_created_at as "orderCreatedAt", c.window_days as "windowDays"
-from unnest($1::text[]) as asked (line_id)
-left join line_decisions d on d.line_id = asked.line_id and d.undone_at is null
-left join commission_lines c on c.line_id = asked.line_id
-where d.line_id is not null or c.line_id is not null`;
+from order_lines l
+left join line_decisions d on d.brand_id = l.brand_id and d.line_id = l.id and d.undone_at is null
+left join priced_lines c on c.brand_id = l.brand_id and c.line_id = l.id
+where l.id = any ($1::text[]) and (d.line_id is not null or c.line_id is not null)`;
 
 type SettledRow =
   | { kind: null; linkId: null; overruledLinkId: null }
   | { kind: 'assign' | 'reject'; linkId: string | null; overruledLinkId: string | null };
-type FrozenRow =
+type PricedRow =
   | { influencerId: null; productId: null; orderCreatedAt: null; windowDays: null }
   | { influencerId: string; productId: string; orderCreatedAt: Date; windowDays: number };
 
-/** Of each line that has one, the standing decision and the frozen window. */
-export async function findSettledLines(db: Queryable, lineIds: readonly string[]): Promise<Map<string, SettledLine>> {
+/** Of each line that has one, the standing decision and the window of its terms. */
+export async function listSettledLines(db: Queryable, lineIds: readonly string[]): Promise<Map<string, SettledLine>> {
   if (lineIds.length === 0) return new Map();
-  const { rows } = await db.query<{ lineId: string } & SettledRow & FrozenRow>({
+  const { rows } = await db.query<{ lineId: string } & SettledRow & PricedRow>({
     name: 'list_settled_lines',
     text: LIST_SETTLED_LINES,
     values: arrayLiterals([lineIds]),
@@ -57,7 +57,7 @@ export async function findSettledLines(db: Queryable, lineIds: readonly string[]
       if (kind !== null) settled.decision = { kind, ...present({ linkId, overruledLinkId }) };
       if (row.influencerId !== null) {
         const { influencerId, productId, orderCreatedAt, windowDays } = row;
-        settled.frozen = { influencerId, productId, orderCreatedAt, windowDays };
+        settled.priced = { influencerId, productId, orderCreatedAt, windowDays };
       }
       return [lineId, settled];
     }),
@@ -70,14 +70,15 @@ export interface SlotName {
   externalId: string;
 }
 
-// Leases of every time, so that a lease that ended can be told from a slot nobody knows; they never overlap. Served by the index of
-// tracking_slots_no_overlap, whose first three columns are compared.
+// Leases of every time, so that a lease that ended can be told from an unknown slot; they never overlap. stores gives the brand. Served by
+// stores_id_idx and the index of tracking_slots_no_overlap, whose first four columns are compared.
 const LIST_SLOT_LEASES = `
 select s.store_id as "storeId", s.kind, s.external_id as "externalId", s.influencer_id as "influencerId",
   s.product_id as "productId", s.valid_from as "validFrom", s.valid_to as "validTo"
 from unnest($1::text[], $2::text[], $3::text[]) as input (store_id, kind, external_id)
+join stores st on st.id = input.store_id
 join tracking_slots s
-  on s.store_id = input.store_id and s.kind = input.kind and s.external_id = input.external_id`;
+  on s.brand_id = st.brand_id and s.store_id = st.id and s.kind = input.kind and s.external_id = input.external_id`;
 
 /** All leases of the named slots. */
 export async function listSlotLeases(
@@ -105,11 +106,12 @@ export async function listSlotLeases(
   return rows.map(({ productId, validTo, ...lease }) => Object.assign(lease, present({ productId, validTo })));
 }
 
-// As for slots. Served by the index of coupons_no_overlap.
+// As for slots. Served by stores_id_idx and the index of coupons_no_overlap.
 const LIST_COUPON_LEASES = `
 select c.store_id as "storeId", c.code, c.influencer_id as "influencerId", c.valid_from as "validFrom", c.valid_to as "validTo"
 from unnest($1::text[], $2::text[]) as input (store_id, code)
-join coupons c on c.store_id = input.store_id and c.code = input.code`;
+join stores st on st.id = input.store_id
+join coupons c on c.brand_id = st.brand_id and c.store_id = st.id and c.code = input.code`;
 
 /** All leases of the named coupons; codes in canonical form. */
 export async function listCouponLeases(
@@ -132,23 +134,24 @@ export async function listCouponLeases(
 }
 
 // Codes are unique over all brands and are never deleted: link_codes_pkey.
-const FIND_LINKS_OF_CODES = `
+const LIST_LINKS_OF_CODES = `
 select c.code, c.link_id as "linkId"
 from link_codes c
 where c.code = any ($1::text[])`;
 
 /** The link of each code or alias that exists, of any brand. */
-export async function findLinksOfCodes(db: Queryable, codes: readonly string[]): Promise<Map<string, string>> {
+export async function listLinksOfCodes(db: Queryable, codes: readonly string[]): Promise<Map<string, string>> {
   if (codes.length === 0) return new Map();
   const { rows } = await db.query<{ code: string; linkId: string }>({
-    name: 'find_links_of_codes',
-    text: FIND_LINKS_OF_CODES,
+    name: 'list_links_of_codes',
+    text: LIST_LINKS_OF_CODES,
     values: arrayLiterals([codes]),
   });
   return new Map(rows.map(({ code, linkId }) => [code, linkId]));
 }
 
-// Links by number, by id and by pair, each once. Served by links_number_key, links_pkey and links_pair_key.
+// Links by number, by id and by pair, each once; products gives the brand of a pair. Served by links_number_key, links_id_idx,
+// products_id_idx and links_pair_key.
 const LIST_LINKS = `
 select l.id as "linkId", l.number as "linkNumber", l.brand_id as "brandId", p.store_id as "storeId", l.product_id as "productId",
   l.influencer_id as "influencerId"
@@ -159,16 +162,17 @@ from (
   union
   select o.id
   from unnest($3::text[], $4::text[]) as pair (influencer_id, product_id)
-  join links o on o.influencer_id = pair.influencer_id and o.product_id = pair.product_id
+  join products q on q.id = pair.product_id
+  join links o on o.brand_id = q.brand_id and o.product_id = q.id and o.influencer_id = pair.influencer_id
 ) as named
 join links l on l.id = named.id
-join products p on p.id = l.product_id`;
+join products p on p.brand_id = l.brand_id and p.id = l.product_id`;
 
 // The same where only numbers are asked for, as most batches do: the union costs several times as much. Served by links_number_key, and by
 // products_pkey, one probe a link: joined, products would be read whole while there are a thousand.
 const LIST_LINKS_BY_NUMBER = `
 select l.id as "linkId", l.number as "linkNumber", l.brand_id as "brandId",
-  (select p.store_id from products p where p.id = l.product_id) as "storeId", l.product_id as "productId", l.influencer_id as "influencerId"
+  (select p.store_id from products p where p.brand_id = l.brand_id and p.id = l.product_id) as "storeId", l.product_id as "productId", l.influencer_id as "influencerId"
 from links l
 where l.number = any ($1::bigint[])`;
 
@@ -238,4 +242,32 @@ type Present<Row> = { [Key in keyof Row]?: NonNullable<Row[Key]> };
 /** The columns that are not null: the facts leave out what is absent. */
 export function present<Row extends Record<string, unknown>>(row: Row): Present<Row> {
   return Object.fromEntries(Object.entries(row).filter(([, value]) => value !== null)) as Present<Row>;
+}
+// One probe of product_item_keys_pkey a name: joined, the table would be read whole while it has a thousand rows.
+const LIST_PRODUCTS_BY_ITEM_KEYS = `
+select input.store_id as "storeId", input.item_key as "itemKey",
+  (select k.product_id from product_item_keys k
+    where k.brand_id = input.brand_id and k.store_id = input.store_id and k.item_key = input.item_key) as "productId"
+from unnest($1::text[], $2::text[], $3::text[]) as input (brand_id, store_id, item_key)`;
+
+/** The products registered under these names; keyed by `<store id> <item key>`. */
+export async function listProductsByItemKeys(
+  db: Queryable,
+  keys: readonly { brandId: string; storeId: string; itemKey: string }[],
+): Promise<Map<string, string>> {
+  if (keys.length === 0) return new Map();
+  const { rows } = await db.query<{ storeId: string; itemKey: string; productId: string | null }>({
+    name: 'list_products_by_item_keys',
+    text: LIST_PRODUCTS_BY_ITEM_KEYS,
+    values: arrayLiterals([
+      keys.map((key) => key.brandId),
+      keys.map((key) => key.storeId),
+      keys.map((key) => key.itemKey),
+    ]),
+  });
+  return new Map(
+    rows.flatMap(({ storeId, itemKey, productId }) =>
+      productId === null ? [] : [[`${storeId} ${itemKey}`, productId]],
+    ),
+  );
 }

@@ -4,7 +4,7 @@ import type { Queryable } from '../../infra/db.ts';
 const LIST_ORDERS_TO_RETRY = `
 select l.order_id as "orderId"
 from attributions a
-join order_lines l on l.id = a.line_id
+join order_lines l on l.brand_id = a.brand_id and l.id = a.line_id
 where a.retry_at <= now()
 group by l.order_id
 order by min(a.retry_at), l.order_id
@@ -20,12 +20,14 @@ export async function listOrdersToRetry(db: Queryable, limit: number): Promise<s
   return rows.map((row) => row.orderId);
 }
 
-// An order that cannot be recomputed must not stay the one that has waited longest, or enough of them would hold up all others.
+// An order that cannot be recomputed must not stay the one that has waited longest, or enough of them would hold up all others. Served by
+// orders_id_idx, order_lines_external_key and attributions_pkey.
 const POSTPONE_RETRY = `
 update attributions
 set retry_at = now() + interval '1 hour'
-from order_lines l
-where l.id = attributions.line_id and l.order_id = $1 and attributions.retry_at is not null`;
+from orders o
+join order_lines l on l.brand_id = o.brand_id and l.order_id = o.id
+where o.id = $1 and attributions.brand_id = l.brand_id and attributions.line_id = l.id and attributions.retry_at is not null`;
 
 /** Lets the sweep come back to an order in an hour. */
 export async function postponeRetry(db: Queryable, orderId: string): Promise<void> {

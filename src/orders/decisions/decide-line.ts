@@ -6,15 +6,14 @@ import { recordAudit } from '../../audit/record-audit.ts';
 import { inTransaction } from '../../infra/db.ts';
 import type { Db, Tx } from '../../infra/db.ts';
 import type { AttributionAnswer, DecisionAnswer } from '../reading/attribution-answer.ts';
-import { recomputeOrders } from '../intake/recompute.ts';
-import type { RecomputeDeps } from '../intake/recompute.ts';
+import { lockOrderOfLine } from '../locks.ts';
+import { recomputeOrders, type RecomputeDeps } from '../intake/recompute-orders.ts';
 import {
   findLinkOfCode,
   getStateOfLine,
   insertDecision,
   listAttributions,
   listDecisions,
-  lockOrderOfLine,
   undoStandingDecision,
 } from './queries.ts';
 import type { LineState } from './queries.ts';

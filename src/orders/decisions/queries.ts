@@ -1,35 +1,14 @@
 import type { Queryable, Tx } from '../../infra/db.ts';
 import type { AttributionAnswer, DecisionAnswer } from '../reading/attribution-answer.ts';
 
-// The lock every writer of the order takes, so that a decision and a delivery follow each other. Another brand's line is no line.
-// Served by order_lines_pkey.
-const LOCK_ORDER_OF_LINE = `
-select o.id as "orderId", o.brand_id as "brandId"
-from order_lines l
-join orders o on o.id = l.order_id
-where l.id = $1 and ($2::text is null or l.brand_id = $2)
-for update of o`;
-
-/** Locks the order of a line that the caller may see; undefined: there is none. */
-export async function lockOrderOfLine(
-  tx: Tx,
-  { lineId, brandScope }: { lineId: string; brandScope: string | undefined },
-): Promise<{ orderId: string; brandId: string } | undefined> {
-  const { rows } = await tx.query<{ orderId: string; brandId: string }>(LOCK_ORDER_OF_LINE, [
-    lineId,
-    brandScope ?? null,
-  ]);
-  return rows[0];
-}
-
 // Read after the lock, in a statement of its own: a statement that waited for a lock sees other tables as they were before it waited.
 const FIND_STATE_OF_LINE = `
 select c.released_at is not null as "isReleased", a.method, a.link_id as "linkId", a.dispute ->> 'linkId' as "disputedLinkId",
   d.overruled_link_id as "overruledLinkId"
 from order_lines l
-left join commission_lines c on c.line_id = l.id
-left join attributions a on a.line_id = l.id
-left join line_decisions d on d.line_id = l.id and d.undone_at is null
+left join priced_lines c on c.brand_id = l.brand_id and c.line_id = l.id
+left join attributions a on a.brand_id = l.brand_id and a.line_id = l.id
+left join line_decisions d on d.brand_id = l.brand_id and d.line_id = l.id and d.undone_at is null
 where l.id = $1`;
 
 export interface LineState {
@@ -65,10 +44,12 @@ export async function findLinkOfCode(
   return rows[0]?.linkId;
 }
 
-// A decision is never changed, only undone. kind null: whichever stands. Served by line_decisions_standing_key.
+// A decision is never changed, only undone. kind null: whichever stands. Served by order_lines_id_idx and line_decisions_standing_key.
 const UNDO_STANDING_DECISION = `
 update line_decisions set undone_by = $3, undone_at = now()
-where line_decisions.line_id = $1 and line_decisions.undone_at is null and ($2::text is null or line_decisions.kind = $2)
+from order_lines l
+where l.id = $1 and line_decisions.brand_id = l.brand_id and line_decisions.line_id = l.id and line_decisions.undone_at is null
+  and ($2::text is null or line_decisions.kind = $2)
 returning line_decisions.kind, line_decisions.link_id as "linkId", line_decisions.note`;
 
 export interface UndoneDecision {
@@ -107,13 +88,14 @@ export async function insertDecision(tx: Tx, decision: NewDecision): Promise<voi
   await tx.query(INSERT_DECISION, [lineId, brandId, kind, linkId ?? null, overruledLinkId ?? null, note, actor]);
 }
 
-// At most one row a line: attributions_pkey.
+// At most one row a line. Served by order_lines_id_idx and attributions_pkey.
 const LIST_ATTRIBUTIONS = `
 select a.line_id as "lineId", a.state, a.method, a.confidence, k.code as "linkCode", a.influencer_id as "influencerId",
   a.click_id as "clickId", a.clicked_at as "clickedAt", a.tag, a.reason, a.candidates, a.dispute
-from attributions a
+from order_lines l
+join attributions a on a.brand_id = l.brand_id and a.line_id = l.id
 left join link_codes k on k.link_id = a.link_id and k.kind = 'code'
-where a.line_id = any ($1::text[])`;
+where l.id = any ($1::text[])`;
 
 export interface AttributionRow extends AttributionAnswer {
   lineId: string;
@@ -131,14 +113,15 @@ export async function listAttributions(
   return new Map(rows.map((row) => [row.lineId, row]));
 }
 
-// Oldest first. A line has a handful; line_decisions_standing_key does not cover the undone ones, line_decisions_line_idx does.
+// Oldest first. Served by order_lines_id_idx and line_decisions_line_idx.
 const LIST_DECISIONS = `
 select d.line_id as "lineId", d.kind, k.code as "linkCode", d.note, d.decided_by as "decidedBy", d.decided_at as "decidedAt",
   d.undone_by as "undoneBy", d.undone_at as "undoneAt"
-from line_decisions d
+from order_lines l
+join line_decisions d on d.brand_id = l.brand_id and d.line_id = l.id
 left join link_codes k on k.link_id = d.link_id and k.kind = 'code'
-where d.line_id = any ($1::text[])
-order by d.id`;
+where l.id = any ($1::text[])
+order by d.decided_at, d.id`;
 
 /** Every decision ever made about the lines, oldest first. */
 export async function listDecisions(

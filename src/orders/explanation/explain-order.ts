@@ -11,7 +11,7 @@ import type { Db, Tx } from '../../infra/db.ts';
 import { listAttributions, listDecisions } from '../decisions/queries.ts';
 import { loadAttributionFacts } from '../attribution/evidence.ts';
 import type { EvidenceDeps } from '../attribution/evidence.ts';
-import { foldStoredOrder } from '../intake/fold-stored-order.ts';
+import { foldStoredOrder } from '../intake/fold-orders.ts';
 import { findOrder, findPayeeOfInfluencer, listLinesOfOrders } from '../reading/queries.ts';
 import type { OrderLineRow, OrderRow } from '../reading/queries.ts';
 import type { OrderExplanation } from './answer.ts';

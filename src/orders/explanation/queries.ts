@@ -8,9 +8,9 @@ const LIST_SEEN_EVENTS = `
 select e.type, m.source, e.version, e.occurred_at as "occurredAt", e.recorded_at as "recordedAt", e.makes_facts as "makesFacts",
   e.fingerprint, e.event
 from order_events e
-join inbox_messages m on m.id = e.message_id
+join inbox_messages m on m.brand_id = e.brand_id and m.id = e.message_id
 where e.order_id = $1
-order by e.id`;
+order by e.recorded_at, e.message_id, e.position`;
 
 export interface SeenEventRow {
   type: string;
@@ -29,7 +29,7 @@ export async function listSeenEvents(db: Queryable, orderId: string): Promise<Se
   return rows;
 }
 
-// Served by stores_pkey.
+// Served by stores_id_idx.
 const FIND_ORDER_SOURCE = `
 select s.order_source as "orderSource"
 from stores s
@@ -43,14 +43,15 @@ export async function getOrderSource(db: Queryable, storeId: string): Promise<'y
   return store.orderSource;
 }
 
-// The terms each line was first booked with; a line never attributed has none. Served by commission_lines_pkey.
+// The terms each line was first booked with; a line never attributed has none. Served by order_lines_id_idx and priced_lines_pkey.
 const LIST_FROZEN_TERMS = `
 select c.line_id as "lineId", c.terms_id as "termsId", c.basis, c.rate_bp as "rateBp", c.flat_fen as "flatFen",
   c.window_days as "windowDays", c.hold_days as "holdDays", c.platform_fee_bp as "platformFeeBp",
   c.agency_share_bp as "agencyShareBp", c.agency_payee_id as "agencyPayeeId", c.influencer_id as "influencerId",
-  c.influencer_payee_id as "influencerPayeeId", c.frozen_at as "frozenAt", c.payable_at as "payableAt", c.released_at as "releasedAt"
-from commission_lines c
-where c.line_id = any ($1::text[])`;
+  c.influencer_payee_id as "influencerPayeeId", c.priced_at as "frozenAt", c.payable_at as "payableAt", c.released_at as "releasedAt"
+from order_lines l
+join priced_lines c on c.brand_id = l.brand_id and c.line_id = l.id
+where l.id = any ($1::text[])`;
 
 export interface FrozenTermsRow {
   lineId: string;
@@ -119,15 +120,15 @@ export async function listClicksConsidered(
   return rows;
 }
 
-// Every entry of the lines in the order they were posted; payee null: everybody's. Served by journal_lines_line_idx.
+// Every entry of the lines in the order they were posted; payee null: everybody's. Served by entry_lines_line_idx.
 const LIST_ENTRIES_OF_LINES = `
 select l.line_id as "lineId", j.id as "journalId", j.kind, j.posted_at as "postedAt", e.payee_id as "payeeId", e.account,
   e.amount_fen as "amountFen", e.reversed_delta_fen as "reversedDeltaFen"
-from journal_lines l
-join journals j on j.id = l.journal_id
-join journal_entries e on e.journal_id = l.journal_id and e.line_position = l.position
+from entry_lines l
+join journal_entries j on j.brand_id = l.brand_id and j.id = l.entry_id
+join postings e on e.brand_id = l.brand_id and e.entry_id = l.entry_id and e.line_position = l.position
 where l.line_id = any ($1::text[]) and ($2::text is null or e.payee_id = $2)
-order by j.number, e.position`;
+order by j.posted_at, j.id, e.position`;
 
 export interface EntryRow {
   lineId: string;

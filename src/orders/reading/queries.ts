@@ -36,15 +36,17 @@ select o.id, o.brand_id as "brandId", o.store_id as "storeId", s.platform, o.ext
   o.created_at as "createdAt", o.paid_at as "paidAt", o.received_at as "receivedAt", o.closed_at as "closedAt",
   coalesce(o.paid_at, o.created_at) as "sortedAt"
 from orders o
-join stores s on s.id = o.store_id
+join stores s on s.brand_id = o.brand_id and s.id = o.store_id
 where o.created_at is not null
   and ($1::text is null or o.brand_id = $1)
   and ($2::text is null or o.store_id = $2)
   and ($3::text is null or o.status = $3)
   and ($4::text is null or exists (
-    select from order_lines l join attributions a on a.line_id = l.id where l.order_id = o.id and a.state = $4))
+    select from order_lines l join attributions a on a.brand_id = l.brand_id and a.line_id = l.id
+    where l.brand_id = o.brand_id and l.order_id = o.id and a.state = $4))
   and (not $10::boolean or exists (
-    select from order_lines l join attributions a on a.line_id = l.id where l.order_id = o.id and a.dispute is not null))
+    select from order_lines l join attributions a on a.brand_id = l.brand_id and a.line_id = l.id
+    where l.brand_id = o.brand_id and l.order_id = o.id and a.dispute is not null))
   and ($5::timestamptz is null or o.paid_at >= $5)
   and ($6::timestamptz is null or o.paid_at < $6)
   and ($7::timestamptz is null or (coalesce(o.paid_at, o.created_at), o.id) < ($7, $8))
@@ -72,16 +74,18 @@ export async function listOrders(db: Queryable, filter: OrderFilter): Promise<Or
   return rows;
 }
 
+// Served by orders_id_idx.
 const FIND_ORDER = `
 select o.id, o.brand_id as "brandId", o.store_id as "storeId", s.platform, o.external_order_id as "externalOrderId", o.status,
   o.created_at as "createdAt", o.paid_at as "paidAt", o.received_at as "receivedAt", o.closed_at as "closedAt",
   coalesce(o.paid_at, o.created_at) as "sortedAt"
 from orders o
-join stores s on s.id = o.store_id
+join stores s on s.brand_id = o.brand_id and s.id = o.store_id
 where o.id = $1 and o.created_at is not null
   and ($2::text is null or o.brand_id = $2)
   and ($3::text is null or exists (
-    select from order_lines l join attributions a on a.line_id = l.id where l.order_id = o.id and a.influencer_id = $3))`;
+    select from order_lines l join attributions a on a.brand_id = l.brand_id and a.line_id = l.id
+    where l.brand_id = o.brand_id and l.order_id = o.id and a.influencer_id = $3))`;
 
 /** One order the caller may see: of its brand, or (an influencer) with a line credited to it. Undefined otherwise, as for an unknown id. */
 export async function findOrder(
@@ -128,7 +132,7 @@ export interface OrderLineRow {
 }
 
 // The lines of the orders with what is decided and booked of each; commission is summed from the journal, the only source of it.
-// payee null: whole lines; else that payee's leg. Served by order_lines_external_key and journal_lines_line_idx.
+// payee null: whole lines; else that payee's leg. Served by orders_id_idx, order_lines_external_key and entry_lines_line_idx.
 const LIST_LINES_OF_ORDERS = `
 select l.id, l.order_id as "orderId", l.external_line_id as "externalLineId", l.product_id as "productId", l.quantity,
   l.paid_fen as "paidFen", l.refunded_fen as "refundedFen", l.refund_excess_fen as "refundExcessFen", l.closed,
@@ -138,8 +142,9 @@ select l.id, l.order_id as "orderId", l.external_line_id as "externalLineId", l.
   coalesce(b.commission_fen, 0)::bigint as "commissionFen", coalesce(b.pending_fen, 0)::bigint as "pendingFen",
   coalesce(b.payable_fen, 0)::bigint as "payableFen", coalesce(b.in_payout_fen, 0)::bigint as "inPayoutFen",
   coalesce(b.paid_out_fen, 0)::bigint as "paidOutFen", coalesce(b.debt_fen, 0)::bigint as "debtFen"
-from order_lines l
-left join attributions a on a.line_id = l.id
+from orders o
+join order_lines l on l.brand_id = o.brand_id and l.order_id = o.id
+left join attributions a on a.brand_id = l.brand_id and a.line_id = l.id
 left join link_codes c on c.link_id = a.link_id and c.kind = 'code'
 left join lateral (
   select
@@ -149,11 +154,11 @@ left join lateral (
     -sum(e.amount_fen) filter (where e.account = 'in_payout') as in_payout_fen,
     sum(e.amount_fen) filter (where e.account not in ('cash', 'written_off')) as paid_out_fen,
     sum(e.amount_fen) filter (where e.account = 'debt') as debt_fen
-  from journal_lines j
-  join journal_entries e on e.journal_id = j.journal_id and e.line_position = j.position
+  from entry_lines j
+  join postings e on e.brand_id = j.brand_id and e.entry_id = j.entry_id and e.line_position = j.position
   where j.line_id = l.id and ($2::text is null or e.payee_id = $2)
 ) b on true
-where l.order_id = any ($1::text[])
+where o.id = any ($1::text[])
   and ($3::text is null or a.influencer_id = $3)
 order by l.order_id, l.external_line_id`;
 

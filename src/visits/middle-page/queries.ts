@@ -13,15 +13,15 @@ export interface ContentRow {
   height: number | null;
 }
 
-// At most one row. A link's own 淘口令 goes before its product's. Served by links_pkey and the primary keys it leads to.
+// At most one row. A link's own 淘口令 goes before its product's. Served by links_id_idx and the primary keys it leads to.
 const FIND_CONTENT = `
 select p.title, p.price_fen as "priceFen", p.price_taken_at as "priceTakenAt", b.name as "brandName", s.name as "storeName",
   coalesce(l.tao_code, p.tao_code) as "taoCode", pp.sha256, pp.width, pp.height
 from links l
-join products p on p.id = l.product_id
-join stores s on s.id = p.store_id
+join products p on p.brand_id = l.brand_id and p.id = l.product_id
+join stores s on s.brand_id = p.brand_id and s.id = p.store_id
 join brands b on b.id = l.brand_id
-left join product_pictures pp on pp.product_id = p.id
+left join product_pictures pp on pp.brand_id = p.brand_id and pp.product_id = p.id
 where l.id = $1`;
 
 /** What the page of a link shows; undefined where there is no such link. */

@@ -4,7 +4,7 @@ import type { Db, Queryable } from '../../../src/infra/db.ts';
 
 // Everything the second's look counts, of one snapshot.
 const COUNT = `
-select (select count(*) from clicks c) as clicks, (select count(*) from journal_entries e) as entries,
+select (select count(*) from clicks c) as clicks, (select count(*) from postings e) as entries,
   (select count(*) from click_dead_letters d) as "deadLetters"`;
 const LIST_DEAD_LETTERS = `
 select d.reason, left(d.payload, 120) as payload from click_dead_letters d order by d.id limit 3`;

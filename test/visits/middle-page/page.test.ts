@@ -241,8 +241,8 @@ describe('the wishes of brand and operator', () => {
   };
   const wish = async (brandId: string | null, app: string, way: string): Promise<void> => {
     await pages.test.db.query(
-      `insert into visit_ways as v (brand_id, app, way) values ($1, $2, $3)
-       on conflict on constraint visit_ways_key do update set way = excluded.way`,
+      `insert into landing_mode_overrides as v (brand_id, app, landing_mode) values ($1, $2, $3)
+       on conflict on constraint landing_mode_overrides_key do update set landing_mode = excluded.landing_mode`,
       [brandId, app, way],
     );
   };
@@ -254,13 +254,13 @@ describe('the wishes of brand and operator', () => {
     expect((await pages.ask(`/${link.code}`, { agent: AGENTS.douyinAndroid })).status).toBe(200);
     await wish(link.brandId, 'wechat', 'page');
     await eventually(link.code, AGENTS.wechat, 200);
-    await pages.test.db.query(`update links set way = 'direct' where id = $1`, [link.linkId]);
+    await pages.test.db.query(`update links set landing_mode = 'direct' where id = $1`, [link.linkId]);
     await eventually(link.code, AGENTS.wechat, 302);
-    await pages.test.db.query(`update links set way = null where id = $1`, [link.linkId]);
-    await pages.test.db.query('delete from visit_ways where brand_id = $1', [link.brandId]);
+    await pages.test.db.query(`update links set landing_mode = null where id = $1`, [link.linkId]);
+    await pages.test.db.query('delete from landing_mode_overrides where brand_id = $1', [link.brandId]);
     await eventually(link.code, AGENTS.douyinAndroid, 200);
     await eventually(link.code, AGENTS.wechat, 302);
-    await pages.test.db.query('delete from visit_ways');
+    await pages.test.db.query('delete from landing_mode_overrides');
     await eventually(link.code, AGENTS.wechat, 200);
   });
 

@@ -12,7 +12,7 @@ from products p
 cross join lateral (select lower(substring(p.url from '^https?://([^/?#:]+)')) as host) u
 where p.status = 'active' and u.host <> all ($1::text[])
   and exists (select 1 from links l where l.product_id = p.id and l.status = 'active')
-  and not exists (select 1 from destination_checks dc where dc.product_id = p.id)
+  and not exists (select 1 from destination_checks dc where dc.brand_id = p.brand_id and dc.product_id = p.id)
 limit $2
 on conflict on constraint destination_checks_pkey do nothing`;
 
@@ -24,7 +24,7 @@ const DROP_OLD_DESTINATIONS = `
 delete from destination_checks
 where not exists (
   select 1 from products p
-  where p.id = destination_checks.product_id and p.status = 'active'
+  where p.brand_id = destination_checks.brand_id and p.id = destination_checks.product_id and p.status = 'active'
     and exists (select 1 from links l where l.product_id = p.id and l.status = 'active'))`;
 
 /**
@@ -53,12 +53,12 @@ with recent as (
   where dc.taken_at > now() - interval '1 minute'
   group by dc.host
 ), ranked as (
-  select dc.product_id, dc.host, dc.next_check_at,
+  select dc.brand_id, dc.product_id, dc.host, dc.next_check_at,
     row_number() over (partition by dc.host order by dc.next_check_at, dc.product_id) as place
   from destination_checks dc
   where dc.next_check_at <= now()
 ), due as (
-  select r.product_id
+  select r.brand_id, r.product_id
   from ranked r
   left join recent on recent.host = r.host
   where r.place + coalesce(recent.taken, 0) <= $2
@@ -68,7 +68,8 @@ with recent as (
 update destination_checks
 set taken_at = now(), next_check_at = now() + $3 * interval '1 millisecond'
 from due, products p, stores s
-where destination_checks.product_id = due.product_id and p.id = due.product_id and s.id = p.store_id
+where destination_checks.brand_id = due.brand_id and destination_checks.product_id = due.product_id
+  and p.brand_id = due.brand_id and p.id = due.product_id and s.brand_id = p.brand_id and s.id = p.store_id
 returning p.id as "productId", p.url, s.platform, destination_checks.failures, destination_checks.failure,
   destination_checks.first_failed_at as "firstFailedAt", destination_checks.last_failed_at as "lastFailedAt",
   destination_checks.broken_since as "brokenSince"`;
@@ -87,13 +88,14 @@ export async function takeDueDestinations(
   return rows;
 }
 
-// Changes nothing where the product has another url by now, because then the row is a new one. Served by destination_checks_pkey.
+// Changes nothing where the product has another url by now, because then the row is a new one. Served by products_id_idx and
+// destination_checks_pkey.
 const STORE_DESTINATION_CHECK = `
 update destination_checks
 set checked_at = $3, outcome = $4, status = $5, failures = $6, failure = $7, first_failed_at = $8, last_failed_at = $9, broken_since = $10,
   next_check_at = now() + $11 * interval '1 millisecond'
 from products p
-where destination_checks.product_id = $1 and p.id = $1 and p.url = $2`;
+where p.id = $1 and p.url = $2 and destination_checks.brand_id = p.brand_id and destination_checks.product_id = p.id`;
 
 export async function storeDestinationCheck(
   db: Queryable,

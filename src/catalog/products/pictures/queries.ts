@@ -13,8 +13,8 @@ export interface DuePicture {
 const TAKE_DUE_PICTURES = `
 update product_pictures
 set tries = tries + 1, next_try_at = now() + $2 * interval '1 millisecond'
-where product_pictures.product_id in (
-  select pp.product_id from product_pictures pp
+where (product_pictures.brand_id, product_pictures.product_id) in (
+  select pp.brand_id, pp.product_id from product_pictures pp
   where pp.next_try_at <= now()
   order by pp.next_try_at
   limit $1
@@ -44,11 +44,13 @@ export interface FetchedPicture {
   mediaType: string;
 }
 
-// Changes nothing where the product has another image_url by now. Served by product_pictures_pkey.
+// Changes nothing where the product has another image_url by now; products gives the brand. Served by products_id_idx and
+// product_pictures_pkey.
 const STORE_PICTURE = `
 update product_pictures
 set sha256 = $3, bytes = $4, width = $5, height = $6, media_type = $7, fetched_at = now(), next_try_at = null, problem = null
-where product_pictures.product_id = $1 and product_pictures.source_url = $2`;
+from products p
+where p.id = $1 and product_pictures.brand_id = p.brand_id and product_pictures.product_id = p.id and product_pictures.source_url = $2`;
 
 export async function storePicture(db: Queryable, picture: FetchedPicture): Promise<void> {
   const { productId, sourceUrl, sha256, bytes, width, height, mediaType } = picture;
@@ -56,11 +58,12 @@ export async function storePicture(db: Queryable, picture: FetchedPicture): Prom
   await db.query({ name: 'store_picture', text: STORE_PICTURE, values });
 }
 
-// $4 null: never again, unless image_url changes. Served by product_pictures_pkey.
+// $4 null: never again, unless image_url changes. Served by products_id_idx and product_pictures_pkey.
 const STORE_PICTURE_PROBLEM = `
 update product_pictures
 set problem = $3, next_try_at = now() + $4::float8 * interval '1 millisecond'
-where product_pictures.product_id = $1 and product_pictures.source_url = $2`;
+from products p
+where p.id = $1 and product_pictures.brand_id = p.brand_id and product_pictures.product_id = p.id and product_pictures.source_url = $2`;
 
 /** @param retryAfterMs  undefined: it is given up */
 export async function storePictureProblem(
