@@ -6,7 +6,7 @@ import type { Role } from '../access/principal.ts';
 import { type Db, inTransaction } from '../infra/db.ts';
 import { migrate } from '../infra/migrate.ts';
 import { OperatorFault } from '../infra/operator-fault.ts';
-import { formatVerifyReport, verify } from '../ledger/verify/verify.ts';
+import { formatVerifyReport, verify } from '../commissions/verify/verify.ts';
 import type { Command } from './command.ts';
 import { UsageFault } from './command.ts';
 import { withDatabase } from './runtime.ts';

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { readTotals } from '../../../src/local/demo/answers.ts';
 import { createClickIdReader } from '../../../src/core/clicks/click-id.ts';
-import { formatVerifyReport, verify } from '../../../src/ledger/verify/verify.ts';
+import { formatVerifyReport, verify } from '../../../src/commissions/verify/verify.ts';
 import { deriveKeys } from '../../../src/infra/secrets.ts';
 import { expectedCommissionFen } from '../../journey/sales-plan.ts';
 import type { Sales } from '../driver/sales.ts';
