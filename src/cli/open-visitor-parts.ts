@@ -3,18 +3,20 @@ import { startSpoolDrain } from '../clicks/spool/drain.ts';
 import { createSpoolMetrics } from '../clicks/spool/metrics.ts';
 import { type Spool, openSpool } from '../clicks/spool/spool.ts';
 import { createVisitorKeys } from '../clicks/visitor-keys/visitor-keys.ts';
-import type { Server } from '../http/server.ts';
 import { createEntryDomains } from '../links/entry-domains/entry-domains.ts';
 import { createLinkResolver } from '../links/resolve.ts';
-import { buildVisitorApp, type VisitorAppDeps } from '../visitor-app.ts';
-import type { Measures } from './process-metrics.ts';
+import type { VisitorAppDeps } from '../visitor-app.ts';
+import type { ProcessMetrics } from './process-metrics.ts';
 import type { Runtime } from './runtime.ts';
 import type { SchemaWatch } from './schema.ts';
 
 const now = (): Date => new Date();
 
-/** Where clicks go that Redis does not take, and the way back to it. What is opened here is closed by phases of the shutdown, the last first. */
-async function openClickSpool({ config, db, redis, log, shutdown }: Runtime, { registry }: Measures): Promise<Spool> {
+/** The spool for clicks that Redis does not take, and the drain that brings them to Redis later. */
+async function openClickSpool(
+  { config, db, redis, log, shutdown }: Runtime,
+  { registry }: ProcessMetrics,
+): Promise<Spool> {
   const metrics = createSpoolMetrics(registry);
   const spool = await openSpool({ dir: config.spoolDir, maxBytes: config.spoolMaxBytes, log, metrics, now });
   shutdown.add('spool', 2_000, async () => spool.stop());
@@ -23,10 +25,15 @@ async function openClickSpool({ config, db, redis, log, shutdown }: Runtime, { r
   return spool;
 }
 
-/** What visitors are served with. `publicUrl` is asked late, because the port may be chosen late. */
+/**
+ * Opens the parts that serve visitors. Phases of the shutdown close them, the last opened first.
+ *
+ * @param address  the address of this server once it listens; without DAIHUO_PUBLIC_URL it is the origin of short links
+ * @param schema   where the process may start before Postgres: the parts read the database when its schema is current
+ */
 export async function openVisitorParts(
   runtime: Runtime,
-  measures: Measures,
+  metrics: ProcessMetrics,
   address: () => string | undefined,
   schema?: SchemaWatch,
 ): Promise<VisitorAppDeps> {
@@ -35,7 +42,7 @@ export async function openVisitorParts(
   shutdown.add('link changes', 1_000, async () => resolver.stop());
   const visitorKeys = createVisitorKeys({ db, now, log });
   shutdown.add('visitor keys', 1_000, async () => visitorKeys.stop());
-  // Started without Postgres, clicks are hashed with a key of this process until it is there.
+  // Without Postgres, clicks are hashed with a key of this process until Postgres answers.
   if (schema === undefined || schema.isCurrent()) await visitorKeys.refresh();
   else schema.whenCurrent(async () => visitorKeys.refresh());
   const publicUrl = (): string => config.publicUrl ?? address() ?? `http://${config.host}`;
@@ -43,9 +50,9 @@ export async function openVisitorParts(
   shutdown.add('entry domains', 1_000, async () => entryDomains.stop());
   if (schema === undefined || schema.isCurrent()) await entryDomains.refresh();
   else schema.whenCurrent(async () => entryDomains.refresh());
-  const spool = await openClickSpool(runtime, measures);
+  const spool = await openClickSpool(runtime, metrics);
   const { clickShards: shardCount } = config;
-  const clickStream = createStreamProducer({ redis, spool, shardCount, metrics: measures.clickMetrics, log });
+  const clickStream = createStreamProducer({ redis, spool, shardCount, metrics: metrics.clickMetrics, log });
   shutdown.add('click stream', 2_000, async () => clickStream.stop());
   return {
     db,
@@ -53,7 +60,7 @@ export async function openVisitorParts(
     log,
     now,
     keys,
-    ...measures,
+    ...metrics,
     redirect: { resolver, clickStream, visitorKeys },
     publicUrl,
     entryDomains,
@@ -62,17 +69,4 @@ export async function openVisitorParts(
     missLimits: { burst: config.missBurst, perSecond: config.missesPerMinute / 60 },
     ...(config.adminKey === undefined ? {} : { adminKey: config.adminKey }),
   };
-}
-
-/** The application of a process that serves visitors only, not yet listening. */
-export async function openVisitorApp(
-  runtime: Runtime,
-  measures: Measures,
-  address: () => string | undefined,
-  schema: SchemaWatch,
-): Promise<Server> {
-  return buildVisitorApp({
-    ...(await openVisitorParts(runtime, measures, address, schema)),
-    schemaCheck: schema.check,
-  });
 }
