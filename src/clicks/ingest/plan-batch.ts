@@ -7,7 +7,6 @@ import { buildClickWrite } from './click-write.ts';
 import type { DecidedClick, KnownLink } from './click-write.ts';
 import type { DecodedEntries, StreamClick } from './entry-source.ts';
 import { listLinksByNumber } from './plan-queries.ts';
-import type { ClickLink } from './plan-queries.ts';
 import { linkRowText } from './store-queries.ts';
 import type { ClickWrite } from './store-queries.ts';
 import { VisitorHistories, countedClickOf, loadHistories, historyOf } from './visitor-history.ts';
