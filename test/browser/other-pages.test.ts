@@ -3,8 +3,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } 
 
 import { openPageServer } from '../visits/middle-page/page-server.ts';
 import type { PageServer } from '../visits/middle-page/page-server.ts';
-import { seedLink } from '../clicks/seed-link.ts';
-import type { SeededLink } from '../clicks/seed-link.ts';
+import { type SeededLink, seedLink } from '../support/promotion.ts';
 import { VISITORS, launchBrowser, seriousIssues, startVisit, takeScreenshot } from './browser.ts';
 import type { Visit } from './browser.ts';
 

@@ -2,9 +2,8 @@
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { seedLink } from '../clicks/seed-link.ts';
-import type { SeededLink } from '../clicks/seed-link.ts';
 import type { Program } from '../support/child-program.ts';
+import { type SeededLink, seedLink } from '../support/promotion.ts';
 import { install, outcomeOf } from './daihuo-process.ts';
 import type { Installation } from './daihuo-process.ts';
 

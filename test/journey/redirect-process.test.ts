@@ -1,8 +1,8 @@
 /** `daihuo redirect`: visitors only, and at work whatever is away. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { seedLink } from '../clicks/seed-link.ts';
 import type { Program } from '../support/child-program.ts';
 import { createTestDatabase } from '../support/database.ts';
+import { seedLink } from '../support/promotion.ts';
 import { createTcpProxy } from '../support/tcp-proxy.ts';
 import type { TcpProxy } from '../support/tcp-proxy.ts';
 import { install, outcomeOf } from './daihuo-process.ts';

@@ -8,8 +8,8 @@ import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { decodeClicks } from '../../src/clicks/click-batch.ts';
-import { seedLink } from '../clicks/seed-link.ts';
 import type { Program } from '../support/child-program.ts';
+import { seedLink } from '../support/promotion.ts';
 import { install } from './daihuo-process.ts';
 import type { Installation } from './daihuo-process.ts';
 

@@ -5,9 +5,9 @@ import { connect, createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { seedLink } from '../clicks/seed-link.ts';
 import type { Program } from '../support/child-program.ts';
 import { createTestDatabase } from '../support/database.ts';
+import { seedLink } from '../support/promotion.ts';
 import { install, outcomeOf } from './daihuo-process.ts';
 import type { Installation } from './daihuo-process.ts';
 

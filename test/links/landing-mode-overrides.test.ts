@@ -4,8 +4,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest
 
 import type { Db } from '../../src/infra/db.ts';
 import type { LinkResolver, LinkResolverDeps } from '../../src/links/resolve.ts';
-import { seedLink } from '../clicks/seed-link.ts';
-import type { SeededLink } from '../clicks/seed-link.ts';
+import { type SeededLink, seedLink, setLandingModeOverride } from '../support/promotion.ts';
 import { createLinkProcesses } from './link-processes.ts';
 import type { LinkProcesses } from './link-processes.ts';
 
@@ -68,12 +67,8 @@ function watchQueries(db: Db) {
   };
 }
 
-async function wish(brandId: string | null, app: string, way: 'direct' | 'page'): Promise<void> {
-  await test.db.query(
-    `insert into landing_mode_overrides as v (brand_id, app, landing_mode) values ($1, $2, $3)
-     on conflict on constraint landing_mode_overrides_key do update set landing_mode = excluded.landing_mode`,
-    [brandId, app, way],
-  );
+async function wish(brandId: string | null, app: string, landingMode: 'direct' | 'page'): Promise<void> {
+  await setLandingModeOverride(test.db, { brandId, app, landingMode });
 }
 
 /** What is wanted for a link that the process knows, as its hot path reads it; undefined where the link would have to be looked up. */
@@ -110,7 +105,7 @@ describe('a wish', () => {
 
   it('of a brand reaches its links and no others, and goes before the operator’s app by app', async () => {
     const [own, other] = await Promise.all([seedLink(test.db), seedLink(test.db)]);
-    const sibling = await seedLink(test.db, { brandId: own.brandId, way: null });
+    const sibling = await seedLink(test.db, { brandId: own.brandId, landingMode: null });
     const resolver = await startResolver();
     for (const { code } of [own, other, sibling]) await resolver.resolve(code);
     await wish(null, 'qq', 'direct');

@@ -8,7 +8,7 @@ import { createSharedLinks } from '../../src/links/link-cache-redis.ts';
 import { findLinkFacts } from '../../src/links/resolve-queries.ts';
 import type { LinkResolver, Resolution } from '../../src/links/resolve.ts';
 import { locationOf } from '../../src/platforms/destination.ts';
-import { addCode, leaseSls, seedLink } from '../clicks/seed-link.ts';
+import { addAlias, insertSlot, seedLink } from '../support/promotion.ts';
 import { createLinkProcesses, log } from './link-processes.ts';
 import type { LinkProcesses } from './link-processes.ts';
 
@@ -115,7 +115,7 @@ describe('resolving', () => {
     expect(await resolved(resolver, 'summer-sale')).toBe('unknown');
     expect(resolver.known('summer-sale')).toEqual({ found: false, reason: 'unknown' });
     expect(lookups()).toBe(1);
-    await addCode(test.db, link, 'summer-sale');
+    await addAlias(test.db, link, 'summer-sale');
     await vi.waitFor(async () => expect(await resolved(resolver, 'summer-sale')).toBe('active'), {
       timeout: 1_000,
       interval: 10,
@@ -140,7 +140,7 @@ describe('a leased salesman', () => {
     const resolver = await startResolver();
     expect(locationFor(await resolver.resolve(link.code))).toBe(`${url}?dh_click=CLICK`);
     const at = (ms: number): Date => new Date(Date.now() + ms);
-    await leaseSls(test.db, link, { sls: 'Soon', validFrom: at(700), validTo: at(1_400) });
+    await insertSlot(test.db, { kind: 'sls', externalId: 'Soon', link, validFrom: at(700), validTo: at(1_400) });
     await sleep(100);
     expect(locationFor(await resolver.resolve(link.code))).toBe(`${url}?dh_click=CLICK`);
     await sleep(800);
@@ -151,8 +151,8 @@ describe('a leased salesman', () => {
 
   it('for the product wins over the one for the store', async () => {
     const link = await seedLink(test.db, { platform: 'youzan', url });
-    await leaseSls(test.db, link, { sls: 'Product', productId: link.productId });
-    await leaseSls(test.db, link, { sls: 'Store' });
+    await insertSlot(test.db, { kind: 'sls', externalId: 'Product', link, withProduct: true });
+    await insertSlot(test.db, { kind: 'sls', externalId: 'Store', link });
     expect(locationFor(await (await startResolver()).resolve(link.code))).toBe(`${url}?sls=Product&dh_click=CLICK`);
   });
 });

@@ -7,12 +7,11 @@ import { createDb } from '../../src/infra/db.ts';
 import { pino } from 'pino';
 import { createTestDatabase } from '../support/database.ts';
 import type { TestDatabase } from '../support/database.ts';
+import { type SeededLink, seedLink } from '../support/promotion.ts';
 import { createTestRedis } from '../support/redis.ts';
 import type { TestRedis } from '../support/redis.ts';
 import { PHONE, createClickServer, drained, startTestWorker } from '../clicks/click-server.ts';
 import type { ClickServer } from '../clicks/click-server.ts';
-import { seedLink } from '../clicks/seed-link.ts';
-import type { SeededLink } from '../clicks/seed-link.ts';
 
 let test: TestDatabase;
 let streams: TestRedis;

@@ -10,12 +10,11 @@ import type { Click } from '../../src/core/clicks/click.ts';
 import { comparable } from '../http/test-server.ts';
 import { createTestDatabase } from '../support/database.ts';
 import type { TestDatabase } from '../support/database.ts';
+import { addAlias, type SeededLink, seedLink } from '../support/promotion.ts';
 import { createTestRedis } from '../support/redis.ts';
 import type { TestRedis } from '../support/redis.ts';
 import { PHONE, createClickServer, readClickId } from '../clicks/click-server.ts';
 import type { ClickServer } from '../clicks/click-server.ts';
-import { addCode, seedLink } from '../clicks/seed-link.ts';
-import type { SeededLink } from '../clicks/seed-link.ts';
 
 let test: TestDatabase;
 let streams: TestRedis;
@@ -217,7 +216,7 @@ describe.each([
     });
 
     it('an alias leads where the code leads', async () => {
-      await addCode(test.db, link, `sale-${link.linkNumber}`);
+      await addAlias(test.db, link, `sale-${link.linkNumber}`);
       expect((await visit({ url: `/Sale-${link.linkNumber}` })).statusCode).toBe(302);
     });
 

@@ -9,8 +9,7 @@ import { createMetricsRegistry } from '../../../src/http/metrics.ts';
 import { asAdmin, comparable } from '../../http/test-server.ts';
 import { drained, startTestWorker } from '../../clicks/click-server.ts';
 import { makeClickOn } from '../../clicks/make-clicks.ts';
-import { seedLink } from '../../clicks/seed-link.ts';
-import type { SeededLink } from '../../clicks/seed-link.ts';
+import { type SeededLink, seedLink } from '../../support/promotion.ts';
 import { AGENTS, clickIdOf, openPageServer } from './page-server.ts';
 import type { Answer, PageServer } from './page-server.ts';
 
@@ -29,7 +28,7 @@ afterAll(async () => pages.close());
 beforeEach(async () => {
   clock = NOON;
   await pages.streams.redis.del('clicks:{0}');
-  link = await seedLink(pages.test.db, { way: null });
+  link = await seedLink(pages.test.db, { landingMode: null });
 });
 
 async function openPage(agent: string = AGENTS.douyinAndroid): Promise<string> {
@@ -222,7 +221,7 @@ describe('GET /-/go/:clickId/:code', () => {
 
   it('leads only where the click leads: a forged id and another link’s code are not found, like an unknown link', async () => {
     const clickId = await openPage();
-    const other = await seedLink(pages.test.db, { way: null, url: 'https://item.taobao.com/item.htm?id=7' });
+    const other = await seedLink(pages.test.db, { landingMode: null, url: 'https://item.taobao.com/item.htm?id=7' });
     const forged = (clickId.startsWith('B') ? 'C' : 'B') + clickId.slice(1);
     const urls = [
       `/-/go/${clickId}/${other.code}`,
