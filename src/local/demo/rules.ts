@@ -10,7 +10,7 @@ export const AGENCY_SHARE_BP = 3_000;
 
 export type ProductName = 'fryer' | 'kettle' | 'cup' | 'tea';
 
-interface OfferedProduct {
+export interface OfferedProduct {
   platform: 'taobao' | 'youzan';
   title: string;
   priceFen: number;
