@@ -1,11 +1,12 @@
 import type { Browser, Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
 import { openPageServer } from '../visits/middle-page/page-server.ts';
 import type { PageServer } from '../visits/middle-page/page-server.ts';
 import { type SeededLink, seedLink } from '../support/promotion.ts';
 import { VISITORS, launchBrowser, seriousIssues, startVisit, takeScreenshot } from './browser.ts';
 import type { Visit } from './browser.ts';
+import { waitUntil } from '../support/timing.ts';
 
 const TAO_CODE = '7￥AbCdEfG￥ 复制打开';
 const SHOP = /^https:\/\/item\.taobao\.com\/item\.htm\?/;
@@ -45,14 +46,11 @@ async function open(name: keyof typeof VISITORS, options: Parameters<typeof star
 
 /** Resolves when the visitor has left for an address like this; returns it. */
 async function leftFor({ requests }: Visit, pattern: RegExp): Promise<string> {
-  return vi.waitFor(
-    () => {
-      const url = requests.find((each) => pattern.test(each));
-      if (url === undefined) throw new Error(`nobody asked for ${pattern.source}`);
-      return url;
-    },
-    { timeout: 10_000 },
-  );
+  return waitUntil(() => {
+    const url = requests.find((each) => pattern.test(each));
+    if (url === undefined) throw new Error(`nobody asked for ${pattern.source}`);
+    return url;
+  });
 }
 
 async function steps(): Promise<string[]> {
@@ -64,12 +62,12 @@ async function steps(): Promise<string[]> {
 }
 
 async function expectSteps(...expected: string[]): Promise<void> {
-  await vi.waitFor(async () => expect(await steps()).toEqual(expected), { timeout: 10_000 });
+  await waitUntil(async () => expect(await steps()).toEqual(expected));
 }
 
 /** Copying takes the browser a moment. */
 async function expectSaid(page: Page, text: string): Promise<void> {
-  await vi.waitFor(async () => expect(await page.textContent('#said')).toBe(text), { timeout: 10_000 });
+  await waitUntil(async () => expect(await page.textContent('#said')).toBe(text));
 }
 
 describe.each(ON_PHONES)('%s', (name) => {
@@ -158,7 +156,7 @@ describe('a report that is not taken', () => {
     await pages.test.db.query('alter table click_steps rename to click_steps_away');
     try {
       const opened = await open('Douyin on Android');
-      await vi.waitFor(() => expect(reportsOf(opened)).toBe(2), { timeout: 10_000 });
+      await waitUntil(() => expect(reportsOf(opened)).toBe(2));
       await opened.page.waitForTimeout(6_000);
       expect(reportsOf(opened)).toBe(2);
     } finally {

@@ -1,11 +1,12 @@
 import { Client } from 'pg';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { inTransaction } from '../../src/infra/db.ts';
 import { createCatalogServer, makeInfluencer, makeOffer } from '../catalog/catalog-server.ts';
 import type { Caller, CatalogServer } from '../catalog/catalog-server.ts';
 import { insertInfluencers } from '../support/market.ts';
 import { insertLinks } from '../support/promotion.ts';
+import { waitUntil } from '../support/timing.ts';
 
 let server: CatalogServer;
 let brand: { id: string; caller: Caller };
@@ -71,7 +72,7 @@ async function toldDuring(work: () => Promise<void>): Promise<string[]> {
   try {
     await work();
     await server.db.query(`select pg_notify('links_changed', 'code:end')`);
-    await vi.waitFor(() => expect(told.at(-1)).toBe('code:end'));
+    await waitUntil(() => expect(told.at(-1)).toBe('code:end'));
   } finally {
     await client.end();
   }
@@ -178,7 +179,7 @@ describe('/v1/visit-ways', () => {
     expect(told).toEqual(['landing_modes', 'landing_modes']);
     expect(await stateOf()).toEqual(before);
     await server.admin.put('/v1/visit-ways', { byApp: {} });
-  }, 60_000);
+  });
 });
 
 describe('PATCH /v1/links/:code', () => {

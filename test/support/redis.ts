@@ -47,7 +47,7 @@ export async function createTestRedis(): Promise<TestRedis> {
   const owner = new Redis(url);
   await owner.flushdb();
   const redis = createRedis({ urls: url, role: 'commands', log: pino({ level: 'silent' }) });
-  if (!(redis instanceof Redis) || !(await waitForRedis(redis, 10_000)))
+  if (!(redis instanceof Redis) || !(await waitForRedis(redis, 60_000)))
     throw new Error(`no connection to ${new URL(url).host}`);
   return {
     url,

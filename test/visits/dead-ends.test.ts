@@ -12,6 +12,7 @@ import { createTestRedis } from '../support/redis.ts';
 import type { TestRedis } from '../support/redis.ts';
 import { PHONE, createClickServer, drained, startTestWorker } from '../clicks/click-server.ts';
 import type { ClickServer } from '../clicks/click-server.ts';
+import { waitUntil } from '../support/timing.ts';
 
 let test: TestDatabase;
 let streams: TestRedis;
@@ -181,11 +182,11 @@ describe('a link that is paused or gone', () => {
   it('comes back by itself', async () => {
     await choose(['brand_page'], PAGE_URL);
     await pauseLink();
-    await expect.poll(async () => (await visit(`/${link.code}`)).headers.location).toBe(PAGE_URL);
+    await waitUntil(async () => expect((await visit(`/${link.code}`)).headers.location).toBe(PAGE_URL));
     await test.db.query(`update links set status = 'active' where id = $1`, [link.linkId]);
-    await expect
-      .poll(async () => (await visit(`/${link.code}`)).headers.location, { timeout: 3_000 })
-      .toMatch(/^https:\/\/item\.taobao\.com/);
+    await waitUntil(async () =>
+      expect((await visit(`/${link.code}`)).headers.location).toMatch(/^https:\/\/item\.taobao\.com/),
+    );
   });
 });
 

@@ -1,9 +1,10 @@
 import { gzipSync } from 'node:zlib';
-import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
 import { type SeededLink, seedLink, type SeedOptions, setLandingModeOverride } from '../../support/promotion.ts';
 import { AGENTS, clickIdOf, hrefOf, openPageServer } from './page-server.ts';
 import type { PageServer } from './page-server.ts';
+import { waitUntil } from '../../support/timing.ts';
 
 /** Over the wire, without the picture, as it is promised. */
 const MAX_PAGE_BYTES = 14 * 1024;
@@ -228,15 +229,13 @@ describe('who is sent straight on', () => {
       await pages.test.db.query('alter table brands_away rename to brands');
     }
     // Postgres is left alone for a second after it failed, then asked again.
-    await vi.waitFor(async () => expect((await pages.ask(`/${link.code}`)).status).toBe(200), { timeout: 10_000 });
+    await waitUntil(async () => expect((await pages.ask(`/${link.code}`)).status).toBe(200));
   });
 });
 
 describe('the wishes of brand and operator', () => {
   const eventually = async (code: string, agent: string, status: number): Promise<void> => {
-    await vi.waitFor(async () => expect((await pages.ask(`/${code}`, { agent })).status).toBe(status), {
-      timeout: 10_000,
-    });
+    await waitUntil(async () => expect((await pages.ask(`/${code}`, { agent })).status).toBe(status));
   };
   const wish = async (brandId: string | null, app: string, landingMode: 'direct' | 'page'): Promise<void> => {
     await setLandingModeOverride(pages.test.db, { brandId, app, landingMode });
