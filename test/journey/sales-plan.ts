@@ -11,7 +11,7 @@ import {
   registerInfluencer,
   takeLink,
 } from '../../src/local/demo/market.ts';
-import { postShopMessage, type ShopMessage, type ShopSender } from '../../src/local/demo/shop-messages.ts';
+import { postShopMessage, type ShopMessage, type ShopSender } from '../../src/local/demo/platform-messages.ts';
 
 /** Numbers of one seed: mulberry32, the same on every machine. */
 export function randomOf(seed: number): (below: number) => number {

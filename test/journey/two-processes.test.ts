@@ -6,15 +6,16 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { type Api, fetchFrom, listAll } from '../../src/local/demo/api.ts';
 import { openMarket } from '../../src/local/demo/market.ts';
-import type { ShopMessage, ShopSender } from '../../src/local/demo/shop-messages.ts';
 import {
   postYouzanPush,
+  type ShopMessage,
+  type ShopSender,
   youzanPaid,
+  type YouzanPush,
   youzanReceived,
   youzanRefunded,
-  type YouzanPush,
   type YouzanSender,
-} from '../../src/local/demo/youzan-messages.ts';
+} from '../../src/local/demo/platform-messages.ts';
 import { install, outcomeOf } from './daihuo-process.ts';
 import type { Installation, RunningServer } from './daihuo-process.ts';
 import { messagesOf, openBusyMarket, planOrders, postAll, randomOf, shuffled, type BusyMarket } from './sales-plan.ts';

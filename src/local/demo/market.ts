@@ -17,22 +17,22 @@ export interface MarketProduct {
   itemId: string;
 }
 
-/** What one run of the demo makes for itself: nothing of an earlier run can disturb its figures. */
+/** The rows that one run of the demo creates. Each run uses its own, so earlier runs do not change its figures. */
 export interface Market {
-  /** Tells this run from others in every name. */
+  /** Part of every name, so that names of different runs differ. */
   run: string;
   brandId: string;
   taobao: { storeId: string; webhookSecret: string };
   youzan: { storeId: string; kdtId: number; credentials: YouzanCredentials };
   products: Record<ProductName, MarketProduct>;
-  /** Her links: fryer and tea. */
+  /** Has links to the fryer and the tea. */
   mei: { influencerId: string; payeeId: string; fryer: MarketLink; tea: MarketLink };
-  /** His links: kettle and cup. */
+  /** Has links to the kettle and the cup. */
   qiang: { influencerId: string; payeeId: string; agencyPayeeId: string; kettle: MarketLink; cup: MarketLink };
-  /** What each role can see and do; `connect` makes an API of a key. */
+  /** The API under a key of this role. */
   brand: Api;
   finance: Api;
-  /** To be revoked at the end. */
+  /** The demo revokes these keys at the end. */
   keyIds: string[];
 }
 
@@ -54,7 +54,12 @@ async function makeKey({ admin, connect, keyIds }: KeyMaker, fields: Omit<KeyFie
   return connect(key);
 }
 
-/** Registers a brand with two stores and four products, two influencers, and the four links they take, each with its own role's key. */
+/**
+ * Registers a brand with two stores and four products, two influencers and their four links, each with a key of the role that does so in
+ * practice.
+ *
+ * @param connect  returns the API under a key
+ */
 export async function openMarket(admin: Api, connect: (key: string) => Api): Promise<Market> {
   const run = randomBytes(3).toString('hex');
   const maker: KeyMaker = { admin, connect, keyIds: [] };
@@ -132,26 +137,26 @@ export interface StoreFields {
   platform: 'taobao' | 'youzan';
   externalShopId: string;
   name: string;
-  /** For callers that see more than one brand. */
+  /** Required when the caller's key covers more than one brand. */
   brandId?: string;
-  /** Youzan needs them to verify its pushes. */
+  /** The credentials with which daihuo verifies pushes from Youzan. */
   youzan?: YouzanCredentials;
 }
 
-/** Opens a store whose products may be promoted. */
+/** Registers a store that meets the default rules for promotion. */
 export async function openStore(api: Api, fields: StoreFields): Promise<{ storeId: string; webhookSecret: string }> {
   const quality = { rating: { score: 4.8, scale: 5 }, openedOn: '2021-03-18' };
   const { id, webhookSecret } = await api.post('/v1/stores', { ...quality, ...fields }, createdStore);
   return { storeId: id, webhookSecret };
 }
 
-/** The number and the credentials of a Youzan shop that no other market has. */
+/** A number and credentials of a Youzan shop; random, so that markets do not share a shop. */
 export function newYouzanShop(): { kdtId: number; credentials: YouzanCredentials } {
   const credentials = { clientId: randomBytes(9).toString('hex'), clientSecret: randomBytes(16).toString('hex') };
   return { kdtId: randomInt(100_000_000, 1_000_000_000), credentials };
 }
 
-/** Offers an item that no other market has. */
+/** Registers a product with a random item number, so that markets do not share an item. */
 export async function offerProduct(
   api: Api,
   { platform, ...fields }: OfferedProduct & { storeId: string },
@@ -178,7 +183,7 @@ export async function registerInfluencer(
   return { influencerId: id, payeeId };
 }
 
-/** @param fields.influencerId  for callers that act for influencers; an influencer's own key needs none */
+/** @param fields.influencerId  required unless the caller's key belongs to the influencer */
 export async function takeLink(api: Api, fields: { productId: string; influencerId?: string }): Promise<MarketLink> {
   const { id, code, createdAt } = await api.post('/v1/links', fields, createdLink);
   return { id, code, createdAt: new Date(createdAt) };
