@@ -132,7 +132,7 @@ async function stop({ program }: Backend): Promise<number> {
 }
 
 async function storedClickIds(): Promise<Set<string>> {
-  const entries = await installation.redis.redis.xrange('clicks:{0}', '-', '+');
+  const entries = await installation.redis.inspector.xrange('clicks:{0}', '-', '+');
   const ids = entries.flatMap(([, [, text]]) => {
     const reading = decodeClicks(text ?? '');
     return reading.ok ? reading.clicks.map(({ clickId }) => clickId) : [];

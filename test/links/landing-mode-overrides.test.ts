@@ -130,7 +130,7 @@ describe('a wish', () => {
     const release = watched.hold('list_wishes');
     const visit = lookedUpWays(link, openResolver({ db: watched.db }));
     // The facts of the link are there, the wishes not yet.
-    await waitUntil(async () => expect(await cache.redis.exists(`link:4:${link.linkId}`)).toBe(1));
+    await waitUntil(async () => expect(await cache.inspector.exists(`link:4:${link.linkId}`)).toBe(1));
     await sleep(20);
     release();
     expect(await visit).toEqual({ qq: 'direct' });
@@ -183,7 +183,7 @@ describe('what was asked before a wish', () => {
     await wish(link.brandId, 'qq', 'page');
     await (await startResolver()).resolve(link.code);
     await waitUntil(async () =>
-      expect(await cache.redis.exists(`link:4:${link.linkId}`, `linkcode:1:${link.code}`)).toBe(2),
+      expect(await cache.inspector.exists(`link:4:${link.linkId}`, `linkcode:1:${link.code}`)).toBe(2),
     );
     await wish(link.brandId, 'qq', 'direct');
     const watched = watchQueries(test.db);
@@ -240,7 +240,7 @@ describe('a wish made while nobody tells of it', () => {
     const resolver = await startResolver();
     expect(await lookedUpWays(link, resolver)).toEqual({ qq: 'direct' });
     await waitUntil(async () =>
-      expect(await cache.redis.exists(`link:4:${link.linkId}`, `linkcode:1:${link.code}`)).toBe(2),
+      expect(await cache.inspector.exists(`link:4:${link.linkId}`, `linkcode:1:${link.code}`)).toBe(2),
     );
     await test.db.query('alter table landing_mode_overrides rename to landing_mode_overrides_away');
     try {

@@ -166,15 +166,15 @@ describe('several processes', () => {
       startResolver({ trustSharedAfterMs: -1 }),
     ]);
     expect([await resolved(one, code), await resolved(two, code)]).toEqual(['active', 'active']);
-    await waitUntil(async () => expect(await cache.redis.exists(`link:4:${linkId}`)).toBe(1));
-    const outdated = (await cache.redis.get(`link:4:${linkId}`)) ?? '';
+    await waitUntil(async () => expect(await cache.inspector.exists(`link:4:${linkId}`)).toBe(1));
+    const outdated = (await cache.inspector.get(`link:4:${linkId}`)) ?? '';
     expect(outdated).toMatch(/^1 \{.*"active"/);
     const before = performance.now();
     await pauseLink(linkId);
-    await waitUntil(async () => expect(await cache.redis.get(`link:4:${linkId}`)).toBe('2 '));
+    await waitUntil(async () => expect(await cache.inspector.get(`link:4:${linkId}`)).toBe('2 '));
     await waitUntil(() => expect([one.known(code), two.known(code)]).toEqual([undefined, undefined]));
     // A process that was slow to write brings the old version back: those that were told do not take it.
-    await cache.redis.set(`link:4:${linkId}`, outdated);
+    await cache.inspector.set(`link:4:${linkId}`, outdated);
     expect([await resolved(one, code), await resolved(two, code)]).toEqual(['paused', 'paused']);
     expect(performance.now() - before).toBeLessThan(SOON_MS);
   });
@@ -196,7 +196,7 @@ describe('several processes', () => {
   it('the second process takes a link from Redis without asking Postgres', async () => {
     const { code, linkId } = await seedLink(test.db);
     await (await startResolver()).resolve(code);
-    await waitUntil(async () => expect(await cache.redis.exists(`link:4:${linkId}`, `linkcode:1:${code}`)).toBe(2));
+    await waitUntil(async () => expect(await cache.inspector.exists(`link:4:${linkId}`, `linkcode:1:${code}`)).toBe(2));
     const { db, lookups } = countLookups(test.db);
     const two = await startResolver({ db, trustSharedAfterMs: -1 });
     expect(await resolved(two, code)).toBe('active');
@@ -206,9 +206,9 @@ describe('several processes', () => {
   it('what Redis holds is checked like what Postgres holds: a destination that is not allowed is never a Location', async () => {
     const { code, linkId } = await seedLink(test.db);
     await (await startResolver()).resolve(code);
-    await waitUntil(async () => expect(await cache.redis.exists(`link:4:${linkId}`, `linkcode:1:${code}`)).toBe(2));
-    const kept = (await cache.redis.get(`link:4:${linkId}`)) ?? '';
-    await cache.redis.set(`link:4:${linkId}`, kept.replace('item.taobao.com', 'evil.example'));
+    await waitUntil(async () => expect(await cache.inspector.exists(`link:4:${linkId}`, `linkcode:1:${code}`)).toBe(2));
+    const kept = (await cache.inspector.get(`link:4:${linkId}`)) ?? '';
+    await cache.inspector.set(`link:4:${linkId}`, kept.replace('item.taobao.com', 'evil.example'));
     const two = await startResolver({ trustSharedAfterMs: -1 });
     expect(await resolved(two, code)).toBe('gone');
   });
@@ -242,7 +242,7 @@ describe('when something is away', () => {
     const resolver = await startResolver({ db });
     await resolver.resolve(cached.code);
     await (await startResolver()).resolve(shared.code);
-    await waitUntil(async () => expect(await cache.redis.exists(`linkcode:1:${shared.code}`)).toBe(1));
+    await waitUntil(async () => expect(await cache.inspector.exists(`linkcode:1:${shared.code}`)).toBe(1));
     await db.end();
     await resolver.stop();
     expect(resolver.isTold()).toBe(false);

@@ -30,7 +30,7 @@ afterAll(async () => {
 });
 beforeEach(async () => {
   link = await seedLink(test.db);
-  await streams.redis.del('clicks:{0}');
+  await streams.inspector.del('clicks:{0}');
 });
 
 const visit = async (url: string, headers: Record<string, string> = {}) =>
@@ -54,7 +54,7 @@ async function sameItem(...products: string[]): Promise<void> {
 }
 
 async function loggedClicks(): Promise<Click[]> {
-  const entries = await streams.redis.xrange('clicks:{0}', '-', '+');
+  const entries = await streams.inspector.xrange('clicks:{0}', '-', '+');
   return entries.flatMap(([, [, text]]) => {
     const reading = decodeClicks(text ?? '');
     if (!reading.ok) throw new Error(reading.reason);

@@ -32,7 +32,7 @@ afterAll(async () => {
 });
 beforeEach(async () => {
   link = await seedLink(test.db);
-  await streams.redis.del('clicks:{0}');
+  await streams.inspector.del('clicks:{0}');
 });
 
 interface Visit {
@@ -81,7 +81,7 @@ async function visit({ url = `/${link.code}`, method = 'GET', headers = {} }: Vi
 
 /** Every click in the stream, in order. */
 async function loggedClicks(): Promise<Click[]> {
-  const entries = await streams.redis.xrange('clicks:{0}', '-', '+');
+  const entries = await streams.inspector.xrange('clicks:{0}', '-', '+');
   return entries.flatMap(([, [, text]]) => {
     const reading = decodeClicks(text ?? '');
     if (!reading.ok) throw new Error(reading.reason);
@@ -193,7 +193,7 @@ describe.each([
       const [first, same, other] = (await loggedClicks()).map(({ visitor }) => visitor);
       expect(same).toBe(first);
       expect(other).not.toBe(first);
-      const text = JSON.stringify(await streams.redis.xrange('clicks:{0}', '-', '+'));
+      const text = JSON.stringify(await streams.inspector.xrange('clicks:{0}', '-', '+'));
       expect(text).not.toContain('203.0.113');
       expect(text).not.toContain('Safari');
     });
@@ -204,7 +204,7 @@ describe.each([
       expect(new Set(ids).size).toBe(200);
       expect((await loggedClicks()).map(({ clickId }) => clickId).toSorted()).toEqual(ids.toSorted());
       // How many depends on how many visits come while one append is under way; without sharing there are 200.
-      expect(await streams.redis.xlen('clicks:{0}')).toBeLessThan(ids.length);
+      expect(await streams.inspector.xlen('clicks:{0}')).toBeLessThan(ids.length);
     });
   });
 

@@ -94,14 +94,14 @@ describe('shared by processes', () => {
   });
 
   it('Redis holds no address and forgets a network once its bucket is full', async () => {
-    await shared.redis.flushdb();
+    await shared.inspector.flushdb();
     const { budget } = budgetWith({ key: Buffer.alloc(16, 32), limits: { burst: 2, perSecond: 0.5 } });
     missesUntilRefused(budget, '198.51.100.77');
-    await waitUntil(async () => expect(await shared.redis.keys('*')).toHaveLength(1));
-    const [key = ''] = await shared.redis.keys('*');
+    await waitUntil(async () => expect(await shared.inspector.keys('*')).toHaveLength(1));
+    const [key = ''] = await shared.inspector.keys('*');
     expect(key).toMatch(/^misses:1:[0-9a-f]{16}$/);
-    expect(await shared.redis.pttl(key)).toBeLessThanOrEqual(4_001);
-    await waitUntil(async () => expect(await shared.redis.keys('*')).toEqual([]));
+    expect(await shared.inspector.pttl(key)).toBeLessThanOrEqual(4_001);
+    await waitUntil(async () => expect(await shared.inspector.keys('*')).toEqual([]));
   });
 
   it('without Redis each process counts alone, and says so', async () => {
@@ -136,7 +136,7 @@ describe('shared by processes', () => {
             // Where a rounding could decide, both answers are right.
             const isClose = Math.abs(bucket.tokens - 1) < 1e-4;
             const isTaken = bucket.tokens >= 1;
-            const left = await takeSharedToken(shared.redis, { network, limits, nowMs });
+            const left = await takeSharedToken(shared.inspector, { network, limits, nowMs });
             if (isClose) return;
             expect(left >= 0).toBe(isTaken);
             if (isTaken) bucket = { ...bucket, tokens: bucket.tokens - 1 };

@@ -143,10 +143,12 @@ export interface StoreFields {
   youzan?: YouzanCredentials;
 }
 
-/** Registers a store that meets the default rules for promotion. */
+/** What the operator declares of each store; enough for the default rules of promotion. */
+export const STORE_QUALITY = { rating: { score: 4.8, scale: 5 }, openedOn: '2021-03-18' };
+
+/** Registers a store whose products may be promoted. */
 export async function openStore(api: Api, fields: StoreFields): Promise<{ storeId: string; webhookSecret: string }> {
-  const quality = { rating: { score: 4.8, scale: 5 }, openedOn: '2021-03-18' };
-  const { id, webhookSecret } = await api.post('/v1/stores', { ...quality, ...fields }, createdStore);
+  const { id, webhookSecret } = await api.post('/v1/stores', { ...STORE_QUALITY, ...fields }, createdStore);
   return { storeId: id, webhookSecret };
 }
 

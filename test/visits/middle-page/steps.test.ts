@@ -28,7 +28,7 @@ beforeAll(async () => {
 afterAll(async () => pages.close());
 beforeEach(async () => {
   clock = NOON;
-  await pages.streams.redis.del('clicks:{0}');
+  await pages.streams.inspector.del('clicks:{0}');
   link = await seedLink(pages.test.db, { landingMode: null });
 });
 
