@@ -13,6 +13,7 @@ import type { Server } from '../../src/http/server.ts';
 import { inTransaction } from '../../src/infra/db.ts';
 import { deriveKeys } from '../../src/infra/secrets.ts';
 import { linkRoutes } from '../../src/links/routes.ts';
+import type { IntakeLimits } from '../../src/orders/intake/batch-messages.ts';
 import { createHookMetrics } from '../../src/orders/intake/metrics.ts';
 import { hookRoutes } from '../../src/orders/intake/routes.ts';
 import { orderRoutes } from '../../src/orders/reading/routes.ts';
@@ -40,7 +41,9 @@ export interface HookAnswer {
   body: Record<string, unknown>;
 }
 
-export async function createOrderServer(options: { inferenceDelaySeconds?: number } = {}): Promise<OrderServer> {
+export async function createOrderServer(
+  options: { inferenceDelaySeconds?: number; limits?: Partial<IntakeLimits> } = {},
+): Promise<OrderServer> {
   const test = await createTestDatabase({ max: 24 });
   const { db } = test;
   const now = (): Date => new Date();
@@ -59,7 +62,12 @@ export async function createOrderServer(options: { inferenceDelaySeconds?: numbe
       eligibilityRule,
       entryDomains: oneDomain(PUBLIC_URL),
     });
-    await hookRoutes(server, { ...deps, now, metrics: createHookMetrics(createMetricsRegistry()) });
+    await hookRoutes(server, {
+      ...deps,
+      now,
+      metrics: createHookMetrics(createMetricsRegistry()),
+      ...(options.limits !== undefined && { limits: options.limits }),
+    });
     await orderRoutes(server, { db });
     await commissionsRoutes(server, { db, now });
     await ledgerRoutes(server, { db });
