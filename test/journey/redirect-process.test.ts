@@ -201,9 +201,9 @@ describe('with things away', () => {
       expect(answeredMs).toBeLessThan(3_000);
       const stoppedAtMs = performance.now();
       program.child.kill('SIGTERM');
-      // A stop that takes 10 s is forced, with exit code 1.
-      expect(await program.ended).toBe(0);
-      expect(performance.now() - stoppedAtMs).toBeLessThan(20_000);
+      await program.ended;
+      // Usually 4.2 s. A stop that waits for Postgres is cut off after 9.5 s.
+      expect(performance.now() - stoppedAtMs).toBeLessThan(9_000);
     },
     TIMEOUT_MS,
   );
