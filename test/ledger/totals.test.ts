@@ -1,17 +1,17 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { listBooked } from '../../src/commissions/pricing/queries.ts';
 import { listCommissions } from '../../src/ledger/lines/queries.ts';
-import { sealJournals } from '../../src/ledger/seal/sealer.ts';
+import { sealEntries } from '../../src/ledger/seal/sealer.ts';
+import type { CommissionFilter, Figures } from '../../src/ledger/figures.ts';
 import {
-  type CommissionFilter,
-  type Figures,
   type Grouping,
   GROUPINGS,
   sumTotals,
   type TotalsQuery,
   type TotalsRow,
 } from '../../src/ledger/totals/queries.ts';
-import { formatVerifyReport, verify } from '../../src/ledger/verify/verify.ts';
+import { verify } from '../../src/cli/verify.ts';
+import { formatVerifyReport } from '../../src/ledger/verify/report.ts';
 import { positionOf, stageOf, sumLineEntries } from '../../src/core/money/accounts.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { type Catalog, insertCatalog } from '../commissions/fixtures.ts';
@@ -229,7 +229,7 @@ describe(`totals after ${STEPS} random steps (seed ${SEED})`, () => {
   });
 
   it('what is read as of a sealed instant never changes while posting goes on', async () => {
-    await sealJournals(test.db);
+    await sealEntries(test.db);
     const { rows } = await test.db.query<{ asOf: Date }>(`select sealed_through as "asOf" from sealer_state`);
     const asOf = rows[0]?.asOf ?? null;
     const read = (): Promise<unknown> =>
@@ -237,7 +237,7 @@ describe(`totals after ${STEPS} random steps (seed ${SEED})`, () => {
     const before = await read();
     for (let round = 0; round < 4; round += 1) {
       for (let step = 0; step < 10; step += 1) await walk.step();
-      await sealJournals(test.db);
+      await sealEntries(test.db);
       expect(await read()).toEqual(before);
     }
     expect(await read()).toEqual(before);
@@ -245,7 +245,7 @@ describe(`totals after ${STEPS} random steps (seed ${SEED})`, () => {
   });
 
   it('verify proves it all, and finds a fact that was never booked and a rollup that miscounts', async () => {
-    await sealJournals(test.db);
+    await sealEntries(test.db);
     const report = await verify(test.db);
     expect(formatVerifyReport(report)).toMatch(/Everything holds\.$/);
     expect(report.ok).toBe(true);
