@@ -24,20 +24,18 @@ const FEATURES_MAY_IMPORT = new Set(['core', 'platforms', 'http', 'access', 'aud
 const CROSS_FEATURE: Record<string, string> = {
   'catalog -> commissions/terms/terms.ts': 'a product brings its commission as a version of terms, in one transaction',
   'clicks -> links/resolve.ts': 'a click is made of a resolved link',
-  'commissions -> ledger/journal/routes.ts': 'one registration of everything that reads money',
-  'commissions -> ledger/lines/routes.ts': 'one registration of everything that reads money',
+  'commissions -> ledger/positions/queries.ts': 'the difference to what is booked is posted',
+  'commissions -> ledger/verify/report.ts':
+    'the proof that lines are booked as their facts say is a check of the same report',
   'commissions -> ledger/post/post-entries.ts': 'what a line earns is posted',
   'commissions -> ledger/post/queries.ts': 'what a line earns is posted',
   'commissions -> orders/locks.ts': 'releases, holds and repricing lock orders as the intake does',
-  'commissions -> ledger/totals/routes.ts': 'one registration of everything that reads money',
-  'ledger -> commissions/pricing/desired-line.ts': 'verify compares what is booked with what the facts say',
-  'ledger -> commissions/pricing/queries.ts': 'verify compares what is booked with what the facts say',
-  'ledger -> commissions/pricing/stored-lines.ts': 'verify compares what is booked with what the facts say',
   'orders -> commissions/pricing/book-lines.ts':
     'what an order earns is booked in the transaction that records the order',
   'orders -> commissions/pricing/price-lines.ts':
     'what an order earns is priced in the transaction that records the order',
   'orders -> commissions/pricing/queries.ts': 'what is priced and booked of known lines',
+  'orders -> ledger/positions/queries.ts': 'the difference to what is booked is posted',
   'orders -> ledger/post/post-entries.ts': 'the entries of a decision',
   'orders -> commissions/terms/terms.ts': 'the attribution window is a term',
   'visits -> clicks/capture/make-click.ts': 'a visit through a link is a click',

@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { listBooked } from '../../src/commissions/pricing/queries.ts';
+import { listBooked } from '../../src/ledger/positions/queries.ts';
 import { listCommissions } from '../../src/ledger/lines/queries.ts';
 import { sealEntries } from '../../src/ledger/seal/sealer.ts';
 import type { CommissionFilter, Figures } from '../../src/ledger/figures.ts';
 import {
+  FIELD_OF_GROUPING,
   type Grouping,
   GROUPINGS,
   sumTotals,
@@ -119,6 +120,36 @@ describe(`totals after ${STEPS} random steps (seed ${SEED})`, () => {
         const { pendingFen, payableFen, inPayoutFen, paidOutFen, debtFen } = row;
         expect(row.commissionFen).toBe(pendingFen + payableFen + inPayoutFen + paidOutFen - debtFen);
       }
+    }
+  });
+
+  it('each grouping shows its own values, in its own field, and no other', async () => {
+    const MONTH = `to_char(paid_at at time zone 'Asia/Shanghai', 'YYYY-MM')`;
+    const DAY = `to_char(paid_at at time zone 'Asia/Shanghai', 'YYYY-MM-DD')`;
+    const columns: Record<Grouping, string> = {
+      month: MONTH,
+      day: DAY,
+      brand: 'brand_id',
+      influencer: 'influencer_id',
+      store: 'store_id',
+      product: 'product_id',
+      link: 'link_id',
+      tag: 'tag',
+      platform: 'platform',
+      method: 'method',
+      stage: `unnest(array['none', 'paid', 'payable', 'pending', 'in_payout'])`,
+    };
+    for (const grouping of GROUPINGS) {
+      const { rows } = await test.db.query<{ value: string | null }>(
+        `select distinct ${columns[grouping]} as value from entry_lines`,
+      );
+      const known = new Set(rows.map(({ value }) => value));
+      const grouped = await totals({ groupBy: [grouping] });
+      expect(grouped.rows.length).toBeGreaterThan(0);
+      expect([...known]).toEqual(expect.arrayContaining(grouped.rows.map((row) => row[FIELD_OF_GROUPING[grouping]])));
+      const others = GROUPINGS.filter((name) => name !== grouping);
+      const shown = grouped.rows.flatMap((row) => others.map((name) => row[FIELD_OF_GROUPING[name]]));
+      expect(new Set(shown)).toEqual(new Set([null]));
     }
   });
 
@@ -262,10 +293,10 @@ describe(`totals after ${STEPS} random steps (seed ${SEED})`, () => {
     expect(broken.ok).toBe(false);
     const failed = broken.checks.filter(({ ok }) => !ok);
     expect(failed.map(({ name }) => name)).toEqual([
-      'books of every line = its facts and frozen terms',
+      'booked for every line = its facts and the terms copied onto it',
       'click rollups = clicks',
     ]);
-    expect(failed[0]?.problems).toEqual([expect.stringContaining(`line ${rows[0]?.lineId}: books of link`)]);
+    expect(failed[0]?.problems).toEqual([expect.stringContaining(`line ${rows[0]?.lineId}: postings of link`)]);
     expect(failed[1]?.problems).toEqual([expect.stringContaining('0 clicks, rolled up 7')]);
     expect(formatVerifyReport(broken)).toMatch(/FAIL {2}click rollups/);
   });
@@ -273,18 +304,5 @@ describe(`totals after ${STEPS} random steps (seed ${SEED})`, () => {
 
 /** Whether two rows of one query stand for the same group. */
 function sameGroup(left: TotalsRow, right: TotalsRow): boolean {
-  const groups = (row: TotalsRow): unknown[] => [
-    row.influencerId,
-    row.brandId,
-    row.storeId,
-    row.productId,
-    row.linkId,
-    row.tag,
-    row.platform,
-    row.method,
-    row.month,
-    row.day,
-    row.stage,
-  ];
-  return JSON.stringify(groups(left)) === JSON.stringify(groups(right));
+  return GROUPINGS.every((name) => left[FIELD_OF_GROUPING[name]] === right[FIELD_OF_GROUPING[name]]);
 }

@@ -110,10 +110,10 @@ with lines as (
 )
 select (select count(*) from sold) as orders,
   (select coalesce(sum(l.paid_delta_fen), 0)::bigint from lines l) as "paidFen",
-  (select coalesce(sum(e.amount_fen), 0)::bigint
+  (select coalesce(sum(f.commission_fen), 0)::bigint
     from lines l
-    join postings e on e.brand_id = l.brand_id and e.entry_id = l.entry_id and e.line_position = l.position
-    where e.account in ('brand_owes', 'platform_owes') and ($5::text is null or e.payee_id = $5)) as "commissionFen"`;
+    join posting_figures f on f.brand_id = l.brand_id and f.entry_id = l.entry_id and f.line_position = l.position
+    where $5::text is null or f.payee_id = $5) as "commissionFen"`;
 
 /** What was sold through a link: distinct orders, the buyers' money before refunds, the commission after them. */
 export async function findLinkSales(

@@ -2,8 +2,6 @@ import type { CommissionBasis } from '../../core/money/commission.ts';
 import { arrayLiterals } from '../../infra/array-literal.ts';
 import type { Queryable, Tx } from '../../infra/db.ts';
 
-export { listBooked } from '../../ledger/positions/queries.ts';
-
 /** The terms copied onto a line when it was first booked, and what time and people have done to it since. */
 export interface PricedLine {
   lineId: string;

@@ -40,7 +40,7 @@ export interface CommissionRow extends Omit<Figures, 'orders' | 'lines'> {
 // and taken back) are left out. Served by entry_lines_brand_idx and entry_lines_influencer_idx.
 const LIST_COMMISSIONS = `
 with touched as materialized (
-  select l.brand_id, l.entry_id, l.position, l.line_id, l.influencer_id, l.product_id, l.lines_delta, l.paid_delta_fen,
+  select row_number() over () as place, l.brand_id, l.entry_id, l.position, l.line_id, l.influencer_id, l.product_id, l.lines_delta, l.paid_delta_fen,
     l.refunded_delta_fen, l.paid_at
   from entry_lines l
   where ($1::text is null or l.brand_id = $1)
@@ -64,13 +64,13 @@ with touched as materialized (
     and ($2::text is null or f.payee_id = (select v.payee_id from viewer v))
   group by l.line_id, l.influencer_id
 ), money as (
-  select f.brand_id, f.entry_id, f.line_position, sum(f.commission_fen) as commission_fen, sum(f.pending_fen) as pending_fen,
+  select t.place, sum(f.commission_fen) as commission_fen, sum(f.pending_fen) as pending_fen,
     sum(f.payable_fen) as payable_fen, sum(f.in_payout_fen) as in_payout_fen, sum(f.paid_out_fen) as paid_out_fen,
     sum(f.debt_fen) as debt_fen, sum(f.reversed_fen) as reversed_fen
   from touched t
   join posting_figures f on f.brand_id = t.brand_id and f.entry_id = t.entry_id and f.line_position = t.position
   where $2::text is null or f.payee_id = (select v.payee_id from viewer v)
-  group by f.brand_id, f.entry_id, f.line_position
+  group by t.place
 ), summed as (
   select t.brand_id, t.line_id, max(t.paid_at) as paid_at, max(t.product_id) as product_id, sum(t.lines_delta) as lines,
     sum(t.paid_delta_fen)::bigint as paid_fen, sum(t.refunded_delta_fen)::bigint as refunded_fen,
@@ -79,7 +79,7 @@ with touched as materialized (
     coalesce(sum(m.paid_out_fen), 0)::bigint as paid_out_fen, coalesce(sum(m.debt_fen), 0)::bigint as debt_fen,
     coalesce(sum(m.reversed_fen), 0)::bigint as reversed_fen
   from touched t
-  left join money m on m.brand_id = t.brand_id and m.entry_id = t.entry_id and m.line_position = t.position
+  left join money m on m.place = t.place
   left join stages s on s.line_id = t.line_id and s.influencer_id = t.influencer_id
   where $8::text is null or coalesce(s.stage, 'none') = $8
   group by t.brand_id, t.line_id

@@ -35,13 +35,14 @@ export type TotalsRow = Figures & Record<GroupField, string | null> & { isTotal:
 
 // Sums over the journal, grouped, and their total, in one statement and so in one snapshot. Line entries in scope (`touched`) give the buyers'
 // money, their postings the commission; both are summed per order first, so that `orders` counts an order once per row and once in the
-// total, and only while it has a line there. The stage is that of a line for one influencer, from everything booked by `asOf` whatever the
+// total, and only while it has a line there. Money is grouped by the place of its line entry in `touched`: one number sorts faster than the three
+// columns of the key. The stage is that of a line for one influencer, from everything booked by `asOf` whatever the
 // window, so rows of adjoining windows add up. Groups in which everything is zero are left out: what was booked and taken back leaves no
 // trace, whichever way it came. Rows are sorted by their groups, left to right, null last. Months and days are Asia/Shanghai's, of the time
 // that timeBasis names. Served by entry_lines_brand_idx and entry_lines_influencer_idx.
 const SUM_TOTALS = `
 with touched as materialized (
-  select l.brand_id, l.entry_id, l.position, l.line_id, l.order_id, l.influencer_id, l.store_id, l.product_id, l.link_id, l.tag, l.platform,
+  select row_number() over () as place, l.brand_id, l.entry_id, l.position, l.line_id, l.order_id, l.influencer_id, l.store_id, l.product_id, l.link_id, l.tag, l.platform,
     l.method, l.lines_delta, l.paid_delta_fen, l.refunded_delta_fen, t.at
   from entry_lines l
   join journal_entries e on e.brand_id = l.brand_id and e.id = l.entry_id
@@ -71,13 +72,13 @@ with touched as materialized (
       or exists (select from entry_seals s where s.brand_id = l.brand_id and s.entry_id = l.entry_id and s.sealed_at <= $13))
   group by l.line_id, l.influencer_id
 ), money as (
-  select f.brand_id, f.entry_id, f.line_position, sum(f.commission_fen) as commission_fen, sum(f.pending_fen) as pending_fen,
+  select t.place, sum(f.commission_fen) as commission_fen, sum(f.pending_fen) as pending_fen,
     sum(f.payable_fen) as payable_fen, sum(f.in_payout_fen) as in_payout_fen, sum(f.paid_out_fen) as paid_out_fen,
     sum(f.debt_fen) as debt_fen, sum(f.reversed_fen) as reversed_fen
   from touched t
   join posting_figures f on f.brand_id = t.brand_id and f.entry_id = t.entry_id and f.line_position = t.position
   where $3::text is null or f.payee_id = (select v.payee_id from viewer v)
-  group by f.brand_id, f.entry_id, f.line_position
+  group by t.place
 ), per_order as (
   select
     array[
@@ -100,7 +101,7 @@ with touched as materialized (
     coalesce(sum(m.reversed_fen), 0) as reversed_fen
   from touched t
   left join stages s on s.line_id = t.line_id and s.influencer_id = t.influencer_id
-  left join money m on m.brand_id = t.brand_id and m.entry_id = t.entry_id and m.line_position = t.position
+  left join money m on m.place = t.place
   where $9::text is null or coalesce(s.stage, 'none') = $9
   group by 1, t.order_id
 )

@@ -88,7 +88,7 @@ export async function totalsRoutes(app: Server, deps: { db: Db }): Promise<void>
 }
 
 /** A row with the groups requested (null where the sale has none, such as a tag) and no others. */
-function answerRow({ isTotal: _, ...sums }: TotalsRow, groupings: readonly Grouping[]): Row {
+function answerRow({ isTotal: _isTotal, ...sums }: TotalsRow, groupings: readonly Grouping[]): Row {
   const others = GROUPINGS.filter((name) => !groupings.includes(name)).map((name) => [
     FIELD_OF_GROUPING[name],
     undefined,
