@@ -336,7 +336,7 @@ describe('release', () => {
       `release payable ${payee} -2985`,
     ]);
     const { rows } = await test.db.query('select action from audit_log where subject = $1 order by id', [lineId]);
-    expect(rows).toEqual([{ action: 'line.hold' }, { action: 'line.unhold' }]);
+    expect(rows).toEqual([{ action: 'line.held' }, { action: 'line.released' }]);
   });
 
   it('a released line that loses its attribution is not released any more: earning again, it waits again', async () => {

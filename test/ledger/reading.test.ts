@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createKey } from '../../src/access/keys.ts';
+import { makeKey } from '../support/make-key.ts';
 import type { Role } from '../../src/access/principal.ts';
 import { releaseDueLines } from '../../src/commissions/release/release.ts';
 import { commissionsRoutes } from '../../src/commissions/routes.ts';
@@ -40,7 +40,7 @@ beforeAll(async () => {
     await ledgerRoutes(server, { db });
   }));
   const key = async (role: Role, subject: { brandId?: string; influencerId?: string } = {}): Promise<Headers> => {
-    const made = await inTransaction(db, (tx) => createKey(tx, { role, ...subject, label: 'test', actor: 'test' }));
+    const made = await inTransaction(db, (tx) => makeKey(tx, { role, ...subject, label: 'test', actor: 'test' }));
     return bearer(made.key);
   };
   as = {

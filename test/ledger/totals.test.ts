@@ -11,7 +11,7 @@ import {
   type TotalsQuery,
   type TotalsRow,
 } from '../../src/ledger/totals/queries.ts';
-import { verify } from '../../src/cli/verify.ts';
+import { verify } from '../../src/verify.ts';
 import { formatVerifyReport } from '../../src/ledger/verify/report.ts';
 import { positionOf, stageOf, sumLineEntries } from '../../src/core/money/accounts.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';

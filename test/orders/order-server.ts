@@ -1,7 +1,7 @@
 /** A whole market on a real server and a database of its own: catalogue, links, hooks, orders and commissions, and the hands to drive it. */
 import { randomBytes } from 'node:crypto';
 import { Webhook } from 'standardwebhooks';
-import { createKey } from '../../src/access/keys.ts';
+import { makeKey } from '../support/make-key.ts';
 import { catalogRoutes } from '../../src/catalog/routes.ts';
 import { commissionsRoutes } from '../../src/commissions/routes.ts';
 import { ledgerRoutes } from '../../src/ledger/routes.ts';
@@ -64,9 +64,7 @@ export async function createOrderServer(options: { inferenceDelaySeconds?: numbe
     await commissionsRoutes(server, { db, now });
     await ledgerRoutes(server, { db });
   });
-  const { key } = await inTransaction(db, async (tx) =>
-    createKey(tx, { role: 'finance', label: 'test', actor: 'test' }),
-  );
+  const { key } = await inTransaction(db, async (tx) => makeKey(tx, { role: 'finance', label: 'test', actor: 'test' }));
   return {
     app,
     test,

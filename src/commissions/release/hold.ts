@@ -1,5 +1,5 @@
 import { problems } from '../../http/problem.ts';
-import { writeAudit } from '../../audit/queries.ts';
+import { recordAudit } from '../../audit/record-audit.ts';
 import type { Tx } from '../../infra/db.ts';
 import { lockOrderOfLine } from '../../orders/locks.ts';
 import { bookStoredLines } from '../pricing/book-lines.ts';
@@ -25,7 +25,7 @@ export async function holdLine(tx: Tx, request: HoldRequest & { note: string }):
     throw problems.conflict('this line has never earned a commission, so there is nothing to hold');
   }
   await bookStoredLines(tx, [lineId], 'release');
-  await writeAudit(tx, { actor, action: 'line.hold', brandId, subject: lineId, detail: { note } });
+  await recordAudit(tx, { actor, action: 'line.held', brandId, objectId: lineId, detail: { note } });
 }
 
 /**
@@ -37,7 +37,7 @@ export async function unholdLine(tx: Tx, request: HoldRequest): Promise<void> {
   const { lineId, actor } = request;
   const { brandId } = await lockLine(tx, request);
   if (!(await clearHold(tx, lineId))) throw problems.notFound();
-  await writeAudit(tx, { actor, action: 'line.unhold', brandId, subject: lineId, detail: {} });
+  await recordAudit(tx, { actor, action: 'line.released', brandId, objectId: lineId, detail: {} });
 }
 
 async function lockLine(tx: Tx, request: HoldRequest): Promise<{ brandId: string }> {

@@ -1,5 +1,5 @@
 import { problems } from '../../http/problem.ts';
-import { writeAudit } from '../../audit/queries.ts';
+import { recordAudit } from '../../audit/record-audit.ts';
 import type { Tx } from '../../infra/db.ts';
 import { priceAndBookLines } from '../pricing/book-lines.ts';
 import { listPricedLines } from '../pricing/queries.ts';
@@ -39,11 +39,11 @@ export async function repriceLine(tx: Tx, { lineId, brandScope, actor, note }: R
   await priceAndBookLines(tx, lines, rateCards, { reprice: true });
   const after = (await listPricedLines(tx, [lineId])).get(lineId) ?? before;
   const repriced = { previousTermsId: before.termsId, termsId: after.termsId };
-  await writeAudit(tx, {
+  await recordAudit(tx, {
     actor,
-    action: 'line.reprice',
+    action: 'line.repriced',
     brandId: found.brandId,
-    subject: lineId,
+    objectId: lineId,
     detail: { note, ...repriced },
   });
   return repriced;

@@ -1,11 +1,19 @@
 import { z } from 'zod';
 import { actorOf, brandScope, type Principal } from '../../access/principal.ts';
 import { dayOrInstant, fen, instant, prefixedId, problemResponses, rateBp } from '../../http/fields.ts';
-import { type CsvColumn, cursorBigint, decodeCursor, jsonOrCsv, listOf, pageQuery } from '../../http/list.ts';
-import { pageOf, sendPage } from '../../http/list-page.ts';
+import {
+  type CsvColumn,
+  cursorBigint,
+  decodeCursor,
+  jsonOrCsv,
+  listOf,
+  pageQuery,
+  pageOf,
+  sendPage,
+} from '../../http/list.ts';
 import { problems } from '../../http/problem.ts';
 import type { Server } from '../../http/server.ts';
-import { writeAudit } from '../../audit/queries.ts';
+import { recordAudit } from '../../audit/record-audit.ts';
 import { type Db, inTransaction, type Tx } from '../../infra/db.ts';
 import { addTermsVersion } from './terms.ts';
 import { findScopeOwner, listTerms, type TermsRow } from './queries.ts';
@@ -163,15 +171,23 @@ async function createTerms(tx: Tx, input: { principal: Principal; body: TermsBod
     validTo,
     createdBy: actor,
   });
-  if (isPast) {
-    await writeAudit(tx, {
-      actor,
-      action: 'terms.begin_in_past',
-      brandId,
-      subject: added.termsId,
-      detail: { validFrom, asked: body },
-    });
-  }
+  const { rateBp, flatFen, termsId } = added;
+  await recordAudit(tx, {
+    actor,
+    action: isPast ? 'terms.backdated' : 'terms.added',
+    brandId,
+    objectId: termsId,
+    detail: {
+      scope: body.scope,
+      basis,
+      rateBp,
+      flatFen,
+      windowDays: added.windowDays,
+      holdDays: added.holdDays,
+      validFrom,
+      validTo: added.validTo,
+    },
+  });
   return added;
 }
 

@@ -10,8 +10,16 @@ import {
   problemResponses,
   RANGE_FAULT,
 } from '../../http/fields.ts';
-import { type CsvColumn, cursorTime, decodeCursor, jsonOrCsv, listOf, pageQuery } from '../../http/list.ts';
-import { pageOf, sendPage } from '../../http/list-page.ts';
+import {
+  type CsvColumn,
+  cursorTime,
+  decodeCursor,
+  jsonOrCsv,
+  listOf,
+  pageOf,
+  pageQuery,
+  sendPage,
+} from '../../http/list.ts';
 import type { Server } from '../../http/server.ts';
 import type { Db } from '../../infra/db.ts';
 import { type JournalRow, listJournal } from './queries.ts';

@@ -1,8 +1,16 @@
 import { z } from 'zod';
 import { stageOf } from '../../core/money/accounts.ts';
 import { count, endsAfterItBegins, fen, instant, problemResponses, RANGE_FAULT, rateBp } from '../../http/fields.ts';
-import { type CsvColumn, cursorBigint, decodeCursor, jsonOrCsv, listOf, pageQuery } from '../../http/list.ts';
-import { pageOf, sendPage } from '../../http/list-page.ts';
+import {
+  type CsvColumn,
+  cursorBigint,
+  decodeCursor,
+  jsonOrCsv,
+  listOf,
+  pageQuery,
+  pageOf,
+  sendPage,
+} from '../../http/list.ts';
 import type { Server } from '../../http/server.ts';
 import type { Db } from '../../infra/db.ts';
 import {

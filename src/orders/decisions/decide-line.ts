@@ -2,7 +2,7 @@ import { actorOf, brandScope } from '../../access/principal.ts';
 import type { Principal } from '../../access/principal.ts';
 import { canonicalCode } from '../../core/links/link-code.ts';
 import { problems } from '../../http/problem.ts';
-import { writeAudit } from '../../audit/queries.ts';
+import { recordAudit } from '../../audit/record-audit.ts';
 import { inTransaction } from '../../infra/db.ts';
 import type { Db, Tx } from '../../infra/db.ts';
 import type { AttributionAnswer, DecisionAnswer } from '../reading/attribution-answer.ts';
@@ -51,8 +51,9 @@ export async function decideLine(
     const replaced = await undoStandingDecision(tx, { lineId, actor });
     await insertDecision(tx, { lineId, brandId, kind, linkId, overruledLinkId: evidenceOf(state), note, actor });
     await recomputeOrders(tx, [orderId], deps);
-    const detail = { note, ...(linkId !== undefined && { linkId }), ...(replaced !== undefined && { replaced }) };
-    await writeAudit(tx, { actor, action: `order_line.${kind}`, brandId, subject: lineId, detail });
+    const by = { actor, brandId, objectId: lineId };
+    if (linkId === undefined) await recordAudit(tx, { ...by, action: 'line.rejected', detail: { note, replaced } });
+    else await recordAudit(tx, { ...by, action: 'line.assigned', detail: { note, linkId, replaced } });
     return readDecided(tx, { lineId, orderId });
   });
 }
@@ -73,7 +74,8 @@ export async function undoDecision(
     const undone = await undoStandingDecision(tx, { lineId, kind, actor });
     if (undone === undefined) throw problems.notFound();
     await recomputeOrders(tx, [orderId], deps);
-    await writeAudit(tx, { actor, action: `order_line.undo_${kind}`, brandId, subject: lineId, detail: { undone } });
+    const action = kind === 'assign' ? 'line.assignment_undone' : 'line.rejection_undone';
+    await recordAudit(tx, { actor, action, brandId, objectId: lineId, detail: { undone } });
     return readDecided(tx, { lineId, orderId });
   });
 }

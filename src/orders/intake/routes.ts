@@ -1,5 +1,5 @@
 import type { FastifyRequest } from 'fastify';
-import { rawBody } from '../../http/body-parsers.ts';
+import { rawBody } from '../../http/request-pipeline.ts';
 import { problems } from '../../http/problem.ts';
 import type { Server } from '../../http/server.ts';
 import { youzanAck } from '../../platforms/youzan/verify.ts';
