@@ -4,8 +4,7 @@ import type { Server } from '../http/server.ts';
 import { inTransaction } from '../infra/db.ts';
 import type { BannerFacts } from './banner.ts';
 import { type Api, ApiFault, createApi, sendInto } from '../local/demo/api.ts';
-import { type DemoKeys, readDemoKeys, writeDemoKeys } from '../local/demo/demo-keys.ts';
-import { seedDemo } from '../local/demo/seed.ts';
+import { type DemoKeys, readDemoKeys, seedDemo, writeDemoKeys } from '../local/demo/seed.ts';
 import type { Runtime } from './runtime.ts';
 
 /**

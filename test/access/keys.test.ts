@@ -19,6 +19,7 @@ import { asAdmin, bearer, createTestServer } from '../http/test-server.ts';
 import type { TestServer } from '../http/test-server.ts';
 import { createTestDatabase } from '../support/database.ts';
 import type { TestDatabase } from '../support/database.ts';
+import { insertBrand, insertInfluencer } from '../support/market.ts';
 
 interface KeyAnswer {
   id: string;
@@ -33,11 +34,8 @@ let server: TestServer;
 beforeAll(async () => {
   database = await createTestDatabase();
   server = await createTestServer(database.db);
-  await database.db.query(`
-    insert into brands (id, name) values ('brd_one', 'One');
-    insert into payees (id, kind, name) values ('pye_one', 'influencer', 'One');
-    insert into influencers (id, name, code, payee_id) values ('inf_one', 'One', 'one2345', 'pye_one');
-  `);
+  await insertBrand(database.db, { brandId: 'brd_one', name: 'One' });
+  await insertInfluencer(database.db, { influencerId: 'inf_one', payeeId: 'pye_one', name: 'One', code: 'one2345' });
 });
 
 afterAll(async () => {

@@ -3,10 +3,9 @@ import { checkDueDestinations, lookAtDestination } from '../../src/catalog/produ
 import { renewDestinationList } from '../../src/catalog/products/destinations/queries.ts';
 import { createGuardedFetch } from '../../src/infra/guarded-fetch.ts';
 import type { GuardedFetch } from '../../src/infra/guarded-fetch.ts';
-import { seedLink } from '../clicks/seed-link.ts';
-import type { SeededLink } from '../clicks/seed-link.ts';
 import { SHOP_ADDRESS, openOutside } from '../support/outside.ts';
 import type { Handler, Outside } from '../support/outside.ts';
+import { type SeededLink, seedLink } from '../support/promotion.ts';
 import { createCatalogServer } from './catalog-server.ts';
 import type { CatalogServer } from './catalog-server.ts';
 

@@ -7,6 +7,7 @@ import type { Server } from '../../src/http/server.ts';
 import { inTransaction } from '../../src/infra/db.ts';
 import { asAdmin, bearer, comparable, createTestServer } from '../http/test-server.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { insertPolicies } from '../support/market.ts';
 import { type Catalog, insertCatalog } from './fixtures.ts';
 
 const NOW = new Date('2026-11-22T00:00:00.000Z');
@@ -185,11 +186,9 @@ describe('versions of terms', () => {
   it('the policy of an order is the one in force when it was created; before the first, the first', async () => {
     const shop = await insertCatalog(test.db, 'policy', { platformFeeBp: 100 });
     await test.db.query('update brand_policies set valid_to = $2 where brand_id = $1', [shop.brandId, NOW]);
-    await test.db.query(
-      `insert into brand_policies (id, brand_id, inferred, scope, platform_fee_bp, valid_from, created_by)
-       values ('pol_second', $1, 'off', 'store', 200, $2, 'test')`,
-      [shop.brandId, NOW],
-    );
+    await insertPolicies(test.db, [
+      { brandId: shop.brandId, inferred: 'off', scope: 'store', platformFeeBp: 200, validFrom: NOW },
+    ]);
     const book = await getRateCard(test.db, { brandId: shop.brandId });
     expect(book.policyAt(new Date('2020-01-01'))).toEqual({ inferred: 'pay', scope: 'product', platformFeeBp: 100 });
     expect(book.policyAt(new Date(NOW.getTime() - 1)).platformFeeBp).toBe(100);

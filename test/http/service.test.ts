@@ -45,7 +45,7 @@ beforeAll(async () => {
     async (app) => {
       await healthRoutes(app, {
         isDraining: () => isDraining,
-        checkTimeoutMs: 200,
+        checkTimeoutMs: 2_000,
         needed: {
           postgres: postgresCheck(database.db),
           migrations: migrationsCheck(async () => migrations()),

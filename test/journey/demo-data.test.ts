@@ -10,7 +10,7 @@ import type { DemoFacts } from '../../src/cli/banner.ts';
 import { bannerText } from '../../src/cli/banner.ts';
 import { prepareDemo, rememberAddress } from '../../src/cli/demo-data.ts';
 import { type Api, createApi, listAll, sendInto } from '../../src/local/demo/api.ts';
-import { readDemoKeys } from '../../src/local/demo/demo-keys.ts';
+import { readDemoKeys } from '../../src/local/demo/seed.ts';
 import { SEED_INFLUENCERS, SEED_STORES } from '../../src/local/demo/seed-data.ts';
 import { openProcessMetrics } from '../../src/cli/process-metrics.ts';
 import { openApp } from '../../src/cli/serve.ts';

@@ -5,6 +5,7 @@ import { verify } from '../../src/verify.ts';
 import { createDb, inTransaction } from '../../src/infra/db.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { type Catalog, insertCatalog } from '../commissions/fixtures.ts';
+import { waitUntil } from '../support/timing.ts';
 
 let test: TestDatabase;
 let brands: Catalog[];
@@ -102,7 +103,7 @@ describe('the sealer', () => {
         () => 'sealed',
         () => 'died',
       );
-      await expect.poll(() => killWaiting(), { timeout: 5000 }).toBe(1);
+      await waitUntil(async () => expect(await killWaiting()).toBe(1));
       expect(await dying).toBe('died');
     });
     await doomed.end();

@@ -4,7 +4,7 @@ import type { LineEvidence, OrderEvent, OrderEventType } from '../../src/core/or
 import type { Db } from '../../src/infra/db.ts';
 import { recordMessage } from '../../src/orders/intake/record-messages.ts';
 import type { RecomputeDeps } from '../../src/orders/intake/recompute-orders.ts';
-import { readClickId } from './sale-rows.ts';
+import { readClickId } from '../support/promotion.ts';
 
 export const recomputeDeps: RecomputeDeps = { readClickId, inferenceDelaySeconds: 600 };
 const sealingKeys = [{ number: 1, key: randomBytes(32) }];

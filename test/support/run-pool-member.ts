@@ -5,6 +5,6 @@ const what = process.env['MEMBER'] ?? '';
 if (what === 'ready') process.on('SIGTERM', () => process.exit(0));
 if (what === 'ready, stubborn') process.on('SIGTERM', () => process.exit(4));
 if (what.startsWith('ready')) process.send?.(READY_MESSAGE);
-// Long enough for the message to leave.
-if (what.endsWith('ends')) setTimeout(() => process.exit(3), 50);
+if (what === 'ends') process.exit(3);
+process.once('message', (message) => message === 'end' && process.exit(3));
 setInterval(() => undefined, 60_000);

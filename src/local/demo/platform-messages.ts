@@ -1,12 +1,49 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { formatFenAsYuan } from '../../core/money/money.ts';
+import { signShop } from '../../platforms/shop/verify.ts';
 import { signYouzan, type YouzanCredentials } from '../../platforms/youzan/verify.ts';
 import { fetchFrom } from './api.ts';
+import type { ServerClock } from './tour.ts';
+
+/** A brand's own shop system that sends webhooks to daihuo. */
+export interface ShopSender {
+  origin: string;
+  storeId: string;
+  /** `whsec_…` */
+  secret: string;
+  clock: Pick<ServerClock, 'now'>;
+}
+
+/** One webhook. Sending the same id and event again repeats the same delivery. */
+export interface ShopMessage {
+  id: string;
+  event: Record<string, unknown>;
+}
+
+/** Signs one webhook as Standard Webhooks requires and posts it. @returns the status of the answer */
+export async function postShopMessage(sender: ShopSender, { id, event }: ShopMessage): Promise<number> {
+  const body = JSON.stringify(event);
+  const timestamp = String(Math.floor(sender.clock.now().getTime() / 1_000));
+  const signature = signShop({ rawBody: Buffer.from(body), id, timestamp, secret: sender.secret });
+  const response = await fetchFrom(sender.origin, {
+    method: 'POST',
+    path: `/hooks/shops/${sender.storeId}`,
+    headers: {
+      'content-type': 'application/json',
+      'webhook-id': id,
+      'webhook-timestamp': timestamp,
+      'webhook-signature': signature,
+    },
+    body,
+  });
+  await response.text();
+  return response.status;
+}
 
 /**
- * Pushes as Youzan sends them. The template is a real TradePaid push to a test shop, with every name, number and address replaced; what
- * is not set here stays as it was captured.
+ * A real TradePaid push to a test shop, with every name, number and address replaced. The functions below set the fields that the demo
+ * needs; all other fields stay as captured.
  */
 const TEMPLATE = new URL('youzan-paid.json', import.meta.url);
 
@@ -28,13 +65,13 @@ export interface YouzanSender {
   kdtId: number;
 }
 
-/** One push; sent again, only `sendCount` differs. */
+/** One push. When Youzan repeats it, only `sendCount` differs. */
 export interface YouzanPush {
   type: string;
   orderId: string;
   at: Date;
   messageId: string;
-  /** What `msg` holds, before it is encoded. */
+  /** The content of `msg` before it is encoded. */
   message: object;
 }
 
@@ -46,12 +83,12 @@ export interface YouzanOrder {
   itemId: number;
   paidFen: bigint;
   freightFen: bigint;
-  /** What the buyer wrote. */
+  /** The buyer's note. */
   note: string;
   at: Date;
 }
 
-/** TradePaid: the whole order. */
+/** TradePaid: the buyer has paid; holds the whole order. */
 export function youzanPaid(order: YouzanOrder): YouzanPush {
   const { message } = readTemplate();
   const { orders, order_info: info, pay_info: payment, remark_info: remark } = message.full_order_info;
@@ -71,13 +108,13 @@ export function youzanPaid(order: YouzanOrder): YouzanPush {
   return { type: 'trade_TradePaid', orderId: order.orderId, at: order.at, messageId: randomUUID(), message };
 }
 
-/** TradeSuccess: the buyer has the goods. */
+/** TradeSuccess: the buyer has received the goods. */
 export function youzanReceived({ orderId, at }: Pick<YouzanOrder, 'orderId' | 'at'>): YouzanPush {
   const message = { tid: orderId, update_time: shanghaiTimeText(at) };
   return { type: 'trade_TradeSuccess', orderId, at, messageId: randomUUID(), message };
 }
 
-/** RefundSuccess: money went back to the buyer. */
+/** RefundSuccess: the buyer has received a refund. */
 export function youzanRefunded(
   { orderId, lineId, at }: Pick<YouzanOrder, 'orderId' | 'lineId' | 'at'>,
   refund: { refundId: string; refundedFen: bigint },
@@ -101,7 +138,7 @@ export async function postYouzanPush(sender: YouzanSender, push: YouzanPush, sen
   const body = JSON.stringify({
     ...readTemplate().body,
     msg,
-    // The legacy signature, which Youzan still sends and nobody should believe.
+    // Youzan still sends this legacy signature; daihuo ignores it, because MD5 of known parts is weak.
     sign: createHash('md5').update(`${clientId}${msg}${clientSecret}`).digest('hex'),
     type: push.type,
     id: push.orderId,
@@ -131,14 +168,14 @@ function readTemplate(): Template {
   return JSON.parse(readFileSync(TEMPLATE, 'utf8')) as Template;
 }
 
-/** As `java.net.URLEncoder` writes UTF-8: letters, digits and `.-*_` stay, a blank becomes "+". */
+/** Encodes UTF-8 text as `java.net.URLEncoder` does: letters, digits and `.-*_` stay, a space becomes "+". */
 function javaUrlEncode(text: string): string {
   return encodeURIComponent(text)
     .replaceAll(/[!'()~]/g, (mark) => `%${mark.charCodeAt(0).toString(16).toUpperCase()}`)
     .replaceAll('%20', '+');
 }
 
-/** "2026-11-22 11:37:52" in Shanghai, without a zone. */
+/** Local time in Shanghai without a zone, for example "2026-11-22 11:37:52". */
 function shanghaiTimeText(at: Date): string {
   const local = new Date(at.getTime() + 8 * 3_600_000).toISOString();
   return `${local.slice(0, 10)} ${local.slice(11, 19)}`;
