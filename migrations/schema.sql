@@ -890,7 +890,8 @@ CREATE VIEW posting_figures AS
             ELSE (0)::bigint
         END AS debt_fen,
     reversed_delta_fen AS reversed_fen
-   FROM postings p;
+   FROM postings p
+  WHERE (line_position IS NOT NULL);
 
 CREATE OR REPLACE FUNCTION public.advance_fencing_token(of_shard integer, by_worker text, latest_token bigint, next_token bigint)
  RETURNS void

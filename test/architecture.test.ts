@@ -22,13 +22,12 @@ const FEATURES_MAY_IMPORT = new Set(['core', 'platforms', 'http', 'access', 'aud
 
 /** The calls between features, each with its reason. */
 const CROSS_FEATURE: Record<string, string> = {
-  'catalog -> commissions/terms/terms.ts': 'a product brings its commission as a version of terms, in one transaction',
+  'catalog -> commissions/terms/add-terms.ts':
+    'a product brings its commission as a version of terms, in one transaction',
   'clicks -> links/resolve.ts': 'a click is made of a resolved link',
   'commissions -> ledger/positions/queries.ts': 'the difference to what is booked is posted',
-  'commissions -> ledger/totals/queries.ts': 'verify compares lines with totals',
-  'commissions -> ledger/verify/check-seals.ts': 'verify is one report',
-  'commissions -> ledger/verify/check.ts': 'verify is one report',
-  'commissions -> ledger/verify/queries.ts': 'verify is one report',
+  'commissions -> ledger/verify/report.ts':
+    'the proof that lines are booked as their facts say is a check of the same report',
   'commissions -> ledger/post/post-entries.ts': 'what a line earns is posted',
   'commissions -> ledger/post/queries.ts': 'what a line earns is posted',
   'commissions -> orders/locks.ts': 'releases, holds and repricing lock orders as the intake does',
@@ -39,7 +38,8 @@ const CROSS_FEATURE: Record<string, string> = {
   'orders -> commissions/pricing/queries.ts': 'what is priced and booked of known lines',
   'orders -> ledger/positions/queries.ts': 'the difference to what is booked is posted',
   'orders -> ledger/post/post-entries.ts': 'the entries of a decision',
-  'orders -> commissions/terms/terms.ts': 'the attribution window is a term',
+  'orders -> commissions/terms/rate-cards.ts': 'the attribution window is a term',
+  'orders -> commissions/terms/split-queries.ts': 'who shares is read in the round trip that reads the rate cards',
   'visits -> clicks/capture/make-click.ts':
     'a visit through a link is a click: what the request says of it, and its id',
   'visits -> clicks/capture/stream-producer.ts': 'a visitor is answered once the click is durable',

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { makeKey } from '../support/make-key.ts';
 import { commissionsRoutes } from '../../src/commissions/routes.ts';
-import { addTermsVersion, getRateCard } from '../../src/commissions/terms/terms.ts';
+import { addTermsVersion } from '../../src/commissions/terms/add-terms.ts';
+import { getRateCard } from '../../src/commissions/terms/rate-cards.ts';
 import type { Server } from '../../src/http/server.ts';
 import { inTransaction } from '../../src/infra/db.ts';
 import { asAdmin, bearer, comparable, createTestServer } from '../http/test-server.ts';

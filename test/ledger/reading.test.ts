@@ -4,7 +4,7 @@ import type { Role } from '../../src/access/principal.ts';
 import { releaseDueLines } from '../../src/commissions/release/release.ts';
 import { commissionsRoutes } from '../../src/commissions/routes.ts';
 import { ledgerRoutes } from '../../src/ledger/routes.ts';
-import { sealJournals } from '../../src/ledger/seal/sealer.ts';
+import { sealEntries } from '../../src/ledger/seal/sealer.ts';
 import type { Server } from '../../src/http/server.ts';
 import { inTransaction } from '../../src/infra/db.ts';
 import { asAdmin, bearer, comparable, createTestServer } from '../http/test-server.ts';
@@ -179,7 +179,7 @@ describe('GET /v1/commissions/totals', () => {
     const refused = [422, 'as_of_not_sealed'];
     const before = new Date(Date.now() - 60_000).toISOString();
     expect(await code(`/v1/commissions/totals?asOf=${before}`)).toEqual(refused);
-    await sealJournals(test.db);
+    await sealEntries(test.db);
     expect(await code('/v1/commissions/totals?asOf=9000-01-01')).toEqual(refused);
     expect(await code(`/v1/payees/${own.linPayee}/balance?asOf=9000-01-01`)).toEqual(refused);
     expect(await read(`/v1/commissions/totals?asOf=${before}`, as.finance)).toMatchObject({ total: { lines: 0 } });

@@ -1,3 +1,4 @@
+import { OVERLAP_DETAIL } from '../../commissions/terms/add-terms.ts';
 import { z } from 'zod';
 import { actingAs, brandScope, influencerScope } from '../../access/principal.ts';
 import { addDays, shanghaiDay } from '../../core/calendar.ts';
@@ -100,6 +101,8 @@ function refusalProblem(refusal: ProductRefusal): Problem {
       return problems.conflict('The store is closed.');
     case 'destination_refused':
       return problems.destinationRefused(refusal);
+    case 'terms_overlap':
+      return problems.conflict(OVERLAP_DETAIL);
     case 'invalid_field':
       return problems.validationFailed([{ path: refusal.path, message: refusal.message }]);
     default:

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { Acting } from '../../access/principal.ts';
 import { changesBetween, recordAudit } from '../../audit/record-audit.ts';
-import { addTermsVersion } from '../../commissions/terms/terms.ts';
+import { addTermsVersion } from '../../commissions/terms/add-terms.ts';
 import { newId } from '../../http/new-id.ts';
 import type { Db, Tx } from '../../infra/db.ts';
 import { inRefusableTransaction } from '../../infra/refusal.ts';
@@ -19,6 +19,8 @@ export type ProductRefusal =
   | { reason: 'store_closed' }
   | { reason: 'destination_refused'; code: 'platform_not_supported' | 'destination_not_allowed'; detail: string }
   | { reason: 'invalid_field'; path: string; message: string }
+  /** Terms of the product that begin at the same instant or later. */
+  | { reason: 'terms_overlap' }
   /** Another product of the store has one of the names by which order lines find this one. */
   | ({ reason: 'item_taken' } & ItemKeyClash);
 export type ProductOutcome = Outcome<{ product: ProductRow }, ProductRefusal>;
@@ -43,7 +45,8 @@ export async function registerProduct(db: Db, acting: Acting, input: ProductInpu
     const clash = await addItemKeys(tx, owner, itemKeysOf(destination.itemKeys, ids));
     if (clash !== undefined) return clash;
     const { commission: rate, windowDays, holdDays } = input;
-    await beginTerms(tx, acting, { product: owner, rate, windowDays, holdDays });
+    const overlap = await beginTerms(tx, acting, { product: owner, rate, windowDays, holdDays });
+    if (overlap !== undefined) return overlap;
     const product = await getProduct(tx, owner.id);
     const entry = { actor: acting.actor, brandId: owner.brandId, objectId: owner.id };
     const detail = { storeId: owner.storeId, ...recordedFields(product) };
@@ -155,8 +158,7 @@ async function changeTerms(
     const message = 'the product has no terms of its own now; give the commission as well';
     return { ok: false, reason: 'invalid_field', path: 'commission', message };
   }
-  await beginTerms(tx, acting, { product: before, rate, windowDays, holdDays });
-  return undefined;
+  return beginTerms(tx, acting, { product: before, rate, windowDays, holdDays });
 }
 
 type Rate = { rateBp: number } | { flatFen: bigint };
@@ -170,9 +172,9 @@ async function beginTerms(
     windowDays: number | undefined;
     holdDays: number | undefined;
   },
-): Promise<void> {
+): Promise<Refused | undefined> {
   const { product, rate, windowDays, holdDays } = terms;
-  await addTermsVersion(tx, {
+  const added = await addTermsVersion(tx, {
     brandId: product.brandId,
     scope: { productId: product.id },
     rate,
@@ -181,6 +183,7 @@ async function beginTerms(
     validFrom: await readClock(tx),
     createdBy: actor,
   });
+  return added.ok ? undefined : { ok: false, reason: 'terms_overlap' };
 }
 
 function rateOf({ rateBp, flatFen }: ProductRow): Rate | undefined {
