@@ -27,7 +27,6 @@ const CROSS_FEATURE: Record<string, string> = {
   'commissions -> ledger/journal/routes.ts': 'one registration of everything that reads money',
   'commissions -> ledger/lines/routes.ts': 'one registration of everything that reads money',
   'commissions -> ledger/post/post-entries.ts': 'what a line earns is posted',
-  'commissions -> ledger/post/queries.ts': 'what a line earns is posted',
   'commissions -> orders/locks.ts': 'releases, holds and repricing lock orders as the intake does',
   'commissions -> ledger/totals/routes.ts': 'one registration of everything that reads money',
   'ledger -> commissions/pricing/desired-line.ts': 'verify compares what is booked with what the facts say',

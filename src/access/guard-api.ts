@@ -1,11 +1,12 @@
 import type { FastifyReply, FastifyRequest, RouteOptions } from 'fastify';
 import { z } from 'zod';
 
+import type { Role } from '../core/vocabulary.ts';
 import { createIdempotency } from '../http/idempotency.ts';
 import { problems } from '../http/problem.ts';
 import type { Server, ServerOptions } from '../http/server.ts';
 import { createAuthentication } from './authenticate.ts';
-import type { Principal, Role } from './principal.ts';
+import type { Principal } from './principal.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {

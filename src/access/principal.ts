@@ -1,5 +1,4 @@
-export const ROLES = ['admin', 'brand', 'influencer', 'finance'] as const;
-export type Role = (typeof ROLES)[number];
+import type { Role } from '../core/vocabulary.ts';
 
 /** Who is calling: what the API key stands for. A finance key with a brand sees only that brand. */
 export interface Principal {

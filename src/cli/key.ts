@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { ROLES, type Role } from '../core/vocabulary.ts';
 import { createKey } from '../access/keys.ts';
 import { Problem } from '../http/problem.ts';
 import { type Db, inTransaction } from '../infra/db.ts';
@@ -8,10 +9,8 @@ import { UsageFault } from './help.ts';
 import { withDatabase } from './runtime.ts';
 import { requireSchema } from './schema.ts';
 
-export const ROLES = ['admin', 'brand', 'finance', 'influencer'] as const;
-
 export interface KeyRequest {
-  role: (typeof ROLES)[number];
+  role: Role;
   brandId?: string;
   influencerId?: string;
   label: string;

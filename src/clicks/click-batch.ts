@@ -11,8 +11,8 @@
  */
 import assert from 'node:assert/strict';
 import { isClickIdText, MAX_CLICKED_AT_MS, MAX_LINK_NUMBER } from '../core/clicks/click-id.ts';
-import { VERDICTS } from '../core/clicks/click.ts';
-import type { Click, Verdict } from '../core/clicks/click.ts';
+import type { Click } from '../core/clicks/click.ts';
+import { VERDICTS, type Verdict } from '../core/vocabulary.ts';
 
 const PLAIN_VERSION = 'clicks/1';
 const PAGE_VERSION = 'clicks/2';

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { PLATFORMS } from '../core/vocabulary.ts';
 import { brandScope, influencerScope, type Principal } from '../access/principal.ts';
 import { dayOrInstant, prefixedId } from '../http/fields.ts';
 import { stage } from './figures.ts';
@@ -10,7 +11,7 @@ export const commissionFilterQuery = {
   brandId: prefixedId('brd').optional(),
   storeId: prefixedId('str').optional(),
   productId: prefixedId('prd').optional(),
-  platform: z.enum(['taobao', 'tmall', 'youzan']).optional(),
+  platform: z.enum(PLATFORMS).optional(),
   stage: stage.optional(),
   from: dayOrInstant.optional(),
   to: dayOrInstant.optional(),

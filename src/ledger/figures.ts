@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { STAGES } from '../core/vocabulary.ts';
 import { fen } from '../http/fields.ts';
 
 /** The sums every row and total of commissions shows, fen. Always: commission = pending + payable + inPayout + paidOut − debt. */
@@ -15,7 +16,6 @@ export const balanceFields = {
 /** The buyers' money behind them, fen: paidFen before refunds. */
 export const buyerFields = { paidFen: fen, refundedFen: fen };
 
-export const STAGES = ['pending', 'payable', 'in_payout', 'paid', 'none'] as const;
 export const stage = z.enum(STAGES);
 
 export const BALANCE_COLUMNS = [

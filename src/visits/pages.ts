@@ -2,6 +2,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 
 import { boxTextOf, readAddressText } from '../core/links/typed-code.ts';
+import type { TargetStatus } from '../core/vocabulary.ts';
 import { languageOf } from '../http/language.ts';
 import type { Language } from '../http/language.ts';
 import { escapeHtml, sendVisitorPage as sendPage, visitorPage as page } from '../http/visitor-page.ts';
@@ -59,7 +60,7 @@ function sendForm(reply: FastifyReply, status: number, html: Html, boxText: stri
 }
 
 /** 410: the influencer or the brand paused the link, or the product went off sale. */
-export function sendGonePage(reply: FastifyReply, status: 'paused' | 'gone'): void {
+export function sendGonePage(reply: FastifyReply, status: Exclude<TargetStatus, 'active'>): void {
   send(reply, 410, status === 'paused' ? PAUSED : GONE);
 }
 

@@ -1,7 +1,7 @@
 /** Rows of a small market, written straight into the tables: what the order features read of other features. */
 import { randomBytes } from 'node:crypto';
 import { createClickIdMint, createClickIdReader } from '../../src/core/clicks/click-id.ts';
-import type { ClickVerdict } from '../../src/core/attribution/facts.ts';
+import type { Verdict } from '../../src/core/vocabulary.ts';
 import { newId } from '../../src/http/new-id.ts';
 import type { Db } from '../../src/infra/db.ts';
 
@@ -155,7 +155,7 @@ export async function insertClick(
   db: Db,
   link: Link,
   clickedAt: Date,
-  { verdict = 'counted', tag }: { verdict?: ClickVerdict; tag?: string } = {},
+  { verdict = 'counted', tag }: { verdict?: Verdict; tag?: string } = {},
 ): Promise<string> {
   const clickId = mintClickId(link, clickedAt);
   await db.query(

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { PAYEE_KINDS } from '../../core/vocabulary.ts';
 import { instant, prefixedId, problemResponses, text } from '../../http/fields.ts';
 import { jsonOrCsv, listOf, pageQuery } from '../../http/list.ts';
 import type { CsvColumn } from '../../http/list.ts';
@@ -9,7 +10,7 @@ import { pageOf, readIdCursor, sendPage } from '../../http/list-page.ts';
 import { insertPayee, listPayees } from './queries.ts';
 import type { PayeeRow } from './queries.ts';
 
-const kind = z.enum(['influencer', 'agency', 'operator']);
+const kind = z.enum(PAYEE_KINDS);
 
 const payeeAnswer = z.object({ id: prefixedId('pye'), kind, name: z.string(), createdAt: instant });
 

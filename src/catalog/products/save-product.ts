@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import type { Platform } from '../../core/vocabulary.ts';
 import { actorOf, brandScope } from '../../access/principal.ts';
 import type { Principal } from '../../access/principal.ts';
 import { addTermsVersion } from '../../commissions/terms/terms.ts';
@@ -7,7 +8,6 @@ import { problems } from '../../http/problem.ts';
 import { inTransaction } from '../../infra/db.ts';
 import type { Db, Tx } from '../../infra/db.ts';
 import { checkDestination } from '../../platforms/platform.ts';
-import type { Platform } from '../../platforms/platform.ts';
 import { findStore } from '../stores/queries.ts';
 import type { ProductChangeInput, ProductInput } from './product-fields.ts';
 import { findProduct, insertItemKeys, insertProduct, lockProduct, readClock, updateProduct } from './queries.ts';

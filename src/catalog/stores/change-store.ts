@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import type { AssessmentSource } from '../../core/vocabulary.ts';
 import { actorOf, brandScope } from '../../access/principal.ts';
 import type { Principal } from '../../access/principal.ts';
 import { problems } from '../../http/problem.ts';
@@ -8,7 +9,7 @@ import type { Tx } from '../../infra/db.ts';
 import { seal } from '../../infra/secrets.ts';
 import { violatedConstraint } from '../../infra/failures.ts';
 import { findStore, insertOpenedOn, insertRating, lockStore, updateStore } from './queries.ts';
-import type { AssessmentSource, StoreRow } from './queries.ts';
+import type { StoreRow } from './queries.ts';
 import { newWebhookSecret, refuseImpossibleRating, sourceOf } from './register-store.ts';
 import type { StoreDeps, StoreWithSecret } from './register-store.ts';
 import type { StoreChangeInput } from './store-fields.ts';

@@ -1,10 +1,5 @@
+import type { AssessmentSource, OrderSource, Platform, StoreStatus } from '../../core/vocabulary.ts';
 import type { Queryable, Tx } from '../../infra/db.ts';
-import type { Platform } from '../../platforms/platform.ts';
-
-export type OrderSource = 'youzan' | 'shop' | 'tbk';
-export type StoreStatus = 'active' | 'closed';
-/** Who vouches for a rating or an opening day: the brand itself, the operator, or the marketplace. */
-export type AssessmentSource = 'declared' | 'admin' | 'platform';
 
 export interface StoreRow {
   id: string;

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import type { AssessmentSource, OrderSource } from '../../core/vocabulary.ts';
 import { actorOf } from '../../access/principal.ts';
 import type { Principal } from '../../access/principal.ts';
 import { DEFAULT_ELIGIBILITY_RULE, checkEligibility } from '../../core/catalog/eligibility.ts';
@@ -11,7 +12,7 @@ import type { SealingKey } from '../../infra/secrets.ts';
 import { newShopSecret } from '../../platforms/shop/verify.ts';
 import { violatedConstraint } from '../../infra/failures.ts';
 import { findStore, insertOpenedOn, insertRating, insertStore } from './queries.ts';
-import type { AssessmentSource, NewStore, OrderSource, StoreRow } from './queries.ts';
+import type { NewStore, StoreRow } from './queries.ts';
 import type { StoreInput } from './store-fields.ts';
 
 export interface StoreDeps {

@@ -1,6 +1,7 @@
 import { CLICK_ID_RANDOM_BYTES, createClickIdMint } from '../../core/clicks/click-id.ts';
 import type { ClickIdKey } from '../../core/clicks/click-id.ts';
 import type { Click } from '../../core/clicks/click.ts';
+import type { ClickOutcome } from '../../core/vocabulary.ts';
 import type { LinkTarget } from '../../links/resolve.ts';
 import { createRandomPool } from './random-pool.ts';
 import type { VisitFacts } from './visit-facts.ts';
@@ -13,7 +14,7 @@ export interface VisitOfLink {
   /** In canonical spelling. */
   tag: string | undefined;
   /** How the visitor is answered; by a redirect unless said otherwise. */
-  outcome?: 'page';
+  outcome?: ClickOutcome;
 }
 
 export type ClickMaker = (target: Pick<LinkTarget, 'linkNumber'>, visit: VisitOfLink) => Click;

@@ -1,6 +1,6 @@
 import { Counter, Gauge } from 'prom-client';
 
-import type { Step } from '../../core/clicks/visit-step.ts';
+import type { Step } from '../../core/vocabulary.ts';
 import type { MetricsRegistry } from '../../http/metrics.ts';
 
 /** Where the content of a page came from. `old`: Postgres did not answer; `missing`: neither did anybody else, so the visitor was sent straight on. */

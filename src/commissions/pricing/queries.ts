@@ -1,5 +1,5 @@
-import type { AccountKind, Dimensions, LineEntry } from '../../core/money/accounts.ts';
-import type { CommissionBasis } from '../../core/money/commission.ts';
+import type { Dimensions, LineEntry } from '../../core/money/accounts.ts';
+import type { AccountKind, CommissionBasis } from '../../core/vocabulary.ts';
 import { arrayLiterals } from '../../infra/array-literal.ts';
 import type { Queryable, Tx } from '../../infra/db.ts';
 

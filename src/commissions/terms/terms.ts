@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { type CommissionRate, selectTerms, type TermsVersion } from '../../core/money/commission.ts';
+import type { CommissionBasis, InferredPolicy, MatchingScope } from '../../core/vocabulary.ts';
 import { newId } from '../../http/new-id.ts';
 import { problems } from '../../http/problem.ts';
 import type { Queryable, Tx } from '../../infra/db.ts';
@@ -32,7 +33,7 @@ export interface TermsInput {
   brandId: string;
   scope: TermsScope;
   rate: { rateBp: number } | { flatFen: bigint };
-  basis?: 'order_amount' | 'platform_commission' | undefined;
+  basis?: CommissionBasis | undefined;
   windowDays?: number | undefined;
   holdDays?: number | undefined;
   /** Inclusive. */
@@ -46,7 +47,7 @@ export interface TermsInput {
 /** The rule chosen for a sale, without the split: who shares is asked when the line is booked. */
 export interface ChosenTerms {
   termsId: string;
-  basis: 'order_amount' | 'platform_commission';
+  basis: CommissionBasis;
   rate: CommissionRate;
   windowDays: number;
   holdDays: number;
@@ -54,8 +55,8 @@ export interface ChosenTerms {
 
 /** What a brand lets us infer, and the operator's fee. */
 export interface BrandPolicy {
-  inferred: 'pay' | 'review' | 'off';
-  scope: 'product' | 'store';
+  inferred: InferredPolicy;
+  scope: MatchingScope;
   platformFeeBp: number;
 }
 

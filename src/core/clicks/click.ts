@@ -1,13 +1,6 @@
 /** Clicks: what is kept of a request through a link, whether it counts, and who the visitor was without naming anybody. */
+import type { ClickOutcome, Verdict } from '../vocabulary.ts';
 import { createSipHash, SIPHASH_BYTES, SIPHASH_KEY_BYTES } from './siphash.ts';
-
-/**
- * What a click is worth. Known from the request: `head`, `prefetch`, `preview`, `bot`, `scanner`, else `counted`. `repeat` is decided
- * by the worker when it stores the click; `inactive` by the redirect: a person's visit to a link that was paused or gone. Every verdict is
- * stored; only `counted` is counted.
- */
-export const VERDICTS = ['counted', 'repeat', 'head', 'prefetch', 'preview', 'bot', 'scanner', 'inactive'] as const;
-export type Verdict = (typeof VERDICTS)[number];
 
 export interface Click {
   clickId: string;
@@ -23,7 +16,7 @@ export interface Click {
   os: string;
   province?: string;
   /** The visitor was shown the middle page; absent: sent straight on. */
-  outcome?: 'page';
+  outcome?: ClickOutcome;
 }
 
 /** What the decision about repeats needs of a click that is stored already. */

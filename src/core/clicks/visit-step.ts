@@ -1,8 +1,6 @@
 /** What a visitor does on the middle page, as it is reported and counted. */
+import { STEPS, type Step } from '../vocabulary.ts';
 import { isClickIdText } from './click-id.ts';
-
-export const STEPS = ['view', 'copy', 'open', 'continue'] as const;
-export type Step = (typeof STEPS)[number];
 
 /** A step belongs to its click for a day: whoever comes back to a page later is no part of that visit. */
 export const STEP_WINDOW_MS = 24 * 60 * 60 * 1000;

@@ -5,20 +5,8 @@
  * instead of `pending` and is earned in `fee_earned` instead of `payable`; from there on it goes the way of every other payee's money.
  */
 import assert from 'node:assert/strict';
+import { ACCOUNT_KINDS, type AccountKind, type Stage } from '../vocabulary.ts';
 
-export const ACCOUNT_KINDS = [
-  'brand_owes',
-  'platform_owes',
-  'pending',
-  'payable',
-  'fee_pending',
-  'fee_earned',
-  'in_payout',
-  'cash',
-  'debt',
-  'written_off',
-] as const;
-export type AccountKind = (typeof ACCOUNT_KINDS)[number];
 export type OwesAccount = 'brand_owes' | 'platform_owes';
 /** Where money stands that may be paid out: `fee_earned` for the operator, `payable` for everybody else. */
 export type EarnedAccount = 'payable' | 'fee_earned';
@@ -88,8 +76,6 @@ export interface Position {
   debtFen: bigint;
   reversedFen: bigint;
 }
-
-export type Stage = 'pending' | 'payable' | 'in_payout' | 'paid' | 'none';
 
 /** Equal exactly for equal dimensions, the instant of payment included. */
 export function bucketKey(dimensions: Dimensions): string {

@@ -2,15 +2,13 @@
  * What a line earns and who gets it. Integer fen and basis points only: every division here rounds half up, nothing is ever a float.
  */
 import assert from 'node:assert/strict';
+import type { CommissionBasis, PayeeKind } from '../vocabulary.ts';
 
 /** The highest rate a brand may offer, basis points (90 %). */
 export const MAX_RATE_BP = 9_000;
 const WHOLE_BP = 10_000;
 
 export type CommissionRate = { kind: 'rate'; rateBp: number } | { kind: 'flat'; flatFen: bigint };
-
-/** What the rate is taken of: what the buyer paid (the brand owes it), or what the platform pays us for the line (the platform owes it). */
-export type CommissionBasis = 'order_amount' | 'platform_commission';
 
 /** The terms a line was first booked with, copied onto it; used for every later refund of that line. */
 export interface CommissionTerms {
@@ -37,12 +35,10 @@ export interface LineAmounts {
   platformCommissionFen?: bigint | undefined;
 }
 
-export type LegRole = 'operator' | 'agency' | 'influencer';
-
 /** One payee's part of a line's commission. */
 export interface CommissionLeg {
   payeeId: string;
-  role: LegRole;
+  role: PayeeKind;
   /** On what the buyer kept paying for (paid − refunded), fen. */
   commissionFen: bigint;
   /** What refunds took from this leg: its commission on all that was paid, minus commissionFen; fen, never negative. */
@@ -117,7 +113,7 @@ export function commissionLegs(line: LineAmounts, terms: CommissionTerms): Commi
     });
   const net = split(line);
   const gross = split({ ...line, refundedFen: 0n });
-  const leg = (payeeId: string, role: LegRole, part: keyof typeof net): CommissionLeg => ({
+  const leg = (payeeId: string, role: PayeeKind, part: keyof typeof net): CommissionLeg => ({
     payeeId,
     role,
     commissionFen: net[part],

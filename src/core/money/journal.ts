@@ -3,8 +3,9 @@
  * the same balances. A line entry never edits another; money already in a payout is never moved from here.
  */
 import assert from 'node:assert/strict';
-import type { AccountKind, Bucket, Dimensions, Posting, LegBook, Amounts, OwesAccount, LineEntry } from './accounts.ts';
-import { ACCOUNT_KINDS, balanceOf, bucketKey, NO_AMOUNTS, paidOutOf } from './accounts.ts';
+import { ACCOUNT_KINDS, type AccountKind } from '../vocabulary.ts';
+import type { Bucket, Dimensions, Posting, LegBook, Amounts, OwesAccount, LineEntry } from './accounts.ts';
+import { balanceOf, bucketKey, NO_AMOUNTS, paidOutOf } from './accounts.ts';
 import type { CommissionLeg } from './commission.ts';
 
 /** What should be booked for a line that earns, by the facts and terms known now. */

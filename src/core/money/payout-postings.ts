@@ -3,7 +3,8 @@
  * from the brand. Each function only decides what to post; who may ask for it, and when, is the payout feature's business.
  */
 import assert from 'node:assert/strict';
-import type { AccountKind, Dimensions, EarnedAccount, Posting, LegBook, OwesAccount, LineEntry } from './accounts.ts';
+import type { AccountKind } from '../vocabulary.ts';
+import type { Dimensions, EarnedAccount, Posting, LegBook, OwesAccount, LineEntry } from './accounts.ts';
 import { balanceOf, NO_AMOUNTS } from './accounts.ts';
 
 const EARNED_ACCOUNTS: readonly EarnedAccount[] = ['payable', 'fee_earned'];

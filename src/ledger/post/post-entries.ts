@@ -1,7 +1,8 @@
 import type { Posting, LineEntry } from '../../core/money/accounts.ts';
+import type { EntryKind } from '../../core/vocabulary.ts';
 import { newAscendingId } from '../../http/new-id.ts';
 import type { Tx } from '../../infra/db.ts';
-import { insertJournals, type EntryKind, type NewJournalEntry, type NewJournalLine } from './queries.ts';
+import { insertJournals, type NewJournalEntry, type NewJournalLine } from './queries.ts';
 
 /** One journal to be posted: what it does to lines, and what moves without a line. All of one brand, summing to 0 fen. */
 export interface EntryDraft {

@@ -1,3 +1,4 @@
+import type { TimeBasis } from '../../core/vocabulary.ts';
 import type { Queryable } from '../../infra/db.ts';
 
 /** What totals may be grouped by. `month` and `day` are Asia/Shanghai's, of the time named by timeBasis. */
@@ -36,7 +37,7 @@ export interface CommissionFilter {
 
 export interface TotalsQuery extends CommissionFilter {
   groupBy: readonly Grouping[];
-  timeBasis: 'paid' | 'posted';
+  timeBasis: TimeBasis;
   asOf: Date | null;
   /** Most rows answered; one more is read, so that the caller sees that there are more. */
   limit: number;

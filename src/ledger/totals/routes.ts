@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { TIME_BASES } from '../../core/vocabulary.ts';
 import { dayOrInstant, endsAfterItBegins, problemResponses, RANGE_FAULT } from '../../http/fields.ts';
 import { type CsvColumn, jsonOrCsv, sendCsv, wantsCsv } from '../../http/list.ts';
 import { problems } from '../../http/problem.ts';
@@ -58,7 +59,7 @@ const totalsQuery = z
   .strictObject({
     ...commissionFilterQuery,
     groupBy: groupBy.optional(),
-    timeBasis: z.enum(['paid', 'posted']).default('paid'),
+    timeBasis: z.enum(TIME_BASES).default('paid'),
     asOf: dayOrInstant.optional(),
   })
   .refine(endsAfterItBegins, RANGE_FAULT);

@@ -1,9 +1,10 @@
 /** What an empty private database is filled with, so that a person who has just started daihuo finds something in it. */
+import type { Platform } from '../../core/vocabulary.ts';
 
 export const SEED_BRAND = { name: '云朵家居（演示）', platformFeeBp: 500 };
 
 export interface SeedStore {
-  platform: 'taobao' | 'tmall' | 'youzan';
+  platform: Platform;
   externalShopId: string;
   name: string;
   rating: { score: number; scale: number };

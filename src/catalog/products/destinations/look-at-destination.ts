@@ -1,7 +1,7 @@
 import type { DestinationFinding } from '../../../core/catalog/destination-health.ts';
+import type { Platform } from '../../../core/vocabulary.ts';
 import type { FetchOutcome, GuardedFetch } from '../../../infra/guarded-fetch.ts';
 import { isMissingItemPage } from '../../../platforms/taobao/missing-item.ts';
-import type { Platform } from '../../../platforms/platform.ts';
 
 export interface Look {
   finding: DestinationFinding;

@@ -1,7 +1,7 @@
 import type { DestinationHealth } from '../../../core/catalog/destination-health.ts';
+import type { Platform } from '../../../core/vocabulary.ts';
 import type { Queryable, Tx } from '../../../infra/db.ts';
 import { OPAQUE_HOSTS } from '../../../platforms/platform-hosts.ts';
-import type { Platform } from '../../../platforms/platform.ts';
 
 // Products whose destination visitors are sent to: active, with an active link, not on the list yet, and not on one of the hosts $1; at most $2
 // of them. Idempotent. Reads all of products and of the list (100,000 of each: 0.2 s on a busy machine).
