@@ -12,6 +12,7 @@ import { metricsRoutes } from './http/metrics.ts';
 import { problemPages } from './http/problem-pages.ts';
 import { type Server } from './http/server.ts';
 import { pendingMigrations } from './infra/migrate.ts';
+import { ledgerRoutes } from './ledger/routes.ts';
 import { linkRoutes } from './links/routes.ts';
 import { decisionRoutes } from './orders/decisions/routes.ts';
 import { explanationRoutes } from './orders/explanation/routes.ts';
@@ -59,8 +60,10 @@ export async function buildApp(deps: AppDeps): Promise<Server> {
   await decisionRoutes(app, { db, ...recompute });
   // /-/pictures/:file
   await pictureRoutes(app, { db });
-  // /v1/terms, /v1/commissions, /v1/commissions/totals, /v1/journal, /v1/payees/:id/balance, /v1/order-lines/:id/{hold,reprice}
+  // /v1/terms, /v1/order-lines/:id/{hold,reprice}
   await commissionsRoutes(app, { db, now });
+  // /v1/commissions, /v1/commissions/totals, /v1/journal, /v1/payees/:id/balance
+  await ledgerRoutes(app, { db });
   // /healthz, /readyz, /metrics, /problems/:slug
   await healthRoutes(app, {
     isDraining: deps.isDraining,

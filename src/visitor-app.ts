@@ -10,7 +10,7 @@ import { createPageMetrics } from './clicks/steps/metrics.ts';
 import { createStepRecorder } from './clicks/steps/step-recorder.ts';
 import { visitorPages } from './visits/pages.ts';
 import { redirectHeaders, redirectRoutes, type RedirectDeps } from './visits/redirect.ts';
-import { createVisitReader } from './clicks/capture/visit-facts.ts';
+import { createVisitReader } from './clicks/capture/make-click.ts';
 import type { VisitorKeys } from './clicks/visitor-keys/visitor-keys.ts';
 import { createClickIdReader } from './core/clicks/click-id.ts';
 import type { BucketLimits } from './http/token-bucket.ts';

@@ -1,4 +1,4 @@
-import { createClickStream } from '../clicks/capture/stream-producer.ts';
+import { createStreamProducer } from '../clicks/capture/stream-producer.ts';
 import { startSpoolDrain } from '../clicks/spool/drain.ts';
 import { createSpoolMetrics } from '../clicks/spool/metrics.ts';
 import { type Spool, openSpool } from '../clicks/spool/spool.ts';
@@ -45,7 +45,7 @@ export async function openVisitorParts(
   else schema.whenCurrent(async () => entryDomains.refresh());
   const spool = await openClickSpool(runtime, measures);
   const { clickShards: shardCount } = config;
-  const clickStream = createClickStream({ redis, spool, shardCount, metrics: measures.clickMetrics, log });
+  const clickStream = createStreamProducer({ redis, spool, shardCount, metrics: measures.clickMetrics, log });
   shutdown.add('click stream', 2_000, async () => clickStream.stop());
   return {
     db,

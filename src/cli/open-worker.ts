@@ -27,7 +27,7 @@ export function openWorker(runtime: Runtime, measures: Measures): void {
     db,
     redisUrls: urls.redisUrl,
     shardCount: config.clickShards,
-    metrics: measures.clickMetrics,
+    metrics: measures.ingestMetrics,
     log,
     now,
   });

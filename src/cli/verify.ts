@@ -1,4 +1,4 @@
-import { formatVerifyReport, verify } from '../ledger/verify/verify.ts';
+import { formatVerifyReport, verify } from '../commissions/verify/verify.ts';
 import type { Command } from './command-line.ts';
 import { withDatabase } from './runtime.ts';
 import { requireSchema } from './schema.ts';

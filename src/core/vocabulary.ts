@@ -86,9 +86,9 @@ export type DomainState = (typeof DOMAIN_STATES)[number];
 // ---- Clicks ----
 
 /**
- * The worth of a click. The request alone gives `head`, `prefetch`, `preview`, `bot` and `scanner`, else `counted`. The worker decides
- * `repeat` when it stores the click. The redirect decides `inactive`: a person's visit to a link that is paused or gone. Every verdict is
- * stored; only `counted` is counted.
+ * Whether a click counts, and if not, why. `head`, `prefetch`, `preview`, `bot`, `scanner` are known from the request; other clicks are
+ * `counted`. The worker decides `repeat` when it stores the click; the redirect decides `inactive`: a person's visit to a link that was paused
+ * or gone. Clicks with any verdict are stored; only `counted` ones count.
  */
 export const VERDICTS = ['counted', 'repeat', 'head', 'prefetch', 'preview', 'bot', 'scanner', 'inactive'] as const;
 export type Verdict = (typeof VERDICTS)[number];

@@ -89,7 +89,9 @@ function statusOf(
 async function withinTime(work: Promise<void>, timeoutMs: number): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs);
+    const fail = (): void => reject(new Error(`no answer within ${timeoutMs} ms`));
+    // One poll of the sockets first: after a stop of this process the timer is due before the answer has been read.
+    timer = setTimeout(() => setImmediate(fail), timeoutMs);
   });
   try {
     await Promise.race([work, late]);

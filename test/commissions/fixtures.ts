@@ -1,5 +1,5 @@
 import { priceAndBookLines } from '../../src/commissions/pricing/book-lines.ts';
-import { listBooked } from '../../src/commissions/pricing/queries.ts';
+import { listBooked } from '../../src/ledger/positions/queries.ts';
 import { postEntries } from '../../src/ledger/post/post-entries.ts';
 import { readBookableLines } from '../../src/commissions/pricing/stored-lines.ts';
 import { getRateCard } from '../../src/commissions/terms/terms.ts';

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { postEntries } from '../../src/ledger/post/post-entries.ts';
 import { sealJournals } from '../../src/ledger/seal/sealer.ts';
-import { verify } from '../../src/ledger/verify/verify.ts';
+import { verify } from '../../src/commissions/verify/verify.ts';
 import { createDb, inTransaction } from '../../src/infra/db.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { type Catalog, insertCatalog } from '../commissions/fixtures.ts';

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { listBooked } from '../../src/commissions/pricing/queries.ts';
+import { listBooked } from '../../src/ledger/positions/queries.ts';
 import { listCommissions } from '../../src/ledger/lines/queries.ts';
 import { sealJournals } from '../../src/ledger/seal/sealer.ts';
 import {
@@ -11,7 +11,7 @@ import {
   type TotalsQuery,
   type TotalsRow,
 } from '../../src/ledger/totals/queries.ts';
-import { formatVerifyReport, verify } from '../../src/ledger/verify/verify.ts';
+import { formatVerifyReport, verify } from '../../src/commissions/verify/verify.ts';
 import { positionOf, stageOf, sumLineEntries } from '../../src/core/money/accounts.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { type Catalog, insertCatalog } from '../commissions/fixtures.ts';

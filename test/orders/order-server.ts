@@ -4,6 +4,7 @@ import { Webhook } from 'standardwebhooks';
 import { createKey } from '../../src/access/keys.ts';
 import { catalogRoutes } from '../../src/catalog/routes.ts';
 import { commissionsRoutes } from '../../src/commissions/routes.ts';
+import { ledgerRoutes } from '../../src/ledger/routes.ts';
 import { createClickIdMint, createClickIdReader } from '../../src/core/clicks/click-id.ts';
 import { DEFAULT_ELIGIBILITY_RULE } from '../../src/core/catalog/eligibility.ts';
 import { createMetricsRegistry } from '../../src/http/metrics.ts';
@@ -61,6 +62,7 @@ export async function createOrderServer(options: { inferenceDelaySeconds?: numbe
     await hookRoutes(server, { ...deps, now, metrics: createHookMetrics(createMetricsRegistry()) });
     await orderRoutes(server, { db });
     await commissionsRoutes(server, { db, now });
+    await ledgerRoutes(server, { db });
   });
   const { key } = await inTransaction(db, async (tx) =>
     createKey(tx, { role: 'finance', label: 'test', actor: 'test' }),

@@ -8,7 +8,8 @@ import { type EntryDraft, postEntries } from '../../ledger/post/post-entries.ts'
 import type { RateCard } from '../terms/terms.ts';
 import { type BookableLine, desiredLine } from './desired-line.ts';
 import { changedStates, priceLines } from './price-lines.ts';
-import { listBooked, listPricedLines, type PricedLine, upsertPricedLines } from './queries.ts';
+import { listPricedLines, type PricedLine, upsertPricedLines } from './queries.ts';
+import { listBooked } from '../../ledger/positions/queries.ts';
 import { readBookableLines } from './stored-lines.ts';
 
 export type { BookableAttribution, BookableLine } from './desired-line.ts';

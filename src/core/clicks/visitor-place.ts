@@ -1,4 +1,4 @@
-/** Where a visitor stands: the app whose browser it is, the system, the kind of device. Closed vocabularies, stored with clicks. */
+/** The place of a visitor: the app whose browser it uses, the system, the kind of device. Closed lists; app and system are stored with clicks. */
 import type { App, Device, Os } from '../vocabulary.ts';
 
 export interface VisitorPlace {

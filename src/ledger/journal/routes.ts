@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { ACCOUNT_KINDS } from '../../core/vocabulary.ts';
-import { brandScope, influencerScope } from '../../access/principal.ts';
+import { brandScope } from '../../access/principal.ts';
 import {
   dayOrInstant,
   endsAfterItBegins,
@@ -10,23 +10,11 @@ import {
   problemResponses,
   RANGE_FAULT,
 } from '../../http/fields.ts';
-import {
-  type CsvColumn,
-  cursorTime,
-  decodeCursor,
-  jsonOrCsv,
-  listOf,
-  pageQuery,
-  sendCsv,
-  wantsCsv,
-} from '../../http/list.ts';
+import { type CsvColumn, cursorTime, decodeCursor, jsonOrCsv, listOf, pageQuery } from '../../http/list.ts';
 import { pageOf, sendPage } from '../../http/list-page.ts';
-import { problems } from '../../http/problem.ts';
 import type { Server } from '../../http/server.ts';
 import type { Db } from '../../infra/db.ts';
-import { requireSealed } from '../as-of.ts';
-import { BALANCE_COLUMNS, balanceFields } from '../figures.ts';
-import { type JournalEntryRow, listBalances, listJournal, payeeExists } from './queries.ts';
+import { type JournalEntryRow, listJournal } from './queries.ts';
 
 const entry = z.object({
   journalId: z.string(),
@@ -63,9 +51,6 @@ const journalQuery = z
   .refine(endsAfterItBegins, RANGE_FAULT);
 const cursorShape = z.tuple([cursorTime, z.string().max(64), z.int().min(0).max(2_147_483_647)]);
 
-const balance = z.object({ brandId: z.string(), ...balanceFields });
-type Balance = z.output<typeof balance>;
-
 function answerEntry({ postedAtExact: _cursor, sequence, ...row }: JournalEntryRow): JournalEntry {
   return { ...row, sequence: sequence === null ? null : Number(sequence) };
 }
@@ -74,12 +59,7 @@ const entryColumns = (Object.keys(entry.shape) as (keyof JournalEntry)[]).map((n
   name,
   value: (row) => row[name],
 }));
-const balanceColumns = (['brandId', ...BALANCE_COLUMNS] as const).map((name): CsvColumn<Balance> => ({
-  name,
-  value: (row) => row[name],
-}));
-
-/** The entries behind every total, and what each payee has. */
+/** The postings behind every total. */
 export async function journalRoutes(app: Server, deps: { db: Db }): Promise<void> {
   app.get(
     '/v1/journal',
@@ -113,35 +93,6 @@ export async function journalRoutes(app: Server, deps: { db: Db }): Promise<void
         answerOf: answerEntry,
       });
       return sendPage(request, reply, { page, columns: entryColumns });
-    },
-  );
-
-  app.get(
-    '/v1/payees/:id/balance',
-    {
-      config: { roles: ['finance', 'admin', 'influencer'] },
-      schema: {
-        summary: 'What a payee has, one row a brand, now or as of any sealed instant',
-        description:
-          'commissionFen = pendingFen + payableFen + inPayoutFen + paidOutFen − debtFen. Debt nets only inside its brand.',
-        tags: ['Commissions'],
-        params: z.object({ id: prefixedId('pye') }),
-        querystring: z.strictObject({ asOf: dayOrInstant.optional() }),
-        response: { 200: jsonOrCsv(z.object({ data: z.array(balance) })), ...problemResponses },
-      },
-    },
-    async (request, reply) => {
-      const { params, query, principal } = request;
-      const scope = {
-        payeeId: params.id,
-        influencerScope: influencerScope(principal) ?? null,
-        brandScope: brandScope(principal) ?? null,
-      };
-      if (!(await payeeExists(deps.db, scope))) throw problems.notFound();
-      await requireSealed(deps.db, query.asOf);
-      const data = await listBalances(deps.db, { ...scope, asOf: query.asOf ?? null });
-      if (wantsCsv(request)) return sendCsv(reply, data, balanceColumns);
-      return { data };
     },
   );
 }

@@ -101,38 +101,30 @@ with posted as materialized (
   select i.payee_id from influencers i where i.id = $3
 ), balances as (
   select l.line_id, l.influencer_id,
-    coalesce(sum(e.amount_fen) filter (where e.account = 'in_payout'), 0) as in_payout,
-    coalesce(sum(e.amount_fen) filter (where e.account in ('payable', 'fee_earned')), 0) as payable,
-    coalesce(sum(e.amount_fen) filter (where e.account in ('pending', 'fee_pending')), 0) as pending,
-    coalesce(sum(e.amount_fen) filter (where e.account not in ('cash', 'written_off')), 0) as paid_out
+    line_stage(sum(f.pending_fen), sum(f.payable_fen), sum(f.in_payout_fen), sum(f.paid_out_fen)) as stage
   from entry_lines l
-  join postings e on e.brand_id = l.brand_id and e.entry_id = l.entry_id and e.line_position = l.position
+  join posting_figures f on f.brand_id = l.brand_id and f.entry_id = l.entry_id and f.line_position = l.position
   where ($9::text is not null or 'stage' = any ($1::text[]))
     and l.line_id in (select p.line_id from posted p)
-    and ($3::text is null or e.payee_id = (select v.payee_id from viewer v))
+    and ($3::text is null or f.payee_id = (select v.payee_id from viewer v))
     and ($13::timestamptz is null
       or exists (select from entry_seals s where s.brand_id = l.brand_id and s.entry_id = l.entry_id and s.sealed_at <= $13))
   group by l.line_id, l.influencer_id
 ), staged as (
   select p.entry_id, p.position, p.order_id, p.line_id, p.influencer_id, p.brand_id, p.store_id, p.product_id, p.link_id, p.tag,
     p.platform, p.method, p.lines_delta, p.paid_delta_fen, p.refunded_delta_fen, p.at,
-    case when b.in_payout < 0 then 'in_payout' when b.payable < 0 then 'payable' when b.pending < 0 then 'pending'
-      when b.paid_out > 0 then 'paid' else 'none' end as stage
+    coalesce(b.stage, 'none') as stage
   from posted p
   left join balances b on b.line_id = p.line_id and b.influencer_id = p.influencer_id
 ), money as (
-  select e.brand_id, e.entry_id, e.line_position as position,
-    sum(e.amount_fen) filter (where e.account in ('brand_owes', 'platform_owes')) as commission_fen,
-    -sum(e.amount_fen) filter (where e.account in ('pending', 'fee_pending')) as pending_fen,
-    -sum(e.amount_fen) filter (where e.account in ('payable', 'fee_earned')) as payable_fen,
-    -sum(e.amount_fen) filter (where e.account = 'in_payout') as in_payout_fen,
-    sum(e.amount_fen) filter (where e.account not in ('cash', 'written_off')) as paid_out_fen,
-    sum(e.amount_fen) filter (where e.account = 'debt') as debt_fen,
-    sum(e.reversed_delta_fen) as reversed_fen
+  select f.brand_id, f.entry_id, f.line_position as position,
+    sum(f.commission_fen) as commission_fen, sum(f.pending_fen) as pending_fen, sum(f.payable_fen) as payable_fen,
+    sum(f.in_payout_fen) as in_payout_fen, sum(f.paid_out_fen) as paid_out_fen, sum(f.debt_fen) as debt_fen,
+    sum(f.reversed_fen) as reversed_fen
   from posted p
-  join postings e on e.brand_id = p.brand_id and e.entry_id = p.entry_id and e.line_position = p.position
-  where $3::text is null or e.payee_id = (select v.payee_id from viewer v)
-  group by e.brand_id, e.entry_id, e.line_position
+  join posting_figures f on f.brand_id = p.brand_id and f.entry_id = p.entry_id and f.line_position = p.position
+  where $3::text is null or f.payee_id = (select v.payee_id from viewer v)
+  group by f.brand_id, f.entry_id, f.line_position
 ), per_order as (
   select
     case when 'influencer' = any ($1::text[]) then d.influencer_id end as influencer_id,

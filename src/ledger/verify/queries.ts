@@ -25,39 +25,6 @@ export async function checkBalances(tx: Tx): Promise<BalanceCheck> {
   return { journals: 0n, entries: 0n, ...counts.rows[0], unbalanced: unbalanced.rows };
 }
 
-// A page of line ids: every line that is attributed or was ever booked. Served by order_lines_id_idx and the keys of the others.
-const LIST_LINE_IDS = `
-select l.id as "lineId"
-from order_lines l
-where l.id > $1
-  and (exists (select from priced_lines c where c.brand_id = l.brand_id and c.line_id = l.id)
-    or exists (select from attributions a where a.brand_id = l.brand_id and a.line_id = l.id and a.state = 'matched')
-    or exists (select from entry_lines j where j.brand_id = l.brand_id and j.line_id = l.id))
-order by l.id
-limit $2`;
-
-/** The next ids after `after` of lines that have, or should have, books. */
-export async function listLineIds(tx: Tx, page: { after: string; limit: number }): Promise<string[]> {
-  const { rows } = await tx.query<{ lineId: string }>(LIST_LINE_IDS, [page.after, page.limit]);
-  return rows.map(({ lineId }) => lineId);
-}
-
-// A frozen copy is taken from its terms and never drifts from them: rate, basis and times of a version are never changed.
-const LIST_DRIFTED_TERMS = `
-select c.line_id as "lineId", c.terms_id as "termsId"
-from priced_lines c
-left join terms t on t.brand_id = c.brand_id and t.id = c.terms_id
-where t.id is null or (c.basis, c.window_days, c.hold_days) is distinct from (t.basis, t.window_days, t.hold_days)
-  or c.rate_bp is distinct from t.rate_bp or c.flat_fen is distinct from t.flat_fen
-order by c.line_id
-limit 10`;
-
-/** Up to ten lines whose frozen copy differs from the version it was taken from. */
-export async function listDriftedTerms(tx: Tx): Promise<{ lineId: string; termsId: string }[]> {
-  const { rows } = await tx.query<{ lineId: string; termsId: string }>(LIST_DRIFTED_TERMS);
-  return rows;
-}
-
 // By payee and brand, the money that left for cash (and what was written off), counted on the accounts that no total reads: what a payee
 // was paid must be what its lines say left them.
 const LIST_CASH_DIFFERENCES = `

@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { type BookableLine, draftEntries, writeBooking } from '../../commissions/pricing/book-lines.ts';
 import { changedStates, priceLines } from '../../commissions/pricing/price-lines.ts';
-import { listBooked, type PricedLine } from '../../commissions/pricing/queries.ts';
+import { type PricedLine } from '../../commissions/pricing/queries.ts';
+import { listBooked } from '../../ledger/positions/queries.ts';
 import type { RateCard } from '../../commissions/terms/terms.ts';
 import { attribute, reconcile } from '../../core/attribution/attribute.ts';
 import type { Tx } from '../../infra/db.ts';

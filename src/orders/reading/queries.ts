@@ -149,15 +149,11 @@ left join attributions a on a.brand_id = l.brand_id and a.line_id = l.id
 left join link_codes c on c.link_id = a.link_id and c.kind = 'code'
 left join lateral (
   select
-    sum(e.amount_fen) filter (where e.account in ('brand_owes', 'platform_owes')) as commission_fen,
-    -sum(e.amount_fen) filter (where e.account in ('pending', 'fee_pending')) as pending_fen,
-    -sum(e.amount_fen) filter (where e.account in ('payable', 'fee_earned')) as payable_fen,
-    -sum(e.amount_fen) filter (where e.account = 'in_payout') as in_payout_fen,
-    sum(e.amount_fen) filter (where e.account not in ('cash', 'written_off')) as paid_out_fen,
-    sum(e.amount_fen) filter (where e.account = 'debt') as debt_fen
+    sum(f.commission_fen) as commission_fen, sum(f.pending_fen) as pending_fen, sum(f.payable_fen) as payable_fen,
+    sum(f.in_payout_fen) as in_payout_fen, sum(f.paid_out_fen) as paid_out_fen, sum(f.debt_fen) as debt_fen
   from entry_lines j
-  join postings e on e.brand_id = j.brand_id and e.entry_id = j.entry_id and e.line_position = j.position
-  where j.line_id = l.id and ($2::text is null or e.payee_id = $2)
+  join posting_figures f on f.brand_id = j.brand_id and f.entry_id = j.entry_id and f.line_position = j.position
+  where j.line_id = l.id and ($2::text is null or f.payee_id = $2)
 ) b on true
 where o.id = any ($1::text[])
   and ($3::text is null or a.influencer_id = $3)

@@ -9,7 +9,7 @@ import type { Server } from '../../http/server.ts';
 import type { LinkResolver } from '../../links/resolve.ts';
 import { locationOf } from '../../platforms/destination.ts';
 import type { DeadLinkAnswer } from '../dead-link.ts';
-import type { VisitReader } from '../../clicks/capture/visit-facts.ts';
+import type { VisitReader } from '../../clicks/capture/make-click.ts';
 import type { PageMetrics, StepResult } from '../../clicks/steps/metrics.ts';
 import type { StepRecorder } from '../../clicks/steps/step-recorder.ts';
 

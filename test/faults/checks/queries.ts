@@ -108,7 +108,7 @@ select to_regclass('click_spools') is not null as "hasSpools"`;
 const COUNT_SPOOLS = `
 select count(*) as spools from click_spools s`;
 
-/** Spools that still hold clicks, as their processes told Postgres. */
+/** Spools that still hold clicks, as their processes published. */
 export async function countSpools(db: Queryable): Promise<number> {
   const { rows } = await db.query<{ hasSpools: boolean }>(HAS_SPOOLS);
   if (rows[0]?.hasSpools !== true) return 0;

@@ -1,12 +1,14 @@
 import { type Bucket, positionOf, type Position, sumLineEntries } from '../../core/money/accounts.ts';
 import { bookDifference } from '../../core/money/journal.ts';
 import type { Tx } from '../../infra/db.ts';
-import { type BookableLine, desiredLine } from '../../commissions/pricing/desired-line.ts';
-import { listPricedLines, type PricedLine, listBooked } from '../../commissions/pricing/queries.ts';
-import { readBookableLines } from '../../commissions/pricing/stored-lines.ts';
-import { type Grouping, GROUPINGS, sumTotals, type TotalsRow } from '../totals/queries.ts';
-import { type Check, CheckBuilder } from './check.ts';
-import { listCashDifferences, listDriftedTerms, listLineIds } from './queries.ts';
+import { type BookableLine, desiredLine } from '../pricing/desired-line.ts';
+import { listPricedLines, type PricedLine } from '../pricing/queries.ts';
+import { listBooked } from '../../ledger/positions/queries.ts';
+import { readBookableLines } from '../pricing/stored-lines.ts';
+import { type Grouping, GROUPINGS, sumTotals, type TotalsRow } from '../../ledger/totals/queries.ts';
+import { type Check, CheckBuilder } from '../../ledger/verify/check.ts';
+import { listCashDifferences } from '../../ledger/verify/queries.ts';
+import { listDriftedTerms, listLineIds } from './queries.ts';
 
 /** Lines held in memory at once. */
 const PAGE_LINES = 500;

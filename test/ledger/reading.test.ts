@@ -3,12 +3,22 @@ import type { Role } from '../../src/core/vocabulary.ts';
 import { createKey } from '../../src/access/keys.ts';
 import { releaseDueLines } from '../../src/commissions/release/release.ts';
 import { commissionsRoutes } from '../../src/commissions/routes.ts';
+import { ledgerRoutes } from '../../src/ledger/routes.ts';
 import { sealJournals } from '../../src/ledger/seal/sealer.ts';
 import type { Server } from '../../src/http/server.ts';
 import { inTransaction } from '../../src/infra/db.ts';
 import { asAdmin, bearer, comparable, createTestServer } from '../http/test-server.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
-import { book, type Catalog, credit, insertCatalog, insertLine, payOut, receive, refund } from './fixtures.ts';
+import {
+  book,
+  type Catalog,
+  credit,
+  insertCatalog,
+  insertLine,
+  payOut,
+  receive,
+  refund,
+} from '../commissions/fixtures.ts';
 
 type Headers = Record<string, string>;
 
@@ -25,7 +35,10 @@ beforeAll(async () => {
   const { db } = test;
   own = await insertCatalog(db, 'own', { holdDays: 0 });
   foreign = await insertCatalog(db, 'foreign');
-  ({ app } = await createTestServer(db, (server) => commissionsRoutes(server, { db, now: () => new Date() })));
+  ({ app } = await createTestServer(db, async (server) => {
+    await commissionsRoutes(server, { db, now: () => new Date() });
+    await ledgerRoutes(server, { db });
+  }));
   const key = async (role: Role, subject: { brandId?: string; influencerId?: string } = {}): Promise<Headers> => {
     const made = await inTransaction(db, (tx) => createKey(tx, { role, ...subject, label: 'test', actor: 'test' }));
     return bearer(made.key);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { createVisitReader } from '../../src/clicks/capture/visit-facts.ts';
+import { createVisitReader } from '../../src/clicks/capture/make-click.ts';
 import { KNOWN_AGENTS } from '../platforms/user-agents.ts';
 
 const FROZEN = 'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/138.0.0.0 Safari/537.36';

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { instantText } from '../../src/clicks/ingest/instant-text.ts';
+import { instantText } from '../../src/clicks/ingest/row-texts.ts';
 
 it('the text of an instant is that of its Date, at the edges of seconds, days and years too', () => {
   const edges = [

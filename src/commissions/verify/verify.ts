@@ -1,8 +1,8 @@
 import { type Db, inTransaction, type Tx } from '../../infra/db.ts';
-import { type Check, CheckBuilder } from './check.ts';
+import { type Check, CheckBuilder } from '../../ledger/verify/check.ts';
 import { checkLines } from './check-lines.ts';
-import { checkSeals } from './check-seals.ts';
-import { checkBalances, checkRollups } from './queries.ts';
+import { checkSeals } from '../../ledger/verify/check-seals.ts';
+import { checkBalances, checkRollups } from '../../ledger/verify/queries.ts';
 
 export interface VerifyReport {
   ok: boolean;
