@@ -5,7 +5,7 @@
  * line is not released; on a released line only when a person gave it to another influencer.
  */
 import assert from 'node:assert/strict';
-import { payableAt } from '../../core/money/payable-at.ts';
+import { payableAt } from '../../core/money/terms.ts';
 import type { Tx } from '../../infra/db.ts';
 import { loadSplits, splitKey, type RateCard, type Splits } from '../terms/terms.ts';
 import type { SplitRow } from '../terms/split-queries.ts';

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { type CommissionRate, selectTerms, type TermsVersion } from '../../core/money/commission.ts';
+import type { CommissionRate } from '../../core/money/commission.ts';
+import { selectTerms, type TermsVersion } from '../../core/money/terms.ts';
 import type { CommissionBasis, InferredPolicy, MatchingScope } from '../../core/vocabulary.ts';
 import { newId } from '../../http/new-id.ts';
 import { problems } from '../../http/problem.ts';

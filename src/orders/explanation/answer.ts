@@ -134,5 +134,4 @@ export const orderExplanation = z.object({
 export type OrderExplanation = z.output<typeof orderExplanation>;
 export type ExplainedLine = z.output<typeof explainedLine>;
 export type LadderStep = z.output<typeof ladderStep>;
-export type ArithmeticStep = z.output<typeof step>;
 export type JournalEntry = z.output<typeof journalEntry>;
