@@ -29,7 +29,6 @@ const CROSS_FEATURE: Record<string, string> = {
   'commissions -> ledger/verify/report.ts':
     'the proof that lines are booked as their facts say is a check of the same report',
   'commissions -> ledger/post/post-entries.ts': 'what a line earns is posted',
-  'commissions -> ledger/post/queries.ts': 'what a line earns is posted',
   'commissions -> orders/locks.ts': 'releases, holds and repricing lock orders as the intake does',
   'orders -> commissions/pricing/book-lines.ts':
     'what an order earns is booked in the transaction that records the order',

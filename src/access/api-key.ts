@@ -1,5 +1,5 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
-import type { Role } from './principal.ts';
+import type { Role } from '../core/vocabulary.ts';
 
 /** `dh_<role>_` and 43 characters: 32 random bytes as base64url. The role in front shows a person what a found key can do. */
 const API_KEY = /^dh_(?:admin|brand|influencer|finance)_[A-Za-z0-9_-]{43}$/;

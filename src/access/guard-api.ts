@@ -1,12 +1,13 @@
 import type { FastifyReply, FastifyRequest, RouteOptions } from 'fastify';
 import { LRUCache } from 'lru-cache';
 import { z } from 'zod';
+import type { Role } from '../core/vocabulary.ts';
 import { createIdempotency } from '../http/idempotency.ts';
 import { problems } from '../http/problem.ts';
 import type { Server } from '../http/server.ts';
 import type { Db } from '../infra/db.ts';
 import { hashApiKey, holdsApiKey, isApiKey, isSameHash } from './api-key.ts';
-import type { Principal, Role } from './principal.ts';
+import type { Principal } from './principal.ts';
 import { findValidKey } from './queries.ts';
 
 declare module 'fastify' {

@@ -1,10 +1,10 @@
+import type { Role } from '../core/vocabulary.ts';
 import { recordAudit } from '../audit/record-audit.ts';
 import { newId } from '../http/new-id.ts';
 import { inTransaction } from '../infra/db.ts';
 import type { Db, Tx } from '../infra/db.ts';
 import type { Outcome } from '../infra/refusal.ts';
 import { newApiKey } from './api-key.ts';
-import type { Role } from './principal.ts';
 import { insertKey, revokeKeyRow } from './queries.ts';
 import type { KeyRow } from './queries.ts';
 

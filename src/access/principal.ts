@@ -1,5 +1,4 @@
-export const ROLES = ['admin', 'brand', 'influencer', 'finance'] as const;
-export type Role = (typeof ROLES)[number];
+import type { Role } from '../core/vocabulary.ts';
 
 /** The caller that an API key stands for. A finance key with a brand is confined to that brand. */
 export interface Principal {

@@ -1,5 +1,5 @@
+import type { Role } from '../core/vocabulary.ts';
 import type { Queryable, Tx } from '../infra/db.ts';
-import type { Role } from './principal.ts';
 
 export interface KeySubject {
   id: string;

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 
+import { ROLES } from '../core/vocabulary.ts';
 import { instant, prefixedId, problemResponses, text } from '../http/fields.ts';
 import { cursorTime, decodeCursor, jsonOrCsv, listOf, pageQuery, pageOf, sendPage } from '../http/list.ts';
 import type { CsvColumn } from '../http/list.ts';
@@ -10,7 +11,7 @@ import { inTransaction } from '../infra/db.ts';
 import type { Db } from '../infra/db.ts';
 import { createKey, revokeKey } from './keys.ts';
 import type { KeyCreation } from './keys.ts';
-import { actorOf, ROLES } from './principal.ts';
+import { actorOf } from './principal.ts';
 import { listKeys } from './queries.ts';
 import type { KeyRow } from './queries.ts';
 

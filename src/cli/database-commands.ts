@@ -1,8 +1,7 @@
 /** The commands that work on the database and end: `migrate`, `key create`, `verify`. */
 import { parseArgs } from 'node:util';
+import { ROLES, type Role } from '../core/vocabulary.ts';
 import { createKey } from '../access/keys.ts';
-import { ROLES } from '../access/principal.ts';
-import type { Role } from '../access/principal.ts';
 import { type Db, inTransaction } from '../infra/db.ts';
 import { migrate } from '../infra/migrate.ts';
 import { OperatorFault } from '../infra/operator-fault.ts';

@@ -11,8 +11,8 @@
  */
 import assert from 'node:assert/strict';
 import { isClickIdText, MAX_CLICKED_AT_MS, MAX_LINK_NUMBER } from '../core/clicks/click-id.ts';
-import { VERDICTS } from '../core/clicks/click.ts';
-import type { Click, Verdict } from '../core/clicks/click.ts';
+import type { Click } from '../core/clicks/click.ts';
+import { VERDICTS, type Verdict } from '../core/vocabulary.ts';
 
 /*
  * Clicks are sharded by visitor, so that one consumer decides about all clicks of a visitor. CLICK_SHARDS, which redirects and workers share,

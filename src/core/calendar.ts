@@ -1,7 +1,7 @@
 /**
  * Days, months and local times of the business: Asia/Shanghai, which has been +08:00 without summer time since 1991.
  *
- * A fixed offset keeps this pure: no time-zone data of the machine takes part. Days are texts (`2026-11-22`), instants are Dates.
+ * A fixed offset keeps this pure: the result does not depend on the machine's time-zone data. Days are texts (`2026-11-22`), instants are Dates.
  */
 
 const SHANGHAI_OFFSET_MS = 8 * 60 * 60 * 1000;
@@ -10,16 +10,16 @@ const LOCAL_TIME = /^(\d{4}-\d{2}-\d{2}) (\d{2}:\d{2}:\d{2})$/;
 const DAY = /^\d{4}-\d{2}-\d{2}$/;
 const MONTH = /^\d{4}-\d{2}$/;
 
-/** The instant named by an ISO text without zone, read in Shanghai; undefined unless it names a real date and time exactly. */
+/** The instant of an ISO text without zone, read as Shanghai time; undefined unless the text is a real date and time. */
 function instantOf(isoText: string): Date | undefined {
   const asIfUtc = new Date(`${isoText}Z`);
   if (Number.isNaN(asIfUtc.getTime())) return undefined;
-  // Date accepts 30 February and 24:00:00 and moves on; a text that does not come back unchanged was not a real time.
+  // Date turns 30 February and 24:00:00 into other times; a text that does not come back unchanged is not a real time.
   if (!asIfUtc.toISOString().startsWith(isoText)) return undefined;
   return new Date(asIfUtc.getTime() - SHANGHAI_OFFSET_MS);
 }
 
-/** Reads "yyyy-MM-dd HH:mm:ss" as the platforms send it (Shanghai time, no zone). Undefined when it is not a real time. */
+/** Reads "yyyy-MM-dd HH:mm:ss", as platforms send times (Shanghai time, no zone). Undefined for any other text. */
 export function parseShanghaiTime(text: string): Date | undefined {
   const match = LOCAL_TIME.exec(text);
   return match === null ? undefined : instantOf(`${match[1]}T${match[2]}`);
@@ -36,9 +36,9 @@ export function isMonth(text: string): boolean {
 }
 
 /**
- * The instant a Shanghai day begins (00:00 +08:00).
+ * The instant at which a Shanghai day begins (00:00 +08:00).
  *
- * @throws RangeError when the text is not a day: check user input with `isDay` first
+ * @throws RangeError when the text is not a day; check user input with `isDay` first
  */
 export function dayToInstant(day: string): Date {
   const instant = isDay(day) ? instantOf(`${day}T00:00:00`) : undefined;
@@ -58,7 +58,7 @@ export function shanghaiMonth(instant: Date): string {
   return shanghaiDay(instant).slice(0, 7);
 }
 
-/** The instant `days` times 24 hours later (or earlier); in Shanghai that is the same time of day. */
+/** The instant `days` × 24 hours later, or earlier for a negative number; in Shanghai that is the same time of day. */
 export function addDays(instant: Date, days: number): Date {
   return new Date(instant.getTime() + days * DAY_MS);
 }

@@ -1,12 +1,13 @@
 /** What the routes of the ledger have in common: the filter of commissions, the figures of a row, and an `asOf` that is not sealed. */
 import { z } from 'zod';
 import { brandScope, influencerScope, type Principal } from '../access/principal.ts';
+import { PLATFORMS, STAGES } from '../core/vocabulary.ts';
 import { dayOrInstant, fen, prefixedId } from '../http/fields.ts';
 import { problems } from '../http/problem.ts';
 import type { CommissionFilter } from './figures.ts';
 import type { SealCoverage } from './seal/sealer.ts';
 
-export const stage = z.enum(['pending', 'payable', 'in_payout', 'paid', 'none']);
+export const stage = z.enum(STAGES);
 
 /** Where commission stands, fen. Always: commission = pending + payable + inPayout + paidOut − debt. */
 export const positionFields = {
@@ -29,7 +30,7 @@ export const commissionFilterQuery = {
   brandId: prefixedId('brd').optional(),
   storeId: prefixedId('str').optional(),
   productId: prefixedId('prd').optional(),
-  platform: z.enum(['taobao', 'tmall', 'youzan']).optional(),
+  platform: z.enum(PLATFORMS).optional(),
   stage: stage.optional(),
   from: dayOrInstant.optional(),
   to: dayOrInstant.optional(),

@@ -1,6 +1,6 @@
 import { formatFenAsYuan } from '../core/money/money.ts';
+import type { Platform } from '../core/vocabulary.ts';
 import { PLATFORM_NAMES } from '../platforms/platform.ts';
-import type { Platform } from '../platforms/platform.ts';
 
 /**
  * The text an influencer pastes below a video.

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
+import { LANDING_MODES, PLATFORMS, TARGET_STATUSES } from '../core/vocabulary.ts';
 import type { RedisClient } from '../infra/redis.ts';
-import { PLATFORMS } from '../platforms/platform.ts';
 import type { LinkFacts } from './resolve-queries.ts';
 
 /** What Redis holds of a link lives this long at most, so a process may not trust it before it was told of changes for as long. */
@@ -17,11 +17,11 @@ const FACTS = z.strictObject({
   linkNumber: z.int(),
   linkId: z.string(),
   brandId: z.string(),
-  status: z.enum(['active', 'paused', 'gone']),
+  status: z.enum(TARGET_STATUSES),
   platform: z.enum(PLATFORMS),
   url: z.string(),
   sls: z.string().nullable(),
-  way: z.enum(['direct', 'page']).nullable(),
+  way: z.enum(LANDING_MODES).nullable(),
   changesAtMs: z.int().nullable(),
   version: z.int(),
 });

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { destinationProblems } from '../core/catalog/destination-health.ts';
 import type { EligibilityRule } from '../core/catalog/eligibility.ts';
+import { LINK_STATUSES } from '../core/vocabulary.ts';
 import { instant, prefixedId, text, troubles } from '../http/fields.ts';
 import { checkDestination } from '../platforms/platform.ts';
 import { isTaoCode } from '../platforms/taobao/tao-code.ts';
@@ -10,7 +11,7 @@ import { captionKit, captionKitOf } from './kit/caption-kit.ts';
 import type { LinkRow } from './queries.ts';
 import { visitWay } from './landing-modes/routes.ts';
 
-export const linkStatus = z.enum(['active', 'paused']);
+export const linkStatus = z.enum(LINK_STATUSES);
 
 const taoCode = text(200).refine(isTaoCode, { error: 'must be one line, with no address but Taobao’s' }).nullable();
 

@@ -1,9 +1,14 @@
 import type { VisitWay } from '../core/links/landing-mode.ts';
-import type { DestinationFailure } from '../core/catalog/destination-health.ts';
+import type {
+  CodeKind,
+  DestinationFailure,
+  InfluencerStatus,
+  LinkStatus,
+  Platform,
+  ProductStatus,
+  StoreStatus,
+} from '../core/vocabulary.ts';
 import type { Queryable, Tx } from '../infra/db.ts';
-import type { Platform } from '../platforms/platform.ts';
-
-export type LinkStatus = 'active' | 'paused';
 
 export interface LinkRow {
   id: string;
@@ -23,15 +28,15 @@ export interface LinkRow {
   title: string;
   url: string;
   priceFen: bigint;
-  productStatus: 'active' | 'paused' | 'off_sale';
+  productStatus: ProductStatus;
   platform: Platform;
   storeName: string;
-  storeStatus: 'active' | 'closed';
+  storeStatus: StoreStatus;
   /** Exact decimal texts; null where nothing is recorded. */
   score: string | null;
   scale: string | null;
   openedOn: string | null;
-  influencerStatus: 'active' | 'paused';
+  influencerStatus: InfluencerStatus;
   /** Both null unless the destination was found broken. */
   brokenSince: Date | null;
   failure: DestinationFailure | null;
@@ -117,7 +122,7 @@ returning link_codes.code`;
 /** @returns false when the code is taken, be it by this link: nothing was written */
 export async function insertLinkCode(
   tx: Tx,
-  { code, kind, link }: { code: string; kind: 'code' | 'alias'; link: LinkKey },
+  { code, kind, link }: { code: string; kind: CodeKind; link: LinkKey },
 ): Promise<boolean> {
   const values = [code, link.id, link.brandId, kind];
   const { rows } = await tx.query({ name: 'insert_link_code', text: INSERT_LINK_CODE, values });

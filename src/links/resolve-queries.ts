@@ -1,15 +1,15 @@
 import type { Client } from 'pg';
 
 import type { VisitWay } from '../core/links/landing-mode.ts';
+import type { Platform, TargetStatus } from '../core/vocabulary.ts';
 import type { Queryable } from '../infra/db.ts';
-import type { Platform } from '../platforms/platform.ts';
 
 /** What a redirect follows from, as Postgres knows it. Kept in Redis in this form: the destination is checked and cut in every process. */
 export interface LinkFacts {
   linkNumber: number;
   linkId: string;
   brandId: string;
-  status: 'active' | 'paused' | 'gone';
+  status: TargetStatus;
   platform: Platform;
   url: string;
   /** The Youzan salesman leased to the influencer now. */

@@ -1,8 +1,8 @@
 import type { VisitWayOverrides } from '../core/links/landing-mode.ts';
+import { PLATFORMS, type Platform, type TargetStatus } from '../core/vocabulary.ts';
 import { splitDestination } from '../platforms/destination.ts';
 import type { SplitDestination } from '../platforms/destination.ts';
-import { PLATFORMS, checkDestination } from '../platforms/platform.ts';
-import type { Platform } from '../platforms/platform.ts';
+import { checkDestination } from '../platforms/platform.ts';
 import { RecentMap } from './recent-map.ts';
 import type { LinkFacts } from './resolve-queries.ts';
 import type { VisitWishes } from './landing-modes/overrides.ts';
@@ -12,7 +12,7 @@ export interface LinkTarget extends SplitDestination {
   linkNumber: number;
   linkId: string;
   /** `paused` may come back, `gone` will not (the product is off sale, or the store closed). */
-  status: 'active' | 'paused' | 'gone';
+  status: TargetStatus;
   version: number;
   platform: Platform;
   /** What is wanted for the link, by its brand or by the operator instead of the usual way, at the moment it is asked; mostly nothing. */

@@ -4,6 +4,7 @@
  * Everything that changes an order, its lines, their attributions or their money holds the lock of the order first: intake, sweep, decisions,
  * release, holds, repricing. All take locks in the order of (store, external order id), so they wait for each other and never deadlock.
  */
+import type { OrderSource } from '../core/vocabulary.ts';
 import { arrayLiterals } from '../infra/array-literal.ts';
 import type { Tx } from '../infra/db.ts';
 import type { FoldedOrder } from '../core/orders/order.ts';
@@ -18,7 +19,7 @@ export interface OrderKey {
 export interface LockedOrder extends OrderKey {
   id: string;
   platform: string;
-  orderSource: 'youzan' | 'shop' | 'tbk';
+  orderSource: OrderSource;
   /** What the row says: null where no fact has said it. */
   status: FoldedOrder['status'];
   createdAt: Date | null;

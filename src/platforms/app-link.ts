@@ -1,5 +1,5 @@
 /** Addresses that open a shop's page in the shop's own app, for a tap on the middle page. */
-import type { Platform } from './platform.ts';
+import type { Platform } from '../core/vocabulary.ts';
 
 /** What opens Taobao's app: its scheme, or on iOS a universal link, which a browser without the app opens as a page. */
 export type AppOpening = 'scheme' | 'universal_link';

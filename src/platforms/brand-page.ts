@@ -1,5 +1,6 @@
-import { PLATFORMS, checkDestination } from './platform.ts';
-import type { Platform, RefusedDestination } from './platform.ts';
+import { PLATFORMS, type Platform } from '../core/vocabulary.ts';
+import { checkDestination } from './platform.ts';
+import type { RefusedDestination } from './platform.ts';
 import { locationOf, splitDestination } from './destination.ts';
 
 /** Where a page that carries no click id leads, by the same rules as every destination; undefined where it is not allowed. */

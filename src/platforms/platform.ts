@@ -5,10 +5,8 @@
  * same parser (WHATWG `URL`), so there is no second opinion about what a text means; everything two parsers could disagree about
  * (backslashes, tabs, userinfo, encoded or non-ASCII hosts) is refused outright instead of repaired.
  */
+import { PLATFORMS, type Platform } from '../core/vocabulary.ts';
 import { findAlibabaHost, findUnsupportedMarketplace, findYouzanHost } from './platform-hosts.ts';
-
-export const PLATFORMS = ['taobao', 'tmall', 'youzan'] as const;
-export type Platform = (typeof PLATFORMS)[number];
 
 /** What a visitor reads. */
 export const PLATFORM_NAMES: Readonly<Record<Platform, string>> = { taobao: '淘宝', tmall: '天猫', youzan: '有赞' };

@@ -2,7 +2,8 @@
  * Where a visitor stands, from the user agent: app, system, kind of device. Whole tokens are matched, so that `MQQBrowser/` is not QQ
  * and an app named after another is not the other. Source: the corpus in test/fixtures/user-agents.
  */
-import type { App, Device, Os, VisitorPlace } from '../core/clicks/visitor-place.ts';
+import type { VisitorPlace } from '../core/clicks/visitor-place.ts';
+import type { App, Device, Os } from '../core/vocabulary.ts';
 
 /** Client hints: only Chromium sends them, over https. Texts of the headers `sec-ch-ua-mobile` and `sec-ch-ua-platform`. */
 export interface ClientHints {

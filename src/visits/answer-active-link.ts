@@ -1,5 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 
+import type { ClickOutcome } from '../core/vocabulary.ts';
 import { languageOf } from '../http/visitor-page.ts';
 import { canonicalTag } from '../core/links/link-code.ts';
 import { openingOf, wayOf } from '../core/links/landing-mode.ts';
@@ -39,7 +40,7 @@ function sendRedirect(reply: FastifyReply, location: string): void {
 function createAppend({ makeClick, clickStream }: SendOnDeps) {
   return (
     { target, facts, request, rawTag }: KnownVisit,
-    { outcome }: { outcome?: 'page' },
+    { outcome }: { outcome?: ClickOutcome },
     done: (clickId: string | undefined) => void,
   ): void => {
     // A tag that cannot be one is left out: the visitor must arrive, and the link is credited all the same.

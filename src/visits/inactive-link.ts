@@ -1,6 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 
 import { canonicalTag } from '../core/links/link-code.ts';
+import type { TargetStatus } from '../core/vocabulary.ts';
 import type { FindFallback } from '../links/fallback/find-fallback.ts';
 import type { LinkTarget } from '../links/resolve.ts';
 import type { StreamProducer } from '../clicks/capture/stream-producer.ts';
@@ -41,7 +42,7 @@ export function createInactiveLinkAnswer(deps: InactiveLinkDeps): (target: LinkT
 
   const answer = async (
     target: LinkTarget,
-    status: 'paused' | 'gone',
+    status: Exclude<TargetStatus, 'active'>,
     { visit: { reply }, tag }: { visit: InactiveVisit; tag: string | undefined },
   ): Promise<void> => {
     const fallback = await findFallback(target.linkId);

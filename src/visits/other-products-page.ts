@@ -1,5 +1,6 @@
 import type { FastifyReply } from 'fastify';
 
+import type { TargetStatus } from '../core/vocabulary.ts';
 import { languageOf, escapeHtml, sendVisitorPage, visitorPage } from '../http/visitor-page.ts';
 import type { Language } from '../http/visitor-page.ts';
 import { formatFenAsYuan } from '../core/money/money.ts';
@@ -15,7 +16,7 @@ const PRICE_NOTE: Readonly<Record<Language, string>> = { zh: '以下单页为准
 /** 410: what is gone, and up to six other products of the brand. */
 export function sendOtherProductsPage(
   reply: FastifyReply,
-  { status, products }: { status: 'paused' | 'gone'; products: readonly OtherProduct[] },
+  { status, products }: { status: Exclude<TargetStatus, 'active'>; products: readonly OtherProduct[] },
 ): void {
   const language = languageOf(reply.request.headers['accept-language']);
   const { icon, [language]: text } = PAGE_TEXTS[status];

@@ -2,6 +2,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 
 import { boxTextOf, readAddressText } from '../core/links/typed-code.ts';
+import type { TargetStatus } from '../core/vocabulary.ts';
 import { languageOf, escapeHtml, sendVisitorPage as sendPage, visitorPage as page } from '../http/visitor-page.ts';
 import type { Language, VisitorPages } from '../http/visitor-page.ts';
 import { mendedAddress } from './mended-address.ts';
@@ -57,7 +58,7 @@ function sendForm(reply: FastifyReply, status: number, html: Html, boxText: stri
 }
 
 /** 410: the influencer or the brand paused the link, or the product went off sale. */
-export function sendGonePage(reply: FastifyReply, status: 'paused' | 'gone'): void {
+export function sendGonePage(reply: FastifyReply, status: Exclude<TargetStatus, 'active'>): void {
   send(reply, 410, status === 'paused' ? PAUSED : GONE);
 }
 

@@ -1,5 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { VERDICTS } from '../../src/core/vocabulary.ts';
 import {
   cleanClickText,
   decodeClickLine,
@@ -10,7 +11,6 @@ import {
   MAX_CLICKS_PER_ENTRY,
 } from '../../src/clicks/click-batch.ts';
 import { createClickIdMint, MAX_CLICKED_AT_MS, MAX_LINK_NUMBER } from '../../src/core/clicks/click-id.ts';
-import { VERDICTS } from '../../src/core/clicks/click.ts';
 import type { Click } from '../../src/core/clicks/click.ts';
 
 const mint = createClickIdMint({ number: 1, key: Buffer.alloc(16, 1) });

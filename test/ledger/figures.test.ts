@@ -1,7 +1,8 @@
 /** What an account means stands in the core, which decides, and in a view, which every report reads: they say the same. */
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { ACCOUNT_KINDS, type LegBook, positionOf, stageOf } from '../../src/core/money/accounts.ts';
+import { type LegBalances, positionOf, stageOf } from '../../src/core/money/accounts.ts';
+import { ACCOUNT_KINDS } from '../../src/core/vocabulary.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 
 let test: TestDatabase;
@@ -33,9 +34,9 @@ it('the view and the core give any balances the same figures and the same stage'
   const text = READ_FIGURES.replace('DEFINITION', definition);
   await fc.assert(
     fc.asyncProperty(balances, amountFen, async (held, reversedFen) => {
-      const leg: LegBook = {
+      const leg: LegBalances = {
         payeeId: 'pye',
-        balances: new Map(Object.entries(held)) as LegBook['balances'],
+        balances: new Map(Object.entries(held)) as LegBalances['balances'],
         reversedFen,
       };
       const position = positionOf([

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Role } from '../../src/core/vocabulary.ts';
 import { makeKey } from '../support/make-key.ts';
-import type { Role } from '../../src/access/principal.ts';
 import { releaseDueLines } from '../../src/commissions/release/release.ts';
 import { commissionsRoutes } from '../../src/commissions/routes.ts';
 import { ledgerRoutes } from '../../src/ledger/routes.ts';

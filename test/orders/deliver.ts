@@ -1,6 +1,7 @@
 /** Events of a shop's order, recorded as the intake records them once a message is verified. */
 import { createHash, randomBytes } from 'node:crypto';
-import type { LineEvidence, OrderEvent, OrderEventType } from '../../src/core/orders/order-event.ts';
+import type { LineEvidence, OrderEvent } from '../../src/core/orders/order-event.ts';
+import type { OrderEventType } from '../../src/core/vocabulary.ts';
 import type { Db } from '../../src/infra/db.ts';
 import { recordMessage } from '../../src/orders/intake/record-messages.ts';
 import type { RecomputeDeps } from '../../src/orders/intake/recompute-orders.ts';

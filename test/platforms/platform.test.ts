@@ -1,6 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { checkDestination, PLATFORMS, readPlatform, type Platform } from '../../src/platforms/platform.ts';
+import { PLATFORMS, type Platform } from '../../src/core/vocabulary.ts';
+import { checkDestination, readPlatform } from '../../src/platforms/platform.ts';
 import { TAOBAO_TRICKS } from './redirect-tricks.ts';
 import { YOUZAN_TRICKS } from './youzan-redirect-tricks.ts';
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { APPS, DEVICES, OSES } from '../../src/core/clicks/visitor-place.ts';
+import { APPS, DEVICES, OSES } from '../../src/core/vocabulary.ts';
 import { machineOf } from '../../src/platforms/request-kind.ts';
 import { recogniseApp } from '../../src/platforms/webview.ts';
 import { KNOWN_AGENTS, SOURCES } from './user-agents.ts';

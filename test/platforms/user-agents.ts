@@ -4,7 +4,7 @@
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { App, Device, Os } from '../../src/core/clicks/visitor-place.ts';
+import type { App, Device, Os } from '../../src/core/vocabulary.ts';
 
 export type AgentKind = 'person' | 'scanner' | 'preview' | 'bot';
 

@@ -1,7 +1,7 @@
+import type { FallbackKind } from '../../core/vocabulary.ts';
 import assert from 'node:assert/strict';
 import type { Acting } from '../../access/principal.ts';
 import { changesBetween, recordAudit } from '../../audit/record-audit.ts';
-import type { FallbackKind } from '../../core/links/fallback.ts';
 import { newId } from '../../http/new-id.ts';
 import type { Db, Tx } from '../../infra/db.ts';
 import { inRefusableTransaction } from '../../infra/refusal.ts';

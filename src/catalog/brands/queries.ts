@@ -1,8 +1,5 @@
-import type { FallbackKind } from '../../core/links/fallback.ts';
+import type { FallbackKind, InferredPolicy, MatchingScope } from '../../core/vocabulary.ts';
 import type { Queryable, Tx } from '../../infra/db.ts';
-
-export type InferredPolicy = 'pay' | 'review' | 'off';
-export type MatchingScope = 'product' | 'store';
 
 export interface BrandPolicy {
   inferred: InferredPolicy;

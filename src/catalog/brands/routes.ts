@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { FALLBACKS } from '../../core/links/fallback.ts';
+import { FALLBACKS, INFERRED_POLICIES, MATCHING_SCOPES } from '../../core/vocabulary.ts';
 import { actingAs, brandScope } from '../../access/principal.ts';
 import { instant, prefixedId, problemResponses, rateBp, text } from '../../http/fields.ts';
 import { jsonOrCsv, listOf, pageQuery, pageOf, readIdCursor, sendPage } from '../../http/list.ts';
@@ -13,8 +13,8 @@ import type { BrandOutcome, BrandRefusal } from './change-brand.ts';
 import { findBrand, listBrands } from './queries.ts';
 import type { BrandRow } from './queries.ts';
 
-const inferred = z.enum(['pay', 'review', 'off']);
-const scope = z.enum(['product', 'store']);
+const inferred = z.enum(INFERRED_POLICIES);
+const scope = z.enum(MATCHING_SCOPES);
 
 const matchingInput = z.strictObject({ inferred: inferred.exactOptional(), scope: scope.exactOptional() }).meta({
   description:

@@ -1,6 +1,5 @@
+import type { InfluencerStatus } from '../../core/vocabulary.ts';
 import type { Queryable, Tx } from '../../infra/db.ts';
-
-export type InfluencerStatus = 'active' | 'paused';
 
 export interface InfluencerRow {
   id: string;

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { INFLUENCER_STATUSES } from '../../core/vocabulary.ts';
 import { actingAs, influencerScope } from '../../access/principal.ts';
 import { instant, prefixedId, problemResponses, text } from '../../http/fields.ts';
 import { jsonOrCsv, listOf, pageQuery, pageOf, readIdCursor, sendPage } from '../../http/list.ts';
@@ -11,7 +12,7 @@ import type { InfluencerRow } from './queries.ts';
 import { changeInfluencer, createInfluencer } from './save-influencer.ts';
 import type { InfluencerOutcome } from './save-influencer.ts';
 
-const status = z.enum(['active', 'paused']);
+const status = z.enum(INFLUENCER_STATUSES);
 const agency = z
   .strictObject({
     payeeId: prefixedId('pye'),

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
+import type { PayeeKind } from '../../core/vocabulary.ts';
 import type { Queryable, Tx } from '../../infra/db.ts';
-
-export type PayeeKind = 'influencer' | 'agency' | 'operator';
 
 export interface PayeeRow {
   id: string;

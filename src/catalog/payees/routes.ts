@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { PAYEE_KINDS } from '../../core/vocabulary.ts';
 import { instant, prefixedId, problemResponses, text } from '../../http/fields.ts';
 import { actorOf } from '../../access/principal.ts';
 import { recordAudit } from '../../audit/record-audit.ts';
@@ -11,7 +12,7 @@ import type { Db } from '../../infra/db.ts';
 import { insertPayee, listPayees } from './queries.ts';
 import type { PayeeRow } from './queries.ts';
 
-const kind = z.enum(['influencer', 'agency', 'operator']);
+const kind = z.enum(PAYEE_KINDS);
 
 const payeeAnswer = z.object({ id: prefixedId('pye'), kind, name: z.string(), createdAt: instant });
 

@@ -1,7 +1,6 @@
+import type { CommissionBasis, OfferSort } from '../../core/vocabulary.ts';
 import type { Queryable } from '../../infra/db.ts';
 import type { ProductFilter, ProductRow } from './queries.ts';
-
-export type OfferSort = 'newest' | 'rate' | 'commission' | 'price';
 
 /** A product as an influencer sees it, with the terms that would hold for this influencer now. */
 export type OfferRow = Omit<
@@ -9,7 +8,7 @@ export type OfferRow = Omit<
   'itemKeys' | 'affiliateItemId' | 'alternateProductId' | 'brokenSince' | 'failure'
 > & {
   storeName: string;
-  basis: 'order_amount' | 'platform_commission';
+  basis: CommissionBasis;
   /** The influencer's own leg on one piece at this price; null where only the platform knows its basis. */
   estimatedCommissionFen: bigint | null;
   /** The value that the list is sorted by, as exact decimal text; null when it is sorted by age alone. */

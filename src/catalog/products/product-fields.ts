@@ -1,12 +1,12 @@
 import { z } from 'zod';
 import { destinationProblems } from '../../core/catalog/destination-health.ts';
+import { PLATFORMS, PRODUCT_STATUSES } from '../../core/vocabulary.ts';
 import { fen, instant, prefixedId, rateBp, text, troubles } from '../../http/fields.ts';
-import { PLATFORMS } from '../../platforms/platform.ts';
 import { isTaoCode } from '../../platforms/taobao/tao-code.ts';
 import type { OfferRow } from './offer-queries.ts';
 import type { ProductRow } from './queries.ts';
 
-const status = z.enum(['active', 'paused', 'off_sale']);
+const status = z.enum(PRODUCT_STATUSES);
 const commission = z
   .union([z.strictObject({ rateBp }), z.strictObject({ flatFen: fen })])
   .meta({ description: 'a rate of what the buyer pays, or a flat amount per piece' });

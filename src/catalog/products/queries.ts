@@ -1,9 +1,6 @@
 import assert from 'node:assert/strict';
-import type { DestinationFailure } from '../../core/catalog/destination-health.ts';
+import type { DestinationFailure, Platform, ProductStatus } from '../../core/vocabulary.ts';
 import type { Queryable, Tx } from '../../infra/db.ts';
-import type { Platform } from '../../platforms/platform.ts';
-
-export type ProductStatus = 'active' | 'paused' | 'off_sale';
 
 export interface ProductRow {
   id: string;

@@ -1,5 +1,6 @@
 import { OVERLAP_DETAIL } from '../../commissions/terms/add-terms.ts';
 import { z } from 'zod';
+import { OFFER_SORTS, PLATFORMS, PRODUCT_STATUSES, type OfferSort } from '../../core/vocabulary.ts';
 import { actingAs, brandScope, influencerScope } from '../../access/principal.ts';
 import { addDays, shanghaiDay } from '../../core/calendar.ts';
 import type { EligibilityRule } from '../../core/catalog/eligibility.ts';
@@ -10,9 +11,8 @@ import { problems } from '../../http/problem.ts';
 import type { Problem } from '../../http/problem.ts';
 import type { Server } from '../../http/server.ts';
 import type { Db } from '../../infra/db.ts';
-import { PLATFORMS } from '../../platforms/platform.ts';
 import { listOffers } from './offer-queries.ts';
-import type { OfferQuery, OfferSort } from './offer-queries.ts';
+import type { OfferQuery } from './offer-queries.ts';
 import { offerAnswerOf, productAnswer, productAnswerOf, productBody, productChangeBody } from './product-fields.ts';
 import type { ProductAnswer } from './product-fields.ts';
 import { findProduct, listProducts } from './queries.ts';
@@ -31,10 +31,10 @@ const listQuery = z.strictObject({
   platform: z.enum(PLATFORMS).exactOptional(),
   storeId: prefixedId('str').exactOptional(),
   minRateBp: z.coerce.number().int().min(0).max(9000).exactOptional().meta({ description: 'offers only' }),
-  sort: z.enum(['newest', 'rate', 'commission', 'price']).exactOptional().meta({
+  sort: z.enum(OFFER_SORTS).exactOptional().meta({
     description: 'offers only; newest (default), rate and commission begin with the highest, price with the lowest',
   }),
-  status: z.enum(['active', 'paused', 'off_sale']).exactOptional().meta({ description: 'for brands and admins' }),
+  status: z.enum(PRODUCT_STATUSES).exactOptional().meta({ description: 'for brands and admins' }),
 });
 type ListQuery = z.output<typeof listQuery>;
 

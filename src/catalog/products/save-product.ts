@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import type { Platform } from '../../core/vocabulary.ts';
 import type { Acting } from '../../access/principal.ts';
 import { changesBetween, recordAudit } from '../../audit/record-audit.ts';
 import { addTermsVersion } from '../../commissions/terms/add-terms.ts';
@@ -7,7 +8,6 @@ import type { Db, Tx } from '../../infra/db.ts';
 import { inRefusableTransaction } from '../../infra/refusal.ts';
 import type { Outcome } from '../../infra/refusal.ts';
 import { checkDestination } from '../../platforms/platform.ts';
-import type { Platform } from '../../platforms/platform.ts';
 import { findStore } from '../stores/queries.ts';
 import type { ProductChangeInput, ProductInput } from './product-fields.ts';
 import { findProduct, insertItemKeys, insertProduct, lockProduct, readClock, updateProduct } from './queries.ts';

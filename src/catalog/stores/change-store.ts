@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import type { AssessmentSource } from '../../core/vocabulary.ts';
 import type { Acting } from '../../access/principal.ts';
 import { changesBetween, recordAudit } from '../../audit/record-audit.ts';
 import type { Tx } from '../../infra/db.ts';
@@ -7,7 +8,7 @@ import type { Outcome } from '../../infra/refusal.ts';
 import { seal } from '../../infra/secrets.ts';
 import { violatedConstraint } from '../../infra/failures.ts';
 import { findStore, insertOpenedOn, insertRating, lockStore, updateStore } from './queries.ts';
-import type { AssessmentSource, StoreRow } from './queries.ts';
+import type { StoreRow } from './queries.ts';
 import { findRatingFault, invalidField, newWebhookSecret, NOT_A_YOUZAN_STORE } from './register-store.ts';
 import type { RegisteredStore, StoreActing, StoreDeps, StoreRefusal } from './register-store.ts';
 import type { StoreChangeInput } from './store-fields.ts';

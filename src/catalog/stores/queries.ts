@@ -1,10 +1,5 @@
+import type { AssessmentSource, OrderSource, Platform, StoreStatus } from '../../core/vocabulary.ts';
 import type { Queryable, Tx } from '../../infra/db.ts';
-import type { Platform } from '../../platforms/platform.ts';
-
-export type OrderSource = 'youzan' | 'shop' | 'tbk';
-export type StoreStatus = 'active' | 'closed';
-/** The source of a rating or an opening day: declared by the brand, given by the operator, or read from the marketplace. */
-export type AssessmentSource = 'declared' | 'admin' | 'platform';
 
 export interface StoreRow {
   id: string;

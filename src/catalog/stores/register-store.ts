@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
+import type { AssessmentSource, OrderSource } from '../../core/vocabulary.ts';
 import type { Acting } from '../../access/principal.ts';
 import { recordAudit } from '../../audit/record-audit.ts';
 import { DEFAULT_ELIGIBILITY_RULE, checkEligibility } from '../../core/catalog/eligibility.ts';
@@ -12,7 +13,7 @@ import type { SealingKey } from '../../infra/secrets.ts';
 import { newShopSecret } from '../../platforms/shop/verify.ts';
 import { violatedConstraint } from '../../infra/failures.ts';
 import { findStore, insertOpenedOn, insertRating, insertStore } from './queries.ts';
-import type { AssessmentSource, NewStore, OrderSource, StoreRow } from './queries.ts';
+import type { NewStore, StoreRow } from './queries.ts';
 import type { StoreInput } from './store-fields.ts';
 
 export interface StoreDeps {

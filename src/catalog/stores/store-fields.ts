@@ -1,13 +1,13 @@
 import { z } from 'zod';
 import { checkEligibility } from '../../core/catalog/eligibility.ts';
 import type { EligibilityRule } from '../../core/catalog/eligibility.ts';
+import { ASSESSMENT_SOURCES, ORDER_SOURCES, PLATFORMS, STORE_STATUSES } from '../../core/vocabulary.ts';
 import { day, instant, prefixedId, text } from '../../http/fields.ts';
-import { PLATFORMS } from '../../platforms/platform.ts';
 import type { StoreRow } from './queries.ts';
 
-const source = z.enum(['declared', 'admin', 'platform']);
-const status = z.enum(['active', 'closed']);
-const orderSource = z.enum(['youzan', 'shop', 'tbk']);
+const source = z.enum(ASSESSMENT_SOURCES);
+const status = z.enum(STORE_STATUSES);
+const orderSource = z.enum(ORDER_SOURCES);
 
 /** An exact decimal in its shortest spelling. A JSON number stands for the digits of its text; a string is exact at any length. */
 const decimal = z

@@ -6,6 +6,7 @@ import type { ClickIdKey } from '../../core/clicks/click-id.ts';
 import { digestAgent } from '../../core/clicks/click.ts';
 import type { Click } from '../../core/clicks/click.ts';
 import type { VisitorPlace } from '../../core/clicks/visitor-place.ts';
+import type { ClickOutcome } from '../../core/vocabulary.ts';
 import type { LinkTarget } from '../../links/resolve.ts';
 import { classifyRequest, machineOf } from '../../platforms/request-kind.ts';
 import type { Machine, RequestKind } from '../../platforms/request-kind.ts';
@@ -100,7 +101,7 @@ export interface VisitOfLink {
   /** In canonical spelling. */
   tag: string | undefined;
   /** `page`: the visitor is shown the middle page; absent: redirected. */
-  outcome?: 'page';
+  outcome?: ClickOutcome;
 }
 
 export type ClickMaker = (target: Pick<LinkTarget, 'linkNumber'>, visit: VisitOfLink) => Click;

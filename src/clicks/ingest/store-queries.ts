@@ -1,5 +1,6 @@
 /** The two ways to store clicks: optimistic for clicks that are new, idempotent for clicks that may be stored already. */
-import type { Click, Verdict } from '../../core/clicks/click.ts';
+import type { Click } from '../../core/clicks/click.ts';
+import type { Verdict } from '../../core/vocabulary.ts';
 import { copyRows, copyText } from '../../infra/copy-rows.ts';
 import type { CopyRows } from '../../infra/copy-rows.ts';
 import type { Queryable, Tx } from '../../infra/db.ts';

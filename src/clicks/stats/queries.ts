@@ -1,5 +1,4 @@
-import type { Verdict } from '../../core/clicks/click.ts';
-import type { Step } from '../../core/clicks/visit-step.ts';
+import type { CountedStep, StatsInterval, Verdict } from '../../core/vocabulary.ts';
 import type { Queryable } from '../../infra/db.ts';
 
 export interface StatsLink {
@@ -56,7 +55,7 @@ order by 1, 2`;
 /** Clicks by hour or Shanghai day and verdict; times without a click are absent. */
 export async function listSeries(
   db: Queryable,
-  query: StatsSpan & { linkNumber: bigint; interval: 'hour' | 'day' },
+  query: StatsSpan & { linkNumber: bigint; interval: StatsInterval },
 ): Promise<SeriesCounts[]> {
   const values = [query.linkNumber, query.from ?? null, query.to ?? null, query.interval];
   const { rows } = await db.query<SeriesCounts>({ name: 'list_click_series', text: LIST_SERIES, values });
@@ -128,7 +127,7 @@ export async function findLinkSales(
 export interface FunnelCounts {
   app: string;
   /** `shown`: pages served to people. */
-  step: Step | 'shown';
+  step: CountedStep;
   steps: bigint;
 }
 

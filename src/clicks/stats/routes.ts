@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
+import { STATS_INTERVALS, VERDICTS } from '../../core/vocabulary.ts';
 import { brandScope, influencerScope } from '../../access/principal.ts';
-import { VERDICTS } from '../../core/clicks/click.ts';
 import { canonicalCode } from '../../core/links/link-code.ts';
 import { count, dayOrInstant, fen, instant, problemResponses } from '../../http/fields.ts';
 import { problems } from '../../http/problem.ts';
@@ -53,7 +53,7 @@ const querystring = z
   .strictObject({
     from: dayOrInstant.optional(),
     to: dayOrInstant.optional(),
-    interval: z.enum(['hour', 'day']).default('day'),
+    interval: z.enum(STATS_INTERVALS).default('day'),
   })
   .refine(({ from, to }) => from === undefined || to === undefined || from < to, {
     path: ['to'],

@@ -1,6 +1,6 @@
 import { Counter, Gauge } from 'prom-client';
 
-import type { Step } from '../../core/clicks/visit-step.ts';
+import type { Step } from '../../core/vocabulary.ts';
 import type { MetricsRegistry } from '../../http/metrics.ts';
 
 /** Source of the content of a page. `old`: Postgres did not answer, so an expired copy was used; `missing`: there was no copy either, and the visitor was redirected. */

@@ -1,4 +1,4 @@
-import type { Step } from '../../core/clicks/visit-step.ts';
+import type { Step } from '../../core/vocabulary.ts';
 import type { Queryable } from '../../infra/db.ts';
 
 /** A step taken on the page of an authentic click. */

@@ -1,10 +1,10 @@
 /** Step "book": what the ledger lacks to show what the lines earn by their facts and terms. */
 import { bookDifference } from '../../core/money/journal.ts';
 import { type LineEntry, sumLineEntries } from '../../core/money/accounts.ts';
+import type { EntryKind } from '../../core/vocabulary.ts';
 import type { Tx } from '../../infra/db.ts';
 import { together } from '../../infra/together.ts';
 import { type EntryDraft, postEntries } from '../../ledger/post/post-entries.ts';
-import type { EntryKind } from '../../ledger/post/queries.ts';
 import type { RateCard } from '../terms/rate-cards.ts';
 import { type BookableLine, desiredLine } from './desired-line.ts';
 import { changedStates, priceLines } from './price-lines.ts';

@@ -1,4 +1,4 @@
-import type { CommissionBasis } from '../../core/money/commission.ts';
+import type { CommissionBasis } from '../../core/vocabulary.ts';
 import { arrayLiterals } from '../../infra/array-literal.ts';
 import type { Queryable, Tx } from '../../infra/db.ts';
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import type { Acting } from '../../access/principal.ts';
 import { recordAudit } from '../../audit/record-audit.ts';
+import type { CommissionBasis } from '../../core/vocabulary.ts';
 import { newId } from '../../http/new-id.ts';
 import type { Db, Tx } from '../../infra/db.ts';
 import { inRefusableTransaction, type Outcome } from '../../infra/refusal.ts';
@@ -21,7 +22,7 @@ export interface TermsInput {
   brandId: string;
   scope: TermsScope;
   rate: { rateBp: number } | { flatFen: bigint };
-  basis?: 'order_amount' | 'platform_commission' | undefined;
+  basis?: CommissionBasis | undefined;
   windowDays?: number | undefined;
   holdDays?: number | undefined;
   /** Inclusive. */

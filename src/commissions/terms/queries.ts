@@ -1,4 +1,4 @@
-import type { CommissionBasis } from '../../core/money/commission.ts';
+import type { CommissionBasis, InferredPolicy, MatchingScope } from '../../core/vocabulary.ts';
 import { arrayLiterals } from '../../infra/array-literal.ts';
 import type { Queryable, Tx } from '../../infra/db.ts';
 
@@ -155,8 +155,8 @@ export async function listTermsOfScopes(
 /** One version of a brand's matching policy and platform fee. */
 export interface PolicyRow {
   brandId: string;
-  inferred: 'pay' | 'review' | 'off';
-  scope: 'product' | 'store';
+  inferred: InferredPolicy;
+  scope: MatchingScope;
   platformFeeBp: number;
   validFrom: Date;
   validTo: Date | null;

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { COMMISSION_BASES } from '../../core/vocabulary.ts';
 import { actingAs, brandScope } from '../../access/principal.ts';
 import { dayOrInstant, fen, instant, prefixedId, problemResponses, rateBp } from '../../http/fields.ts';
 import {
@@ -35,7 +36,7 @@ const termsBody = z
       .meta({ description: '{} for the whole brand' }),
     rateBp: rateBp.optional(),
     flatFen: fen.optional(),
-    basis: z.enum(['order_amount', 'platform_commission']).default('order_amount'),
+    basis: z.enum(COMMISSION_BASES).default('order_amount'),
     windowDays: z.int().min(1).max(90).optional(),
     holdDays: z.int().min(0).max(180).optional(),
     validFrom: dayOrInstant.optional(),
@@ -58,7 +59,7 @@ const terms = z.object({
   }),
   rateBp: rateBp.optional(),
   flatFen: fen.optional(),
-  basis: z.enum(['order_amount', 'platform_commission']),
+  basis: z.enum(COMMISSION_BASES),
   windowDays: z.int(),
   holdDays: z.int(),
   validFrom: instant,

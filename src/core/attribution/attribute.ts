@@ -5,19 +5,9 @@
  * influencers could be meant, or only a policy of the brand could say, the line waits for a person with the candidates listed.
  */
 import assert from 'node:assert/strict';
+import type { AttributionMethod, AttributionState, Confidence, LadderMethod, UnmatchedReason } from '../vocabulary.ts';
 import type { Proof } from './checks.ts';
-import type {
-  AttributionFacts,
-  AttributionMethod,
-  AttributionResult,
-  Candidate,
-  Confidence,
-  DecisionFact,
-  LadderMethod,
-  LinkFact,
-  TraceEntry,
-  UnmatchedReason,
-} from './facts.ts';
+import type { AttributionFacts, AttributionResult, Candidate, DecisionFact, LinkFact, TraceEntry } from './facts.ts';
 import { clickIdLevel, clickTimeLevel, soleCandidateLevel } from './levels.ts';
 import { codeLevel, relationLevel, trackingSlotLevel } from './named-levels.ts';
 import type { LevelEnd, LevelOutcome } from './trace.ts';
@@ -92,7 +82,7 @@ export function dependsOnClicks(facts: AttributionFacts): boolean {
 
 /** The part of a stored attribution that `reconcile` looks at. */
 export interface StoredAttribution {
-  state: 'matched' | 'unmatched' | 'review';
+  state: AttributionState;
   method?: string | null;
   linkId?: string | null;
   reason?: string | null;

@@ -2,8 +2,9 @@
  * The conditions a link must meet to be credited for a line, whatever the evidence: brand, store, product, time, terms, activity.
  * Each answers with the miss, or undefined where the condition holds.
  */
+import type { LadderMethod, MatchingScope, UnmatchedReason } from '../vocabulary.ts';
 import { addDays } from '../calendar.ts';
-import type { AttributionFacts, ClickFact, LadderMethod, LinkFact, UnmatchedReason } from './facts.ts';
+import type { AttributionFacts, ClickFact, LinkFact } from './facts.ts';
 
 /** Why a piece of evidence cannot pay. `detail` is finer than the reason. */
 export interface Miss {
@@ -23,7 +24,7 @@ export interface Proof {
 export const UNREGISTERED: Miss = { reason: 'product_not_registered', detail: 'product_not_registered' };
 
 /** The link belongs to the line's brand and store, and to its product unless the scope is the whole store. */
-export function missOfLink(facts: AttributionFacts, link: LinkFact, scope: 'product' | 'store'): Miss | undefined {
+export function missOfLink(facts: AttributionFacts, link: LinkFact, scope: MatchingScope): Miss | undefined {
   if (link.brandId !== facts.brandId) return { reason: 'wrong_brand', detail: 'link_of_another_brand' };
   if (link.storeId !== facts.storeId) return { reason: 'other_product', detail: 'link_of_another_store' };
   if (scope === 'store') return undefined;

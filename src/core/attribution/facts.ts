@@ -4,55 +4,40 @@
  *
  * Facts hold no clock and no connection, so the same facts always give the same answer, whatever the order of their arrays.
  */
+import type {
+  AttributionMethod,
+  Confidence,
+  DecisionKind,
+  InferredPolicy,
+  LadderMethod,
+  MatchingScope,
+  OrderSource,
+  SlotKind,
+  TraceOutcome,
+  UnmatchedReason,
+  Verdict,
+} from '../vocabulary.ts';
 import type { ClickIdReading } from '../clicks/click-id.ts';
 import type { LineEvidence } from '../orders/order-event.ts';
-
-export type AttributionMethod =
-  | 'manual'
-  | 'click_id'
-  | 'tracking_slot'
-  | 'relation'
-  | 'code'
-  | 'click_time'
-  | 'sole_candidate';
-export type LadderMethod = Exclude<AttributionMethod, 'manual'>;
-export type Confidence = 'manual' | 'exact' | 'strong' | 'inferred';
-export type ClickVerdict = 'counted' | 'repeat' | 'head' | 'prefetch' | 'preview' | 'bot' | 'scanner' | 'inactive';
-
-/** Why a line earns nobody anything. `outside_window` covers every "not at that time": click window, lease, pause; the trace says which. */
-export type UnmatchedReason =
-  | 'no_evidence'
-  | 'outside_window'
-  | 'order_before_click'
-  | 'ambiguous'
-  | 'other_product'
-  | 'wrong_brand'
-  | 'product_not_registered'
-  | 'no_terms'
-  | 'policy_review'
-  | 'policy_off'
-  | 'conflict'
-  | 'waiting_for_clicks'
-  | 'rejected';
 
 export interface AttributionFacts {
   brandId: string;
   storeId: string;
   /** `tbk`: the platform converts the store's links, so level 6 never applies. */
-  orderSource: 'youzan' | 'shop' | 'tbk';
+  orderSource: OrderSource;
   /** When the buyer placed the order. */
   createdAt: Date;
   /** Absent: no product of ours is registered under the line's item. */
   productId?: string;
   evidence: LineEvidence;
   /** The brand's policy in force when the order was created. */
-  policy: { scope: 'product' | 'store'; inferred: 'pay' | 'review' | 'off' };
+  policy: { scope: MatchingScope; inferred: InferredPolicy };
   /** The standing decision of a person. */
   decision?: DecisionFact;
   /** Of `evidence.clickId`; required where that is present. */
   clickIdReading?: ClickIdReading;
   /** The stored row of `evidence.clickId`, once the worker has written it. */
-  clickRow?: { verdict: ClickVerdict; tag?: string };
+  clickRow?: { verdict: Verdict; tag?: string };
   /** Every link that any of the evidence names. */
   links: LinkFact[];
   /** Leases of the slots that the evidence names, of any time. */
@@ -73,7 +58,7 @@ export interface AttributionFacts {
 }
 
 export interface DecisionFact {
-  kind: 'assign' | 'reject';
+  kind: DecisionKind;
   /** On `assign`. */
   linkId?: string;
   /** The link that evidence named when the person decided: it was overruled knowingly, so it is no dispute. */
@@ -91,7 +76,7 @@ export interface LinkFact {
 
 /** Valid from `validFrom` (inclusive) to `validTo` (exclusive). */
 export interface SlotLease {
-  kind: 'adzone' | 'sls' | 'relation';
+  kind: SlotKind;
   externalId: string;
   influencerId: string;
   productId?: string;
@@ -113,7 +98,7 @@ export interface ClickFact {
   linkId: string;
   influencerId: string;
   productId: string;
-  verdict: ClickVerdict;
+  verdict: Verdict;
   tag?: string;
   /** A step on the middle page of this click, where that is nearer to the platform's `clickedAt` than the click itself: level 5 goes by it. */
   steppedAt?: Date;
@@ -142,7 +127,7 @@ export interface Candidate {
  */
 export interface TraceEntry {
   method: AttributionMethod;
-  outcome: 'won' | 'none' | 'rejected' | 'deferred' | 'review';
+  outcome: TraceOutcome;
   /** A snake_case word for people and tests, finer than a reason: `forged`, `link_paused`, `slot_of_other_product`. */
   detail: string;
   reason?: UnmatchedReason;

@@ -4,9 +4,10 @@
  * A level ends the ladder (it wins, or only a person can decide) or passes on, with the miss of each piece of evidence in its trace.
  */
 import assert from 'node:assert/strict';
+import type { LadderMethod, Verdict } from '../vocabulary.ts';
 import { UNREGISTERED, countedClicks, isDrained, judgeClick, missOfClick, missOfLink, newestFirst } from './checks.ts';
 import type { Proof } from './checks.ts';
-import type { AttributionFacts, ClickFact, ClickVerdict, LadderMethod, TraceEntry } from './facts.ts';
+import type { AttributionFacts, ClickFact, TraceEntry } from './facts.ts';
 import { deferred, missEntry, nothing, proofEntry } from './trace.ts';
 import type { LevelOutcome } from './trace.ts';
 
@@ -17,7 +18,7 @@ export const ARRIVAL_AFTER_CLICK_MS = 120_000;
 export const ARRIVAL_BEFORE_CLICK_MS = 10_000;
 
 /** A person's own browser asked for these. The others were made by machines, whose click ids may have been handed to anybody. */
-const PERSONAL_VERDICTS: ReadonlySet<ClickVerdict> = new Set(['counted', 'repeat', 'prefetch']);
+const PERSONAL_VERDICTS: ReadonlySet<Verdict> = new Set(['counted', 'repeat', 'prefetch']);
 
 /** Level 1: the click id we minted came back with the order. */
 export function clickIdLevel(facts: AttributionFacts): LevelOutcome {

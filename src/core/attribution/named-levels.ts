@@ -2,10 +2,11 @@
  * Levels 2 to 4: evidence that names an influencer, directly or through a slot, a coupon or a code. Each piece is weighed on its own;
  * then one influencer wins, or a person decides between several.
  */
+import type { LadderMethod } from '../vocabulary.ts';
 import { compareText, countedClicks, isDrained, judgeClick, leaseAt, linkOfPair } from './checks.ts';
 import { UNREGISTERED, missOfActivity, missOfClick, missOfLink, missOfTerms } from './checks.ts';
 import type { Miss, Proof } from './checks.ts';
-import type { AttributionFacts, LadderMethod, LinkFact, SlotLease } from './facts.ts';
+import type { AttributionFacts, LinkFact, SlotLease } from './facts.ts';
 import { missEntry, nothing, proofEntry } from './trace.ts';
 import type { LevelOutcome, MissedEvidence } from './trace.ts';
 

@@ -1,8 +1,9 @@
 /**
  * How a level answers, and how it says why: the entries of the trace that `explain` shows.
  */
+import type { LadderMethod, UnmatchedReason } from '../vocabulary.ts';
 import type { Miss, Proof } from './checks.ts';
-import type { LadderMethod, LinkFact, TraceEntry, UnmatchedReason } from './facts.ts';
+import type { LinkFact, TraceEntry } from './facts.ts';
 
 export type LevelEnd =
   | { kind: 'won'; proof: Proof }

@@ -1,7 +1,5 @@
 /** What repeated looks at a product's destination add up to. Shops answer robots with log-in and challenge pages, so most answers say nothing. */
-
-/** A clear fact that the destination is gone: 404, 410, the platform's own page for missing items, a host that does not exist. */
-export type DestinationFailure = 'not_found' | 'gone' | 'item_missing' | 'no_such_host';
+import type { DestinationFailure } from '../vocabulary.ts';
 
 /** What one look found. `unknown`: nothing can be concluded. */
 export type DestinationFinding =

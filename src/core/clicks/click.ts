@@ -1,13 +1,6 @@
 /** Clicks: the facts kept of a request through a link, whether it counts, and the keyed hash that stands for the visitor. */
+import type { ClickOutcome, Verdict } from '../vocabulary.ts';
 import { createSipHash, SIPHASH_BYTES, SIPHASH_KEY_BYTES } from './siphash.ts';
-
-/**
- * Whether a click counts, and if not, why. `head`, `prefetch`, `preview`, `bot`, `scanner` are known from the request; other clicks are
- * `counted`. The worker decides `repeat` when it stores the click; the redirect decides `inactive`: a person's visit to a link that was paused
- * or gone. Clicks with any verdict are stored; only `counted` ones count.
- */
-export const VERDICTS = ['counted', 'repeat', 'head', 'prefetch', 'preview', 'bot', 'scanner', 'inactive'] as const;
-export type Verdict = (typeof VERDICTS)[number];
 
 export interface Click {
   clickId: string;
@@ -23,7 +16,7 @@ export interface Click {
   os: string;
   province?: string;
   /** `page`: the visitor was shown the middle page; absent: redirected. */
-  outcome?: 'page';
+  outcome?: ClickOutcome;
 }
 
 /** The fields of a stored click that the decision about repeats needs. */

@@ -1,8 +1,6 @@
 /** The steps of a visitor on the middle page, as the page reports them. */
+import { STEPS, type Step } from '../vocabulary.ts';
 import { isClickIdText } from './click-id.ts';
-
-export const STEPS = ['view', 'copy', 'open', 'continue'] as const;
-export type Step = (typeof STEPS)[number];
 
 /** A step belongs to its click for a day: a later return to the page is not part of that visit. */
 export const STEP_WINDOW_MS = 24 * 60 * 60 * 1000;

@@ -2,12 +2,13 @@
  * How a visitor gets from a link to the shop: sent straight on (302), or shown the middle page first. Source of the table:
  * docs/visitors.md, "Direct or middle page".
  */
-import type { App, Device, VisitorPlace } from '../clicks/visitor-place.ts';
+import type { App, Device, LandingMode, Platform } from '../vocabulary.ts';
+import type { VisitorPlace } from '../clicks/visitor-place.ts';
 
-export type VisitWay = 'direct' | 'page';
+export type VisitWay = LandingMode;
 
 /** The platforms a link can lead to. */
-export type ShopPlatform = 'taobao' | 'tmall' | 'youzan';
+export type ShopPlatform = Platform;
 
 export interface VisitWayOverrides {
   /** Wanted for this link. */

@@ -1,29 +1,21 @@
 /**
- * The books of one order line: who is owed what, and where it stands. An account is (brand, payee, kind); debits are positive.
+ * The accounts of an order line: what each payee is owed, and the stage of that money. An account is (brand, payee, kind); debits are
+ * positive.
  *
- * Every payee's part of a line balances by itself, so `brand_owes` is kept per payee too. The operator's fee waits in `fee_pending`
- * instead of `pending` and is earned in `fee_earned` instead of `payable`; from there on it goes the way of every other payee's money.
+ * Words of an accountant: a journal entry consists of postings, one for each account it changes, and sums to 0n. The part of an entry that
+ * concerns one order line is a line entry.
+ *
+ * The postings of each payee to a line balance by themselves, so `brand_owes` is kept per payee too. The operator's fee waits in
+ * `fee_pending` instead of `pending`, and is earned in `fee_earned` instead of `payable`; then it is paid out like any payee's money.
  */
 import assert from 'node:assert/strict';
+import { ACCOUNT_KINDS, type AccountKind, type Stage } from '../vocabulary.ts';
 
-export const ACCOUNT_KINDS = [
-  'brand_owes',
-  'platform_owes',
-  'pending',
-  'payable',
-  'fee_pending',
-  'fee_earned',
-  'in_payout',
-  'cash',
-  'debt',
-  'written_off',
-] as const;
-export type AccountKind = (typeof ACCOUNT_KINDS)[number];
 export type OwesAccount = 'brand_owes' | 'platform_owes';
-/** Where money stands that may be paid out: `fee_earned` for the operator, `payable` for everybody else. */
+/** The account of money that may be paid out: `fee_earned` for the operator, `payable` for every other payee. */
 export type EarnedAccount = 'payable' | 'fee_earned';
 
-/** What totals are grouped by, as it was when the journal was posted. Null: the sale has none. */
+/** The fields that totals are grouped by, as of the time of posting. Null: the sale has none. */
 export interface Dimensions {
   brandId: string;
   lineId: string;
@@ -39,7 +31,7 @@ export interface Dimensions {
   paidAt: Date;
 }
 
-/** The buyer's money behind a commission, fen; in a line entry, the change of it. */
+/** The buyer's money behind a commission, fen. In a line entry: the change. */
 export interface Amounts {
   lines: number;
   paidFen: bigint;
@@ -53,32 +45,32 @@ export interface Posting {
   account: AccountKind;
   /** Debit positive, fen. 0n only where the posting carries a change of reversedFen alone. */
   amountFen: bigint;
-  /** Change of the commission lost to refunds, fen; stands on an owing account. */
+  /** Change of the commission lost to refunds, fen. Not 0n on an owing account only. */
   reversedFen: bigint;
 }
 
-/** The part of a journal that concerns one line under one set of dimensions. A journal is one or more line entries and sums to 0n. */
+/** The part of a journal entry that concerns one order line under one set of dimensions. Its postings sum to 0n. */
 export interface LineEntry {
   dimensions: Dimensions;
   amounts: Amounts;
   postings: Posting[];
 }
 
-/** What is booked for one payee: the sum of its postings. */
-export interface LegBook {
+/** The balances of one payee: the sums of its postings. */
+export interface LegBalances {
   payeeId: string;
   balances: ReadonlyMap<AccountKind, bigint>;
   reversedFen: bigint;
 }
 
-/** What is booked for one line under one set of dimensions: the sum of its line entries. */
+/** The balances of one line under one set of dimensions: the sum of its line entries. */
 export interface Bucket {
   dimensions: Dimensions;
   amounts: Amounts;
-  legs: LegBook[];
+  legs: LegBalances[];
 }
 
-/** Where commission stands, fen. Always: commission = pending + payable + inPayout + paidOut − debt. */
+/** A commission by stage, fen. Always: commission = pending + payable + inPayout + paidOut − debt. */
 export interface Position {
   commissionFen: bigint;
   pendingFen: bigint;
@@ -89,9 +81,7 @@ export interface Position {
   reversedFen: bigint;
 }
 
-export type Stage = 'pending' | 'payable' | 'in_payout' | 'paid' | 'none';
-
-/** Equal exactly for equal dimensions, the instant of payment included. */
+/** A text that is equal for two sets of dimensions exactly when all fields are equal, the instant of payment included. */
 export function bucketKey(dimensions: Dimensions): string {
   const { brandId, lineId, orderId, storeId, productId, platform, linkId, tag, influencerId, agencyPayeeId, method } =
     dimensions;
@@ -111,7 +101,7 @@ export function bucketKey(dimensions: Dimensions): string {
   return JSON.stringify([...texts, dimensions.paidAt.toISOString()]);
 }
 
-/** What line entries add up to, one bucket for each set of dimensions, in the order of their first line entry. */
+/** Sums line entries into one bucket for each set of dimensions, in the order of its first line entry. */
 export function sumLineEntries(lineEntries: readonly LineEntry[]): Bucket[] {
   const groups = Map.groupBy(lineEntries, (lineEntry) => bucketKey(lineEntry.dimensions));
   return [...groups.values()].map((group) => {
@@ -130,7 +120,7 @@ export function sumLineEntries(lineEntries: readonly LineEntry[]): Bucket[] {
 }
 
 /** The balance of one account, debit positive, fen; 0n for an account never used. */
-export function balanceOf(leg: Pick<LegBook, 'balances'>, account: AccountKind): bigint {
+export function balanceOf(leg: Pick<LegBalances, 'balances'>, account: AccountKind): bigint {
   return leg.balances.get(account) ?? 0n;
 }
 
@@ -138,9 +128,9 @@ export function balanceOf(leg: Pick<LegBook, 'balances'>, account: AccountKind):
  * Where the commission of some buckets stands, for one payee or for all. The view `posting_figures` and the function `line_stage` of the
  * database say the same for reports; a test compares them with this and `stageOf`.
  *
- * paidOutFen is what left `payable` and `in_payout` for cash or netting, minus what was recovered of the debt: the sum of the line's own
- * accounts. Debt written off counts as recovered there; `written_off` keeps the loss, which whoever writes it off bears and the payee
- * does not, so cash paid = paidOutFen + what was written off, and the identity of `Position` holds as before.
+ * paidOutFen is the amount that left `payable` and `in_payout` for cash or for netting, minus the debt recovered. It equals the sum of all
+ * accounts but `cash` and `written_off`. Debt written off counts as recovered; the loss stays in `written_off` and is not the payee's. So
+ * cash paid = paidOutFen + the amount written off, and the identity of `Position` holds.
  */
 export function positionOf(buckets: readonly Bucket[], payeeId?: string): Position {
   const legs = buckets
@@ -158,13 +148,13 @@ export function positionOf(buckets: readonly Bucket[], payeeId?: string): Positi
   };
 }
 
-/** What left a leg for good, fen: see `positionOf`. */
-export function paidOutOf(leg: Pick<LegBook, 'balances'>): bigint {
+/** The amount that left a payee's accounts for good, fen; see `positionOf`. */
+export function paidOutOf(leg: Pick<LegBalances, 'balances'>): bigint {
   const ownAccounts = ACCOUNT_KINDS.filter((account) => account !== 'cash' && account !== 'written_off');
   return ownAccounts.reduce((sum, account) => sum + balanceOf(leg, account), 0n);
 }
 
-/** The stage of a line: the one where money is nearest to the payee and still on its way. */
+/** The stage of a line: of the stages that hold money, the one nearest to the payee; `paid` when nothing is on its way any more. */
 export function stageOf(position: Position): Stage {
   if (position.inPayoutFen > 0n) return 'in_payout';
   if (position.payableFen > 0n) return 'payable';
@@ -172,7 +162,7 @@ export function stageOf(position: Position): Stage {
   return position.paidOutFen > 0n ? 'paid' : 'none';
 }
 
-function sumPostingsOf(payeeId: string, postings: readonly Posting[]): LegBook {
+function sumPostingsOf(payeeId: string, postings: readonly Posting[]): LegBalances {
   const balances = new Map<AccountKind, bigint>();
   let reversedFen = 0n;
   for (const posting of postings) {

@@ -1,7 +1,8 @@
 /**
- * What a line earns and who gets it. Integer fen and basis points only: every division here rounds half up, nothing is ever a float.
+ * The commission of a line and its split between payees. Integer fen and basis points only; every division rounds half up.
  */
 import assert from 'node:assert/strict';
+import type { CommissionBasis, PayeeKind } from '../vocabulary.ts';
 
 /** The highest rate a brand may offer, basis points (90 %). */
 export const MAX_RATE_BP = 9_000;
@@ -9,10 +10,7 @@ const WHOLE_BP = 10_000;
 
 export type CommissionRate = { kind: 'rate'; rateBp: number } | { kind: 'flat'; flatFen: bigint };
 
-/** What the rate is taken of: what the buyer paid (the brand owes it), or what the platform pays us for the line (the platform owes it). */
-export type CommissionBasis = 'order_amount' | 'platform_commission';
-
-/** The terms a line was first booked with, copied onto it; used for every later refund of that line. */
+/** The terms copied onto a line when it is priced first; used for every later refund of that line. */
 export interface CommissionTerms {
   termsId: string;
   basis: CommissionBasis;
@@ -27,25 +25,23 @@ export interface CommissionTerms {
   operatorPayeeId: string;
 }
 
-/** The facts of a line its commission depends on; money in fen. */
+/** The facts of a line that its commission depends on; money in fen. */
 export interface LineAmounts {
   paidFen: bigint;
   /** 0n to paidFen. */
   refundedFen: bigint;
   quantity: number;
-  /** What the platform paid us for the whole line; read by basis `platform_commission` only, where unknown it earns 0n. */
+  /** What the platform paid us for the whole line. Used by basis `platform_commission` only; absent: not known yet, and the line earns 0n. */
   platformCommissionFen?: bigint | undefined;
 }
-
-export type LegRole = 'operator' | 'agency' | 'influencer';
 
 /** One payee's part of a line's commission. */
 export interface CommissionLeg {
   payeeId: string;
-  role: LegRole;
-  /** On what the buyer kept paying for (paid − refunded), fen. */
+  role: PayeeKind;
+  /** The commission on the net amount (paid − refunded), fen. */
   commissionFen: bigint;
-  /** What refunds took from this leg: its commission on all that was paid, minus commissionFen; fen, never negative. */
+  /** The commission that refunds took from this leg, fen, >= 0n: the commission on everything paid, minus commissionFen. */
   reversedFen: bigint;
 }
 
@@ -63,11 +59,12 @@ export function commissionFor({ netFen, rateBp }: { netFen: bigint; rateBp: numb
 }
 
 /**
- * Commission of a line on what the buyer did not get back: never below 0n, never above paid − refunded, and never rising with a refund.
+ * Commission of a line on its net amount (paid − refunded). It never exceeds the net, and never rises when a refund is added.
  *
- * A rate is taken of the net (or of the platform's commission in proportion to the net); a flat amount counts per piece, in proportion.
+ * A rate applies to the net, or to the platform's commission in proportion to the net. A flat amount counts per piece, in proportion to the
+ * net.
  *
- * @returns fen; 0n for a gift, a fully refunded line, and a platform commission not yet known
+ * @returns fen, >= 0n; 0n for a gift, a fully refunded line, and a platform commission that is not known yet
  * @throws AssertionError on negative amounts, refunds above what was paid, or a rate out of range: bugs, never user input
  */
 export function lineCommission(line: LineAmounts & { terms: Pick<CommissionTerms, 'basis' | 'rate'> }): bigint {
@@ -102,9 +99,10 @@ export function splitCommission({
 }
 
 /**
- * Who earns what of a line, and what refunds took from each, from facts alone, so neither depends on the order in which refunds came.
+ * The part of each payee of a line's commission, and what refunds took from it. Both follow from the facts alone, so the order in which
+ * refunds arrive has no influence.
  *
- * @returns the operator's and the agency's leg where the terms give them a share, and always the influencer's
+ * @returns the operator's leg and the agency's leg where the terms give them a share, then always the influencer's
  * @throws AssertionError as `lineCommission` and `splitCommission`
  */
 export function commissionLegs(line: LineAmounts, terms: CommissionTerms): CommissionLeg[] {
@@ -117,7 +115,7 @@ export function commissionLegs(line: LineAmounts, terms: CommissionTerms): Commi
     });
   const net = split(line);
   const gross = split({ ...line, refundedFen: 0n });
-  const leg = (payeeId: string, role: LegRole, part: keyof typeof net): CommissionLeg => ({
+  const leg = (payeeId: string, role: PayeeKind, part: keyof typeof net): CommissionLeg => ({
     payeeId,
     role,
     commissionFen: net[part],
@@ -127,69 +125,6 @@ export function commissionLegs(line: LineAmounts, terms: CommissionTerms): Commi
   if (terms.agency !== undefined && agencyShareBp > 0) legs.unshift(leg(terms.agency.payeeId, 'agency', 'agencyFen'));
   if (terms.platformFeeBp > 0) legs.unshift(leg(terms.operatorPayeeId, 'operator', 'feeFen'));
   return legs;
-}
-
-/** One version of a commission rule: what it covers (null: not narrowed) and when it is in force, from `validFrom` until before `validTo`. */
-export interface TermsVersion {
-  termsId: string;
-  influencerId: string | null;
-  productId: string | null;
-  storeId: string | null;
-  validFrom: Date;
-  validTo: Date | null;
-}
-
-/** Which sale the terms are wanted for. */
-export interface TermsSubject {
-  createdAt: Date;
-  productId: string;
-  storeId: string;
-  influencerId: string;
-}
-
-/**
- * The terms of a sale: the most specific version in force when the order was created. A level without one in force passes to the next.
- * Where no level has one, the first version that came into force later; the most specific of those that began at the same instant.
- *
- * @param versions  every version of the brand, in any order
- * @returns undefined when no version covers the sale, now or later (reason `no_terms`)
- */
-export function selectTerms<Version extends TermsVersion>(
-  versions: readonly Version[],
-  subject: TermsSubject,
-): Version | undefined {
-  const createdMs = subject.createdAt.getTime();
-  const covering = versions
-    .flatMap((version) => {
-      const level = specificityOf(version, subject);
-      return level === undefined ? [] : [{ version, level, fromMs: version.validFrom.getTime() }];
-    })
-    // Versions of one scope never overlap (a database constraint), so a level has at most one in force.
-    .toSorted((left, right) => left.level - right.level);
-  const inForce = covering.find(
-    ({ version, fromMs }) => fromMs <= createdMs && (version.validTo === null || createdMs < version.validTo.getTime()),
-  );
-  if (inForce !== undefined) return inForce.version;
-  const later = covering
-    .filter(({ fromMs }) => fromMs > createdMs)
-    .toSorted((left, right) => left.fromMs - right.fromMs);
-  return later[0]?.version;
-}
-
-/** 0 is the most specific: influencer + product, influencer + store, product, store, brand. Undefined: does not cover the sale. */
-function specificityOf(version: TermsVersion, subject: TermsSubject): number | undefined {
-  const covers =
-    (version.influencerId ?? subject.influencerId) === subject.influencerId &&
-    (version.productId ?? subject.productId) === subject.productId &&
-    (version.storeId ?? subject.storeId) === subject.storeId;
-  if (!covers) return undefined;
-  if (version.influencerId !== null) {
-    if (version.productId !== null) return 0;
-    // A rule for all sales of one influencer has no place in the order of precedence; the catalogue refuses to store one.
-    return version.storeId === null ? undefined : 1;
-  }
-  if (version.productId !== null) return 2;
-  return version.storeId === null ? 4 : 3;
 }
 
 function flatCommission(line: LineAmounts, rate: { flatFen: bigint }): bigint {

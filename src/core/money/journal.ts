@@ -1,27 +1,28 @@
 /**
- * The journal of a line, booked by difference: what should stand minus what stands is posted, so every path to the same facts ends in
- * the same balances. A line entry never edits another; money already in a payout is never moved from here.
+ * Booking by difference: the desired balances of a line minus its booked balances are posted, so every path to the same facts ends in the
+ * same balances. Entries are only added, never edited. Money in a payout is not moved here; `payout-postings.ts` moves it.
  */
 import assert from 'node:assert/strict';
-import type { AccountKind, Bucket, Dimensions, Posting, LegBook, Amounts, OwesAccount, LineEntry } from './accounts.ts';
-import { ACCOUNT_KINDS, balanceOf, bucketKey, NO_AMOUNTS, paidOutOf } from './accounts.ts';
+import { ACCOUNT_KINDS, type AccountKind } from '../vocabulary.ts';
+import type { Bucket, Dimensions, Posting, LegBalances, Amounts, OwesAccount, LineEntry } from './accounts.ts';
+import { balanceOf, bucketKey, NO_AMOUNTS, paidOutOf } from './accounts.ts';
 import type { CommissionLeg } from './commission.ts';
 
-/** What should be booked for a line that earns, by the facts and terms known now. */
+/** The balances that a line should have, by the facts and terms known now. Exists only for a line that earns. */
 export interface DesiredLine {
   dimensions: Dimensions;
-  /** One line, what the buyer paid for it, and what was given back. */
+  /** `lines` is 1, with the amount paid and the amount refunded. */
   amounts: Amounts;
   legs: readonly CommissionLeg[];
   owesAccount: OwesAccount;
-  /** Its hold is over: what is not paid out yet stands in `payable` instead of `pending`. */
+  /** The hold is over: money that is not paid out yet stands in `payable` instead of `pending`. */
   released: boolean;
 }
 
-/** What one payee should get of a line, its legs taken together. */
+/** The desired balances of one payee of a line, the sum of its legs. */
 interface Claim {
   commissionFen: bigint;
-  /** The part of commissionFen earned as the operator. */
+  /** The part of commissionFen that is the operator's fee. */
   feeFen: bigint;
   reversedFen: bigint;
   owesAccount: OwesAccount;
@@ -29,16 +30,16 @@ interface Claim {
 }
 
 /**
- * The line entries that bring the books of one line from what is booked to what is desired.
+ * The line entries that bring the balances of one line from the booked to the desired ones.
  *
- * A bucket under other dimensions than the desired ones is taken back whole: what was paid out of it becomes debt. Within the desired
- * bucket, with C a payee's commission and G what already left (in payout, paid out): what is available, C − G, stands in `pending` or
- * `payable`; what was paid beyond C is `debt`. This one rule books the accrual, the release, refunds before and after the payout, and a
- * commission that rises again (which cancels debt first).
+ * A bucket under other dimensions than the desired ones is reversed as a whole; the amount already paid out of it becomes debt. In the
+ * desired bucket, let C be a payee's commission and G the amount that already left (in payout or paid out). C − G stands in `pending` or
+ * `payable`; the amount paid beyond C is `debt`. This one rule books the accrual, the release, refunds before and after the payout, and a
+ * commission that rises again (debt is cancelled first).
  *
  * @param booked   every bucket of the line, each set of dimensions once
- * @param desired  undefined when the line earns nothing for anybody: unattributed, unpaid, or without terms
- * @returns one line entry for each bucket that differs, each summing to 0n for every payee; [] when the books are right already
+ * @param desired  undefined when the line earns nothing: unattributed, unpaid, or without terms
+ * @returns one line entry for each bucket that differs; the postings of each payee sum to 0n; [] when nothing differs
  * @throws AssertionError on buckets of another line, a repeated bucket or a negative leg: bugs, never user input
  */
 export function bookDifference({
@@ -50,11 +51,11 @@ export function bookDifference({
 }): LineEntry[] {
   assertOneLine([...booked, ...(desired === undefined ? [] : [desired])]);
   const keys = booked.map((bucket) => bucketKey(bucket.dimensions));
-  // Of a line that was never booked there is no bucket to find.
+  // A line that was never booked has no bucket, so its key is not needed.
   const desiredKey = desired === undefined || keys.length === 0 ? '' : bucketKey(desired.dimensions);
   assert(new Set(keys).size === keys.length, 'a bucket is read once');
 
-  // What is taken back comes before what is given, as a person would book it.
+  // Reversals come before bookings, as an accountant would write them.
   const lineEntries = booked
     .filter((_, position) => keys[position] !== desiredKey)
     .map((bucket) => differenceOf(bucket, undefined));
@@ -70,8 +71,8 @@ export function bookDifference({
 function differenceOf(bucket: Bucket, desired: DesiredLine | undefined): LineEntry {
   const claims = claimsOf(desired);
   const wanted = desired?.amounts ?? NO_AMOUNTS;
-  const books = new Map(bucket.legs.map((leg) => [leg.payeeId, leg]));
-  const payeeIds = new Set([...claims.keys(), ...books.keys()]);
+  const balances = new Map(bucket.legs.map((leg) => [leg.payeeId, leg]));
+  const payeeIds = new Set([...claims.keys(), ...balances.keys()]);
   return {
     dimensions: bucket.dimensions,
     amounts: {
@@ -80,8 +81,8 @@ function differenceOf(bucket: Bucket, desired: DesiredLine | undefined): LineEnt
       refundedFen: wanted.refundedFen - bucket.amounts.refundedFen,
     },
     postings: [...payeeIds].flatMap((payeeId) => {
-      const leg = books.get(payeeId) ?? { payeeId, balances: new Map(), reversedFen: 0n };
-      return entriesFor(leg, claims.get(payeeId) ?? noClaim(leg));
+      const leg = balances.get(payeeId) ?? { payeeId, balances: new Map(), reversedFen: 0n };
+      return postingsFor(leg, claims.get(payeeId) ?? noClaim(leg));
     }),
   };
 }
@@ -104,13 +105,13 @@ function claimsOf(desired: DesiredLine | undefined): Map<string, Claim> {
   return claims;
 }
 
-/** A payee that should get nothing. What it lost to refunds is taken back on the account that owed it. */
-function noClaim(leg: LegBook): Claim {
+/** The claim of a payee that should get nothing. Its reversedFen is taken back on the account that owed the commission. */
+function noClaim(leg: LegBalances): Claim {
   const owesAccount = leg.balances.has('platform_owes') ? 'platform_owes' : 'brand_owes';
   return { commissionFen: 0n, feeFen: 0n, reversedFen: 0n, owesAccount, released: false };
 }
 
-function entriesFor(leg: LegBook, claim: Claim): Posting[] {
+function postingsFor(leg: LegBalances, claim: Claim): Posting[] {
   const targets = targetBalances(leg, claim);
   return ACCOUNT_KINDS.map((account) => ({
     payeeId: leg.payeeId,
@@ -121,12 +122,12 @@ function entriesFor(leg: LegBook, claim: Claim): Posting[] {
 }
 
 /**
- * Where each account that a booking may move must stand. `in_payout` and `cash` are absent: only a payout moves them.
+ * The desired balance of each account that a booking may change. `in_payout` and `cash` are absent: only a payout changes them.
  *
- * A write-off holds only while the debt it forgave would: when the commission rises again it is undone after the remaining debt and
- * before anything is payable, so nobody is paid twice for what was forgiven.
+ * A write-off stands only as long as the debt it forgave would stand. When the commission rises again, the remaining debt is cancelled first,
+ * then the write-off, and only the rest is payable; so the payee is not paid again for a debt that was forgiven.
  */
-function targetBalances(leg: LegBook, claim: Claim): Map<AccountKind, bigint> {
+function targetBalances(leg: LegBalances, claim: Claim): Map<AccountKind, bigint> {
   const writtenOffFen = balanceOf(leg, 'written_off');
   const leftFen = paidOutOf(leg) - balanceOf(leg, 'in_payout') + writtenOffFen;
   const availableFen = atLeastZero(claim.commissionFen - leftFen);

@@ -1,5 +1,5 @@
 /**
- * Money at the edges: yuan texts in, fen inside, fen or yuan texts out. Nothing here (or anywhere) passes through a float.
+ * Conversion of money at the edges: yuan texts and JSON integers outside, fen as bigint inside. No amount is ever a float.
  */
 
 /** 10 trillion yuan (13 digits) stays below 2^53 − 1 fen, so every parsed amount also fits a JSON integer. */
@@ -8,8 +8,8 @@ const MAX_DECIMALS = 4;
 const MAX_JSON_INTEGER = BigInt(Number.MAX_SAFE_INTEGER);
 
 /**
- * 100 million yuan: more than any order line is sold for, or refunded by. What comes in above it is not believed, because two absurd lines
- * near 2^53 fen would push every total they are part of past what a JSON integer holds, and the journal forgets nothing.
+ * The greatest amount of one line or refund, fen: 100 million yuan, more than any real line. Readers refuse a larger one, because two lines
+ * near 2^53 fen would push every total that contains them past what a JSON integer holds, and journal entries are never deleted.
  */
 export const MAX_LINE_FEN = 10_000_000_000n;
 
@@ -20,10 +20,10 @@ export type ParsedYuan =
 /**
  * Reads an amount of yuan ("12.5", "49.9000") from its digits.
  *
- * No sign, exponent, blank, thousands mark or other digit than 0-9 is accepted, and at most 13 digits before the point. Three or
- * four decimals that are not whole fen are rounded half up and flagged, since a platform that sends them means them.
+ * Accepts the digits 0-9 with at most 13 before the point; no sign, exponent, blank or thousands mark. Platforms send amounts with three or
+ * four decimals; they are rounded half up to whole fen and flagged.
  *
- * @returns fen >= 0n, `rounded` when digits below a fen were lost
+ * @returns fen, >= 0n; `rounded` when digits below a fen were lost; `too_many_decimals` for more than four
  */
 export function parseYuanToFen(text: string): ParsedYuan {
   const match = YUAN_TEXT.exec(text);
@@ -36,9 +36,9 @@ export function parseYuanToFen(text: string): ParsedYuan {
 }
 
 /**
- * An amount as the JSON integer the API shows.
+ * An amount as the JSON integer that the API answers.
  *
- * @throws RangeError beyond ±(2^53 − 1) fen: a bug or a corrupted sum, never to be rounded away silently
+ * @throws RangeError beyond ±(2^53 − 1) fen: a bug or a corrupted sum, which must not be rounded silently
  */
 export function fenToJson(fen: bigint): number {
   if (fen > MAX_JSON_INTEGER || fen < -MAX_JSON_INTEGER) {
@@ -47,7 +47,7 @@ export function fenToJson(fen: bigint): number {
   return Number(fen);
 }
 
-/** "2985" fen as "29.85", for people and CSV files; negative amounts keep their sign. */
+/** Fen as a yuan text with two decimals, for people and CSV files: 2985n is "29.85". Negative amounts keep their sign. */
 export function formatFenAsYuan(fen: bigint): string {
   const digits = (fen < 0n ? -fen : fen).toString().padStart(3, '0');
   return `${fen < 0n ? '-' : ''}${digits.slice(0, -2)}.${digits.slice(-2)}`;

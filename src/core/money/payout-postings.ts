@@ -1,29 +1,31 @@
 /**
- * The line entries of money that moves after it was earned: locked for a payout, paid, come back, netted against debt, written off, received
- * from the brand. Each function only decides what to post; who may ask for it, and when, is the payout feature's business.
+ * The postings of money that moves after it was earned: locked for a payout, paid, returned by a failed payout, netted against debt, written
+ * off, received from the brand. Each function decides only the postings; the payout feature decides permissions and time.
  */
 import assert from 'node:assert/strict';
-import type { AccountKind, Dimensions, EarnedAccount, Posting, LegBook, OwesAccount, LineEntry } from './accounts.ts';
+import type { AccountKind } from '../vocabulary.ts';
+import type { Dimensions, EarnedAccount, Posting, LegBalances, OwesAccount, LineEntry } from './accounts.ts';
 import { balanceOf, NO_AMOUNTS } from './accounts.ts';
 
 const EARNED_ACCOUNTS: readonly EarnedAccount[] = ['payable', 'fee_earned'];
 
-/** One payee's books of one line. */
+/** The balances of one payee of one line. */
 export interface BookedLeg {
   dimensions: Dimensions;
-  leg: LegBook;
+  leg: LegBalances;
 }
 
-/** An amount of one payee's books of one line, fen, above 0n. */
+/** An amount to move within the balances of one payee of one line, fen, above 0n. */
 export interface LegAmount extends BookedLeg {
   amountFen: bigint;
 }
 
 /**
- * Locks everything payable to one payee of one brand for a payout, after taking off the debt of its other lines. One journal.
+ * Locks everything that is payable to one payee of one brand for a payout, less the debt of its other lines. All line entries belong to one
+ * journal entry.
  *
- * @param legs  the payee's legs, oldest first: debts are taken off, and earnings used for it, in this order
- * @returns payoutFen, what goes into the payout (0n when debt swallows it all), and nettedFen, the debt taken off
+ * @param legs  the payee's balances by line, oldest first; debts are recovered from earnings in this order
+ * @returns payoutFen, the amount of the payout (0n when the debt takes all of it), and nettedFen, the debt recovered
  * @throws AssertionError on legs of two payees or two brands: debt nets only inside its brand
  */
 export function lockPayout(legs: readonly BookedLeg[]): {
@@ -53,7 +55,7 @@ export function lockPayout(legs: readonly BookedLeg[]): {
       ['in_payout', nettedHereFen - earnedOf(leg)],
       ['debt', -recoveredFen],
     ];
-    lineEntries.push(postingOf({ dimensions, leg }, changes));
+    lineEntries.push(lineEntryOf({ dimensions, leg }, changes));
   }
   return {
     lineEntries: lineEntries.filter((lineEntry) => lineEntry.postings.length > 0),
@@ -63,13 +65,13 @@ export function lockPayout(legs: readonly BookedLeg[]): {
 }
 
 /**
- * The bank confirmed: what was locked is paid.
+ * The bank confirmed the payment of a locked amount.
  * @throws AssertionError when more is paid than is locked
  */
 export function markPaid(items: readonly LegAmount[]): LineEntry[] {
   return items.map((item) => {
     assertWithin(item.amountFen, lockedOf(item.leg));
-    return postingOf(item, [
+    return lineEntryOf(item, [
       ['in_payout', item.amountFen],
       ['cash', -item.amountFen],
     ]);
@@ -77,10 +79,10 @@ export function markPaid(items: readonly LegAmount[]): LineEntry[] {
 }
 
 /**
- * The payout failed: what was locked comes back. It first cancels debt that a refund booked meanwhile, then a write-off of such debt;
+ * The payout failed and the locked amount returns. It cancels debt that a refund booked in the meantime first, then a write-off of such debt;
  * the rest is payable again.
  *
- * @param items  each with the account it had been locked from
+ * @param items  each with the account from which it was locked
  * @throws AssertionError when more comes back than is locked
  */
 export function failPayout(items: readonly (LegAmount & { earnedAccount: EarnedAccount })[]): LineEntry[] {
@@ -88,7 +90,7 @@ export function failPayout(items: readonly (LegAmount & { earnedAccount: EarnedA
     assertWithin(item.amountFen, lockedOf(item.leg));
     const debtFen = lesser(item.amountFen, balanceOf(item.leg, 'debt'));
     const writtenOffFen = lesser(item.amountFen - debtFen, balanceOf(item.leg, 'written_off'));
-    return postingOf(item, [
+    return lineEntryOf(item, [
       ['in_payout', item.amountFen],
       ['debt', -debtFen],
       ['written_off', -writtenOffFen],
@@ -98,13 +100,13 @@ export function failPayout(items: readonly (LegAmount & { earnedAccount: EarnedA
 }
 
 /**
- * Gives up debt that will not be recovered. `written_off` keeps the loss, which is not the payee's.
+ * Writes off debt that will not be recovered. The loss stays in `written_off`; the payee does not bear it.
  * @throws AssertionError when more is written off than `collectableDebtOf` allows
  */
 export function writeOff(items: readonly LegAmount[]): LineEntry[] {
   return items.map((item) => {
     assertWithin(item.amountFen, collectableDebtOf(item.leg));
-    return postingOf(item, [
+    return lineEntryOf(item, [
       ['debt', -item.amountFen],
       ['written_off', item.amountFen],
     ]);
@@ -112,7 +114,7 @@ export function writeOff(items: readonly LegAmount[]): LineEntry[] {
 }
 
 /**
- * The brand (or the platform) paid what it owes a payee. Belongs to no line: a transfer names an amount, not the sales behind it.
+ * The brand (or the platform) paid an amount that it owes a payee. The postings belong to no line, because a transfer does not name its sales.
  * @throws AssertionError unless amountFen > 0n
  */
 export function receiveFromBrand(receipt: { payeeId: string; owesAccount: OwesAccount; amountFen: bigint }): Posting[] {
@@ -125,22 +127,22 @@ export function receiveFromBrand(receipt: { payeeId: string; owesAccount: OwesAc
 }
 
 /**
- * The debt that stands whatever becomes of money still in a payout, fen: if that payout fails, it cancels its own line's debt first.
+ * The debt that remains even if the line's amount in a payout returns, fen: a failed payout cancels the debt of its own line first.
  */
-export function collectableDebtOf(leg: LegBook): bigint {
+export function collectableDebtOf(leg: LegBalances): bigint {
   const beyondPayoutFen = balanceOf(leg, 'debt') - lockedOf(leg);
   return beyondPayoutFen > 0n ? beyondPayoutFen : 0n;
 }
 
-function earnedOf(leg: LegBook): bigint {
+function earnedOf(leg: LegBalances): bigint {
   return -EARNED_ACCOUNTS.reduce((sum, account) => sum + balanceOf(leg, account), 0n);
 }
 
-function lockedOf(leg: LegBook): bigint {
+function lockedOf(leg: LegBalances): bigint {
   return -balanceOf(leg, 'in_payout');
 }
 
-function postingOf({ dimensions, leg }: BookedLeg, changes: readonly [AccountKind, bigint][]): LineEntry {
+function lineEntryOf({ dimensions, leg }: BookedLeg, changes: readonly [AccountKind, bigint][]): LineEntry {
   const postings = changes
     .filter(([, amountFen]) => amountFen !== 0n)
     .map(([account, amountFen]) => ({ payeeId: leg.payeeId, account, amountFen, reversedFen: 0n }));

@@ -2,13 +2,9 @@
  * Which terms and which policy of a brand apply to a sale. Both are versioned; a sale is priced by the versions in force when its order was
  * created.
  */
-import {
-  type CommissionBasis,
-  type CommissionRate,
-  selectTerms,
-  type TermsSubject,
-  type TermsVersion,
-} from './commission.ts';
+import type { CommissionBasis, InferredPolicy, MatchingScope } from '../vocabulary.ts';
+import type { CommissionRate } from './commission.ts';
+import { selectTerms, type TermsSubject, type TermsVersion } from './terms.ts';
 
 /** The rule chosen for a sale, without the split of its commission. */
 export interface ChosenTerms {
@@ -21,8 +17,8 @@ export interface ChosenTerms {
 
 /** What a brand pays for evidence that only infers (levels 5 and 6), how far a click reaches, and the operator's fee. */
 export interface BrandPolicy {
-  inferred: 'pay' | 'review' | 'off';
-  scope: 'product' | 'store';
+  inferred: InferredPolicy;
+  scope: MatchingScope;
   platformFeeBp: number;
 }
 

@@ -4,17 +4,7 @@
  * Every source (Youzan pushes, a brand's own shop, later Taobao rows) is read into these shapes by `platforms/`; everything behind
  * them (fold, attribution, commission) knows nothing about a marketplace. Money is fen, times are instants.
  */
-
-/** What happened. Types a source sends that mean the same are read into one of these (Youzan's RefundSuccess and SysRefund: `refunded`). */
-export type OrderEventType =
-  | 'created'
-  | 'paid'
-  | 'received'
-  | 'settled'
-  | 'closed'
-  | 'refunded'
-  | 'refund_requested'
-  | 'refund_closed';
+import type { OrderEventType, RefundKind } from '../vocabulary.ts';
 
 export interface OrderEvent {
   type: OrderEventType;
@@ -64,7 +54,7 @@ export interface LineEvidence {
 export interface RefundFact {
   refundId: string;
   /** `exchange` never takes money back. */
-  kind: 'refund' | 'exchange';
+  kind: RefundKind;
   /** One portion per amount named: one line id = that line; several = spread over them; none = spread over the order. */
   portions: { lineIds: string[]; refundedFen: bigint }[];
 }

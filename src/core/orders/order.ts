@@ -3,13 +3,12 @@
  * alone, so any permutation and any duplication of the same events gives the same order.
  */
 import assert from 'node:assert/strict';
+import type { OrderStatus } from '../vocabulary.ts';
 import type { LineEvidence, OrderEvent, OrderLineFact } from './order-event.ts';
 import type { LineRefund, StoredEvent } from './refunds.ts';
 import { compareIds, foldRefunds, linesWithOpenRefund, ofType } from './refunds.ts';
 
 export type { StoredEvent } from './refunds.ts';
-
-export type OrderStatus = 'created' | 'paid' | 'received' | 'closed';
 
 export interface FoldedOrder {
   externalOrderId: string;

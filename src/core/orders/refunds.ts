@@ -5,7 +5,8 @@
  * a function of the whole set of facts, never of the order in which they came.
  */
 import assert from 'node:assert/strict';
-import type { OrderEvent, OrderEventType } from './order-event.ts';
+import type { OrderEventType } from '../vocabulary.ts';
+import type { OrderEvent } from './order-event.ts';
 
 /** A message of an order as it is kept. The fingerprint is the SHA-256 (hex) of the normalised event: the last tie-break, and its identity. */
 export interface StoredEvent {

@@ -1,4 +1,4 @@
-import type { AccountKind } from '../../core/money/accounts.ts';
+import type { AccountKind } from '../../core/vocabulary.ts';
 import type { Queryable } from '../../infra/db.ts';
 
 export interface JournalQuery {

@@ -1,6 +1,6 @@
 import { z } from 'zod';
+import { ACCOUNT_KINDS } from '../../core/vocabulary.ts';
 import { brandScope } from '../../access/principal.ts';
-import { ACCOUNT_KINDS } from '../../core/money/accounts.ts';
 import {
   dayOrInstant,
   endsAfterItBegins,

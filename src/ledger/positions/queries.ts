@@ -1,4 +1,5 @@
-import type { AccountKind, Dimensions, LineEntry } from '../../core/money/accounts.ts';
+import type { Dimensions, LineEntry } from '../../core/money/accounts.ts';
+import type { AccountKind } from '../../core/vocabulary.ts';
 import type { Queryable } from '../../infra/db.ts';
 
 interface BookedRow extends Dimensions {

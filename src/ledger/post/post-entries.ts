@@ -1,9 +1,8 @@
+import type { EntryKind } from '../../core/vocabulary.ts';
 import type { LineEntry, Posting } from '../../core/money/accounts.ts';
 import { newAscendingId } from '../../http/new-id.ts';
 import type { Tx } from '../../infra/db.ts';
-import { type EntryKind, insertEntries, type NewEntryLine, type NewPosting } from './queries.ts';
-
-export type { EntryKind } from './queries.ts';
+import { insertEntries, type NewEntryLine, type NewPosting } from './queries.ts';
 
 /** A journal entry to be posted: what it does to order lines, and what moves without a line. All of one brand, summing to 0 fen. */
 export interface EntryDraft {

@@ -1,8 +1,7 @@
+import type { EntryKind } from '../../core/vocabulary.ts';
 import type { Amounts, Dimensions, Posting } from '../../core/money/accounts.ts';
 import { arrayLiterals } from '../../infra/array-literal.ts';
 import type { Tx } from '../../infra/db.ts';
-
-export type EntryKind = 'booking' | 'release' | 'payout_lock' | 'payout_paid' | 'payout_fail' | 'receipt' | 'write_off';
 
 export interface NewEntry {
   id: string;

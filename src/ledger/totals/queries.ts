@@ -1,3 +1,4 @@
+import type { TimeBasis } from '../../core/vocabulary.ts';
 import type { Queryable } from '../../infra/db.ts';
 import type { CommissionFilter, Figures } from '../figures.ts';
 
@@ -24,7 +25,7 @@ export const GROUPINGS = Object.keys(FIELD_OF_GROUPING) as [Grouping, ...Groupin
 
 export interface TotalsQuery extends CommissionFilter {
   groupBy: readonly Grouping[];
-  timeBasis: 'paid' | 'posted';
+  timeBasis: TimeBasis;
   asOf: Date | null;
   /** Most rows answered; one more is read, so that the caller sees that there are more. */
   limit: number;

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { z } from 'zod';
+import { TIME_BASES } from '../../core/vocabulary.ts';
 import { dayOrInstant, endsAfterItBegins, problemResponses, RANGE_FAULT } from '../../http/fields.ts';
 import { type CsvColumn, jsonOrCsv, sendCsv, wantsCsv } from '../../http/list.ts';
 import { problems } from '../../http/problem.ts';
@@ -41,7 +42,7 @@ const totalsQuery = z
   .strictObject({
     ...commissionFilterQuery,
     groupBy: groupBy.optional(),
-    timeBasis: z.enum(['paid', 'posted']).default('paid'),
+    timeBasis: z.enum(TIME_BASES).default('paid'),
     asOf: dayOrInstant.optional(),
   })
   .refine(endsAfterItBegins, RANGE_FAULT);

@@ -1,7 +1,5 @@
+import type { DomainState } from '../../core/vocabulary.ts';
 import type { Queryable, Tx } from '../../infra/db.ts';
-
-export const DOMAIN_STATES = ['healthy', 'suspect', 'blocked'] as const;
-export type DomainState = (typeof DOMAIN_STATES)[number];
 
 export interface EntryDomain {
   /** Lower case, with a port where it is not the scheme's own. */

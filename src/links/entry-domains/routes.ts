@@ -1,5 +1,6 @@
 import { z } from 'zod';
 
+import { DOMAIN_STATES } from '../../core/vocabulary.ts';
 import { actorOf } from '../../access/principal.ts';
 import { instant, isStorableText, problemResponses } from '../../http/fields.ts';
 import type { Server } from '../../http/server.ts';
@@ -7,7 +8,7 @@ import { recordAudit } from '../../audit/record-audit.ts';
 import { inTransaction } from '../../infra/db.ts';
 import type { Db } from '../../infra/db.ts';
 import type { EntryDomains } from './entry-domains.ts';
-import { DOMAIN_STATES, listEntryDomains, replaceEntryDomains } from './queries.ts';
+import { listEntryDomains, replaceEntryDomains } from './queries.ts';
 
 const MAX_DOMAINS = 50;
 

@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import type { Logger } from 'pino';
 
-import type { FallbackKind } from '../../core/links/fallback.ts';
+import type { FallbackKind } from '../../core/vocabulary.ts';
 import type { Db } from '../../infra/db.ts';
 import { pause } from '../../infra/repeat.ts';
 import { brandPageLocation, plainLocation } from '../../platforms/brand-page.ts';

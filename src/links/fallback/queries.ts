@@ -1,6 +1,5 @@
-import type { FallbackKind } from '../../core/links/fallback.ts';
+import type { FallbackKind, Platform } from '../../core/vocabulary.ts';
 import type { Queryable } from '../../infra/db.ts';
-import type { Platform } from '../../platforms/platform.ts';
 
 export interface FallbackRow {
   fallbacks: FallbackKind[];

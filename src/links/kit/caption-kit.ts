@@ -1,8 +1,8 @@
 import { z } from 'zod';
 
 import { formatFenAsYuan } from '../../core/money/money.ts';
+import type { Platform } from '../../core/vocabulary.ts';
 import { PLATFORM_NAMES } from '../../platforms/platform.ts';
-import type { Platform } from '../../platforms/platform.ts';
 import { captionFor } from '../caption.ts';
 import { speakableCode } from './speakable.ts';
 

@@ -1,8 +1,7 @@
 import type { Logger } from 'pino';
 
 import type { VisitWay, VisitWayOverrides } from '../../core/links/landing-mode.ts';
-import { APPS } from '../../core/clicks/visitor-place.ts';
-import type { App } from '../../core/clicks/visitor-place.ts';
+import { APPS, type App } from '../../core/vocabulary.ts';
 import type { Db } from '../../infra/db.ts';
 import { pause } from '../../infra/repeat.ts';
 import { within } from '../../infra/within.ts';

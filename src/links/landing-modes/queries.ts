@@ -1,5 +1,5 @@
-import type { App } from '../../core/clicks/visitor-place.ts';
 import type { VisitWay } from '../../core/links/landing-mode.ts';
+import type { App } from '../../core/vocabulary.ts';
 import type { Queryable, Tx } from '../../infra/db.ts';
 
 export interface VisitWayRow {

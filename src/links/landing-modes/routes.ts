@@ -1,9 +1,8 @@
 import { z } from 'zod';
+import { APPS, LANDING_MODES, type App } from '../../core/vocabulary.ts';
 import { actorOf, brandScope } from '../../access/principal.ts';
 import type { Principal } from '../../access/principal.ts';
 import type { VisitWay } from '../../core/links/landing-mode.ts';
-import { APPS } from '../../core/clicks/visitor-place.ts';
-import type { App } from '../../core/clicks/visitor-place.ts';
 import { prefixedId, problemResponses } from '../../http/fields.ts';
 import { problems } from '../../http/problem.ts';
 import type { Server } from '../../http/server.ts';
@@ -13,7 +12,7 @@ import type { Db, Queryable, Tx } from '../../infra/db.ts';
 import { listVisitWays, lockBrand, lockVisitWays, replaceVisitWays } from './queries.ts';
 
 /** How visitors of a link are answered; also for the link itself. */
-export const visitWay = z.enum(['direct', 'page']).meta({
+export const visitWay = z.enum(LANDING_MODES).meta({
   description: '`direct`: sent straight on; `page`: shown the middle page first',
 });
 

@@ -1,7 +1,5 @@
+import type { Platform, SlotKind } from '../../core/vocabulary.ts';
 import type { Queryable, Tx } from '../../infra/db.ts';
-import type { Platform } from '../../platforms/platform.ts';
-
-export type SlotKind = 'adzone' | 'sls' | 'relation';
 
 export interface SlotRow {
   id: string;

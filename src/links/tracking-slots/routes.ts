@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { SLOT_KINDS } from '../../core/vocabulary.ts';
 import { actorOf, brandScope } from '../../access/principal.ts';
 import type { Principal } from '../../access/principal.ts';
 import { pageOf, readIdCursor, sendPage, jsonOrCsv, listOf, pageQuery } from '../../http/list.ts';
@@ -19,7 +20,7 @@ export interface TrackingSlotDeps {
   now: () => Date;
 }
 
-const kind = z.enum(['adzone', 'sls', 'relation']);
+const kind = z.enum(SLOT_KINDS);
 
 const slotBody = z
   .strictObject({

@@ -1,5 +1,6 @@
 import { randomBytes, randomInt } from 'node:crypto';
 import { z } from 'zod';
+import type { Role } from '../../core/vocabulary.ts';
 import type { YouzanCredentials } from '../../platforms/youzan/verify.ts';
 import type { Api } from './api.ts';
 import { AGENCY_SHARE_BP, type OfferedProduct, PLATFORM_FEE_BP, PRODUCTS, type ProductName } from './rules.ts';
@@ -118,7 +119,7 @@ export async function openMarket(admin: Api, connect: (key: string) => Api): Pro
 }
 
 export interface KeyFields {
-  role: 'admin' | 'brand' | 'influencer' | 'finance';
+  role: Role;
   label: string;
   brandId?: string;
   influencerId?: string;

@@ -1,9 +1,10 @@
+import type { Platform } from '../../core/vocabulary.ts';
 /** The content of the demo data that `start` puts into an empty private database, so that a new user has something to look at. */
 
 export const SEED_BRAND = { name: '云朵家居（演示）', platformFeeBp: 500 };
 
 export interface SeedStore {
-  platform: 'taobao' | 'tmall' | 'youzan';
+  platform: Platform;
   externalShopId: string;
   name: string;
   rating: { score: number; scale: number };

@@ -1,3 +1,4 @@
+import { COUNTED_STEPS, type Step } from '../../core/vocabulary.ts';
 import { fetchFrom } from './api.ts';
 import { readStats, type LinkStats } from './answers.ts';
 import { FRYER_CLICKS, FRYER_FUNNEL } from './rules.ts';
@@ -70,7 +71,7 @@ const ONWARD = /href="(\/-\/go\/([A-Za-z0-9_-]{38})\/[a-z0-9-]+)"/;
 async function visitPage(
   tour: Tour,
   { path, visitor, host }: VisitorRequest,
-  steps: readonly ('copy' | 'open' | 'continue')[] = [],
+  steps: readonly Exclude<Step, 'view'>[] = [],
 ): Promise<string> {
   const { origin, figures, print } = tour;
   const headers = { 'user-agent': visitor.userAgent };
@@ -137,7 +138,7 @@ export async function checkClicks(tour: Tour): Promise<void> {
   for (const ofApp of FRYER_FUNNEL) {
     const { app, ...steps } = ofApp;
     const counts = funnel.find((each) => each.app === app);
-    for (const step of ['shown', 'view', 'copy', 'open', 'continue'] as const)
+    for (const step of COUNTED_STEPS)
       figures.expect(`middle page of the fryer in ${app}, ${step}`, counts?.[step], steps[step]);
     print(
       `  Its middle page in ${app}: ${steps.shown} shown, ${steps.view} seen, ${steps.copy} copied, ${steps.open} opened the app, ${steps.continue} went on.`,

@@ -1,5 +1,6 @@
 /** What the attribution ladder asks of the tables: one query for any number of lines each. */
 import type { CouponLease, DecisionFact, LinkFact, SlotLease, StatusChange } from '../../core/attribution/facts.ts';
+import type { DecisionKind } from '../../core/vocabulary.ts';
 import { arrayLiterals } from '../../infra/array-literal.ts';
 import type { Queryable } from '../../infra/db.ts';
 
@@ -37,7 +38,7 @@ where l.id = any ($1::text[]) and (d.line_id is not null or c.line_id is not nul
 
 type SettledRow =
   | { kind: null; linkId: null; overruledLinkId: null }
-  | { kind: 'assign' | 'reject'; linkId: string | null; overruledLinkId: string | null };
+  | { kind: DecisionKind; linkId: string | null; overruledLinkId: string | null };
 type PricedRow =
   | { influencerId: null; productId: null; orderCreatedAt: null; windowDays: null }
   | { influencerId: string; productId: string; orderCreatedAt: Date; windowDays: number };

@@ -1,3 +1,4 @@
+import type { OrderSource } from '../../core/vocabulary.ts';
 import type { RateCard } from '../../commissions/terms/rate-cards.ts';
 import { dependsOnClicks } from '../../core/attribution/attribute.ts';
 import type { AttributionFacts, LinkFact } from '../../core/attribution/facts.ts';
@@ -14,7 +15,7 @@ export interface LineToAttribute extends NamedLine {
   lineId: string;
   productId?: string | undefined;
   brandId: string;
-  orderSource: 'youzan' | 'shop' | 'tbk';
+  orderSource: OrderSource;
   orderCreatedAt: Date;
   /** Of the line's brand. */
   terms: RateCard;

@@ -1,3 +1,4 @@
+import type { DecisionKind } from '../../core/vocabulary.ts';
 import { actorOf, brandScope } from '../../access/principal.ts';
 import type { Principal } from '../../access/principal.ts';
 import { canonicalCode } from '../../core/links/link-code.ts';
@@ -72,7 +73,7 @@ export async function decideLine(
 export async function undoDecision(
   deps: DecisionDeps,
   principal: Principal,
-  { lineId, kind }: { lineId: string; kind: 'assign' | 'reject' },
+  { lineId, kind }: { lineId: string; kind: DecisionKind },
 ): Promise<DecisionOutcome> {
   return inTransaction(deps.db, async (tx): Promise<DecisionOutcome> => {
     const found = await lockLine(tx, principal, lineId);

@@ -1,3 +1,4 @@
+import type { DecisionKind } from '../../core/vocabulary.ts';
 import type { Queryable, Tx } from '../../infra/db.ts';
 import type { AttributionAnswer, DecisionAnswer } from '../reading/attribution-answer.ts';
 
@@ -53,7 +54,7 @@ where l.id = $1 and line_decisions.brand_id = l.brand_id and line_decisions.line
 returning line_decisions.kind, line_decisions.link_id as "linkId", line_decisions.note`;
 
 export interface UndoneDecision {
-  kind: 'assign' | 'reject';
+  kind: DecisionKind;
   linkId: string | null;
   note: string;
 }
@@ -61,7 +62,7 @@ export interface UndoneDecision {
 /** Undoes the standing decision of a line; undefined: none of that kind stands. */
 export async function undoStandingDecision(
   tx: Tx,
-  { lineId, kind, actor }: { lineId: string; kind?: 'assign' | 'reject'; actor: string },
+  { lineId, kind, actor }: { lineId: string; kind?: DecisionKind; actor: string },
 ): Promise<UndoneDecision | undefined> {
   const { rows } = await tx.query<UndoneDecision>(UNDO_STANDING_DECISION, [lineId, kind ?? null, actor]);
   return rows[0];
@@ -75,7 +76,7 @@ values ($1, $2, $3, $4, $5, $6, $7)`;
 export interface NewDecision {
   lineId: string;
   brandId: string;
-  kind: 'assign' | 'reject';
+  kind: DecisionKind;
   linkId: string | undefined;
   overruledLinkId: string | undefined;
   note: string;

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { DECISION_KINDS } from '../../core/vocabulary.ts';
 import { prefixedId, problemResponses, text } from '../../http/fields.ts';
 import { problems } from '../../http/problem.ts';
 import type { Server } from '../../http/server.ts';
@@ -58,7 +59,7 @@ export async function decisionRoutes(app: Server, deps: DecisionDeps): Promise<v
     async ({ params, body, principal }) =>
       answerOf(await decideLine(deps, principal, { kind: 'reject', lineId: params.id, ...body })),
   );
-  for (const kind of ['assign', 'reject'] as const) {
+  for (const kind of DECISION_KINDS) {
     app.delete(
       `/v1/order-lines/:id/${kind}`,
       {

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { ACCOUNT_KINDS } from '../../core/money/accounts.ts';
+import { ACCOUNT_KINDS, ORDER_STATUSES, STAGES, TRACE_OUTCOMES } from '../../core/vocabulary.ts';
 import { count, fen, instant } from '../../http/fields.ts';
 import { attributionAnswer, decisionAnswer } from '../reading/attribution-answer.ts';
 
@@ -26,7 +26,7 @@ const evidence = z.object({
 const ladderStep = z
   .object({
     method: z.string(),
-    outcome: z.enum(['won', 'none', 'rejected', 'deferred', 'review']),
+    outcome: z.enum(TRACE_OUTCOMES),
     detail: z.string(),
     words: z.string(),
     reason: z.string().nullable(),
@@ -115,7 +115,7 @@ const explainedLine = z.object({
   inPayoutFen: fen,
   paidOutFen: fen,
   debtFen: fen,
-  stage: z.enum(['pending', 'payable', 'in_payout', 'paid', 'none']),
+  stage: z.enum(STAGES),
   journal: z.array(journalEntry),
 });
 
@@ -124,7 +124,7 @@ export const orderExplanation = z.object({
   brandId: z.string(),
   storeId: z.string(),
   externalOrderId: z.string(),
-  status: z.enum(['created', 'paid', 'received', 'closed']),
+  status: z.enum(ORDER_STATUSES),
   createdAt: instant,
   paidAt: instant.nullable(),
   events: z.array(seenEvent),
@@ -134,5 +134,4 @@ export const orderExplanation = z.object({
 export type OrderExplanation = z.output<typeof orderExplanation>;
 export type ExplainedLine = z.output<typeof explainedLine>;
 export type LadderStep = z.output<typeof ladderStep>;
-export type ArithmeticStep = z.output<typeof step>;
 export type JournalEntry = z.output<typeof journalEntry>;

@@ -4,11 +4,11 @@ import type { AttributionResult, Dispute } from '../../core/attribution/attribut
 import type { AttributionFacts, Candidate, TraceEntry } from '../../core/attribution/facts.ts';
 import { addDays } from '../../core/calendar.ts';
 import type { CommissionTerms } from '../../core/money/commission.ts';
+import { explainCommission, explainInfluencerLeg } from '../../core/money/explain-commission.ts';
 import type { AttributionAnswer, DecisionAnswer } from '../reading/attribution-answer.ts';
 import type { AttributionRow } from '../decisions/queries.ts';
 import type { OrderLineRow, OrderRow } from '../reading/queries.ts';
 import type { ExplainedLine, LadderStep } from './answer.ts';
-import { explainArithmetic, explainOwnLeg } from './arithmetic.ts';
 import type { ConsideredClickRow, PostingRow, PricedTermsRow } from './queries.ts';
 import { wordsOf } from './trace-words.ts';
 
@@ -142,10 +142,12 @@ function withoutPeople(decision: DecisionAnswer): DecisionAnswer {
 function money({ line, priced, postings }: LineRecord, viewer: Viewer | undefined) {
   const { commissionFen, pendingFen, payableFen, inPayoutFen, paidOutFen, debtFen } = line;
   const figures = { commissionFen, pendingFen, payableFen, inPayoutFen, paidOutFen, debtFen };
+  const amounts = { paidFen: line.paidFen, refundedFen: line.refundedFen, quantity: Number(line.quantity) };
+  const explain = viewer === undefined ? explainCommission : explainInfluencerLeg;
   const isPriced = priced !== undefined && priced.influencerId === line.influencerId;
   return {
     terms: isPriced ? termsAnswer(priced, viewer) : null,
-    arithmetic: isPriced ? (viewer === undefined ? explainArithmetic : explainOwnLeg)(line, termsOf(priced)) : [],
+    arithmetic: isPriced ? explain(amounts, termsOf(priced)) : [],
     ...figures,
     stage: stageOf({ ...figures, reversedFen: 0n }),
     journal: postings,

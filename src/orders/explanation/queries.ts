@@ -1,6 +1,4 @@
-import type { AccountKind } from '../../core/money/accounts.ts';
-import type { CommissionBasis } from '../../core/money/commission.ts';
-import type { ClickVerdict } from '../../core/attribution/facts.ts';
+import type { AccountKind, CommissionBasis, OrderSource, Verdict } from '../../core/vocabulary.ts';
 import type { Queryable } from '../../infra/db.ts';
 
 // Every fact of the order with its source, oldest first. Served by order_events_order_idx.
@@ -36,8 +34,8 @@ from stores s
 where s.id = $1`;
 
 /** Which source makes the facts of the store's orders. */
-export async function getOrderSource(db: Queryable, storeId: string): Promise<'youzan' | 'shop' | 'tbk'> {
-  const { rows } = await db.query<{ orderSource: 'youzan' | 'shop' | 'tbk' }>(FIND_ORDER_SOURCE, [storeId]);
+export async function getOrderSource(db: Queryable, storeId: string): Promise<OrderSource> {
+  const { rows } = await db.query<{ orderSource: OrderSource }>(FIND_ORDER_SOURCE, [storeId]);
   const [store] = rows;
   if (store === undefined) throw new Error(`store ${storeId} of an order is not there`);
   return store.orderSource;
@@ -103,7 +101,7 @@ export interface ConsideredClickRow {
   clickedAt: Date;
   linkCode: string;
   influencerId: string;
-  verdict: ClickVerdict;
+  verdict: Verdict;
   tag: string | null;
 }
 

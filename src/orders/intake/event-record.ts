@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
 import { z } from 'zod';
 import type { OrderEvent } from '../../core/orders/order-event.ts';
+import { ORDER_EVENT_TYPES, REFUND_KINDS } from '../../core/vocabulary.ts';
 import { canonicalPlainJson } from '../../platforms/json-text.ts';
 
 /**
@@ -38,12 +39,12 @@ const line = z.strictObject({
 
 const refund = z.strictObject({
   refundId: z.string(),
-  kind: z.enum(['refund', 'exchange']),
+  kind: z.enum(REFUND_KINDS),
   portions: z.array(z.strictObject({ lineIds: z.array(z.string()), refundedFen: bigintText })),
 });
 
 const eventCodec = z.strictObject({
-  type: z.enum(['created', 'paid', 'received', 'settled', 'closed', 'refunded', 'refund_requested', 'refund_closed']),
+  type: z.enum(ORDER_EVENT_TYPES),
   externalOrderId: z.string(),
   version: bigintText,
   occurredAt: instantText,

@@ -1,9 +1,10 @@
 import type { OrderEvent } from '../../core/orders/order-event.ts';
+import type { MessageOutcome } from '../../core/vocabulary.ts';
 import type { MessageKey, MessageSource } from './message-queries.ts';
 import type { OrderStore } from './store-queries.ts';
 
 /** `conflict`: the key was used before for other content; nothing but the fact of the conflict was kept. */
-export type RecordOutcome = 'applied' | 'supplementary' | 'ignored' | 'quarantined' | 'repeated' | 'conflict';
+export type RecordOutcome = MessageOutcome | 'repeated' | 'conflict';
 
 /** One event of a message, with the buyers' notes by external line id: read for codes, then forgotten. */
 export interface ReadEvent {

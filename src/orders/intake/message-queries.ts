@@ -1,10 +1,11 @@
 /** The inbox: messages, their bytes, and the orders that they are the first to name. One statement for any number of them. */
 import type { FoldedOrder } from '../../core/orders/order.ts';
+import type { MessageOutcome, OrderSource } from '../../core/vocabulary.ts';
 import { arrayLiterals } from '../../infra/array-literal.ts';
 import type { Queryable, Tx } from '../../infra/db.ts';
 import type { OrderKey } from '../locks.ts';
 
-export type MessageSource = 'youzan' | 'shop';
+export type MessageSource = Exclude<OrderSource, 'tbk'>;
 
 /** What makes a message unique for ever. */
 export interface MessageKey {
@@ -18,7 +19,7 @@ export interface NewMessage extends MessageKey {
   bodySha256: Buffer;
   messageType: string;
   /** `supplementary`: evidence from a source that makes no money facts, for orders that are known. */
-  outcome: 'applied' | 'supplementary' | 'ignored' | 'quarantined';
+  outcome: MessageOutcome;
   reason: string | null;
   /** The bytes as they came, sealed, for the 30 days of retention. */
   sealedBody: Buffer;

@@ -1,6 +1,13 @@
 /** What is stored of orders, read behind their locks. */
+import type {
+  AttributionMethod,
+  AttributionState,
+  Confidence,
+  DecisionKind,
+  UnmatchedReason,
+} from '../../core/vocabulary.ts';
 import type { PricedLine } from '../../commissions/pricing/queries.ts';
-import type { AttributionMethod, Confidence, DecisionFact, UnmatchedReason } from '../../core/attribution/facts.ts';
+import type { DecisionFact } from '../../core/attribution/facts.ts';
 import { arrayLiterals } from '../../infra/array-literal.ts';
 import type { Tx } from '../../infra/db.ts';
 import type { OrderKey } from '../locks.ts';
@@ -37,7 +44,7 @@ export async function listStoredEvents(tx: Tx, keys: readonly StateKey[]): Promi
 
 /** An attribution as it is stored: what the ladder answered, without its trace. */
 export interface StoredAttribution {
-  state: 'matched' | 'unmatched' | 'review';
+  state: AttributionState;
   method?: AttributionMethod;
   confidence?: Confidence;
   linkId?: string;
@@ -69,7 +76,7 @@ interface StoredLineRow {
   receivedSeenAt: Date | null;
   attribution: Record<string, unknown> | null;
   clickedAt: Date | null;
-  decisionKind: 'assign' | 'reject' | null;
+  decisionKind: DecisionKind | null;
   decisionLinkId: string | null;
   overruledLinkId: string | null;
 }

@@ -1,3 +1,4 @@
+import type { OrderSource } from '../../core/vocabulary.ts';
 import { arrayLiterals } from '../../infra/array-literal.ts';
 import type { Queryable } from '../../infra/db.ts';
 
@@ -6,7 +7,7 @@ export interface OrderStore {
   storeId: string;
   brandId: string;
   platform: string;
-  orderSource: 'youzan' | 'shop' | 'tbk';
+  orderSource: OrderSource;
   webhookSecretSealed: Buffer;
   youzanClientId: string | null;
   youzanClientSecretSealed: Buffer | null;

@@ -1,9 +1,10 @@
 import { z } from 'zod';
+import { ATTRIBUTION_STATES, DECISION_KINDS } from '../../core/vocabulary.ts';
 import { instant } from '../../http/fields.ts';
 
 /** What stands for a line, flat: an earner, or the reason why there is none. */
 export const attributionAnswer = z.object({
-  state: z.enum(['matched', 'unmatched', 'review']),
+  state: z.enum(ATTRIBUTION_STATES),
   method: z.string().nullable(),
   confidence: z.string().nullable(),
   linkCode: z.string().nullable(),
@@ -17,7 +18,7 @@ export type AttributionAnswer = z.output<typeof attributionAnswer>;
 
 /** A decision of a person; undone ones are history. */
 export const decisionAnswer = z.object({
-  kind: z.enum(['assign', 'reject']),
+  kind: z.enum(DECISION_KINDS),
   linkCode: z.string().nullable(),
   note: z.string(),
   decidedBy: z.string(),

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { stageOf } from '../../core/money/accounts.ts';
+import { ATTRIBUTION_STATES, ORDER_STATUSES, PLATFORMS, STAGES } from '../../core/vocabulary.ts';
 import { count, fen, instant } from '../../http/fields.ts';
 import type { CsvColumn } from '../../http/list.ts';
 import type { OrderLineRow } from './queries.ts';
@@ -16,7 +17,7 @@ const matchedAttribution = z.object({
   dispute: z.unknown(),
 });
 const openAttribution = z.object({
-  state: z.enum(['unmatched', 'review']),
+  state: z.enum(ATTRIBUTION_STATES).exclude(['matched']),
   reason: z.string(),
   candidates: z.unknown(),
 });
@@ -34,15 +35,15 @@ export const orderLine = z.object({
   receivedAt: instant.nullable(),
   attribution: z.union([matchedAttribution, openAttribution]),
   commissionFen: fen,
-  stage: z.enum(['pending', 'payable', 'in_payout', 'paid', 'none']),
+  stage: z.enum(STAGES),
 });
 export const order = z.object({
   id: z.string(),
   brandId: z.string(),
   storeId: z.string(),
-  platform: z.enum(['taobao', 'tmall', 'youzan']),
+  platform: z.enum(PLATFORMS),
   externalOrderId: z.string(),
-  status: z.enum(['created', 'paid', 'received', 'closed']),
+  status: z.enum(ORDER_STATUSES),
   createdAt: instant,
   paidAt: instant.nullable(),
   receivedAt: instant.nullable(),

@@ -1,3 +1,4 @@
+import type { AttributionState, OrderStatus } from '../../core/vocabulary.ts';
 import type { Queryable } from '../../infra/db.ts';
 
 export interface OrderRow {
@@ -6,7 +7,7 @@ export interface OrderRow {
   storeId: string;
   platform: string;
   externalOrderId: string;
-  status: 'created' | 'paid' | 'received' | 'closed';
+  status: OrderStatus;
   createdAt: Date;
   paidAt: Date | null;
   receivedAt: Date | null;
@@ -20,7 +21,7 @@ export interface OrderFilter {
   brandScope: string | null;
   storeId: string | null;
   status: string | null;
-  attribution: 'matched' | 'unmatched' | 'review' | null;
+  attribution: AttributionState | null;
   /** Only orders with a line whose later evidence disagrees with what stands. */
   disputed: boolean;
   from: Date | null;
@@ -112,7 +113,7 @@ export interface OrderLineRow {
   closed: boolean;
   refundOpen: boolean;
   receivedAt: Date | null;
-  state: 'matched' | 'unmatched' | 'review' | null;
+  state: AttributionState | null;
   method: string | null;
   confidence: string | null;
   linkCode: string | null;

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { ATTRIBUTION_STATES, ORDER_STATUSES } from '../../core/vocabulary.ts';
 import { brandScope, influencerScope, type Principal } from '../../access/principal.ts';
 import {
   dayOrInstant,
@@ -18,8 +19,8 @@ import { lineAnswer, order, type OrderAnswer, orderColumns } from './order-answe
 const orderQuery = z
   .strictObject({
     ...pageQuery,
-    status: z.enum(['created', 'paid', 'received', 'closed']).optional(),
-    attribution: z.enum(['matched', 'unmatched', 'review']).optional(),
+    status: z.enum(ORDER_STATUSES).optional(),
+    attribution: z.enum(ATTRIBUTION_STATES).optional(),
     disputed: z.literal('true').optional(),
     storeId: prefixedId('str').optional(),
     from: dayOrInstant.optional(),

@@ -2,7 +2,8 @@
  * What a Youzan message says about an order, in our words. Personal data stays behind: of the buyer's note only a transient copy is
  * handed to the caller, who looks for codes in it and drops it.
  */
-import type { OrderEvent, OrderEventType } from '../../core/orders/order-event.ts';
+import type { OrderEvent } from '../../core/orders/order-event.ts';
+import type { OrderEventType } from '../../core/vocabulary.ts';
 import type { JsonObject } from '../json-text.ts';
 import type { YouzanEnvelope } from './envelope.ts';
 import { instantOfVersion, integerAt, nameAt, objectAt, timeAt } from './fields.ts';

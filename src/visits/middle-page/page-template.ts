@@ -3,12 +3,12 @@ import { readFileSync } from 'node:fs';
 import type { FastifyReply } from 'fastify';
 
 import { formatFenAsYuan } from '../../core/money/money.ts';
+import type { Platform } from '../../core/vocabulary.ts';
 import type { Language } from '../../http/visitor-page.ts';
 import { shanghaiDay } from '../../core/calendar.ts';
 import type { Opening } from '../../core/links/landing-mode.ts';
 import { LINE_DRAWING, PAGE_ICONS, escapeHtml, visitorDocument } from '../../http/visitor-page.ts';
 import { appLinkOf } from '../../platforms/app-link.ts';
-import type { Platform } from '../../platforms/platform.ts';
 import type { PageContent } from './content.ts';
 import { PAGE_STYLE } from './page-style.ts';
 import { WORDS } from './words.ts';

@@ -1,5 +1,5 @@
+import type { Platform } from '../../core/vocabulary.ts';
 import type { Language } from '../../http/visitor-page.ts';
-import type { Platform } from '../../platforms/platform.ts';
 
 /** Every text of the middle page that does not come from the catalogue. HTML: constants of ours. */
 export interface Words {

@@ -1,6 +1,7 @@
 /** Any facts a line may come with, drawn around every boundary of the rules. */
 import * as fc from 'fast-check';
-import type { AttributionFacts, ClickFact, ClickVerdict, LinkFact } from '../../../src/core/attribution/facts.ts';
+import type { AttributionFacts, ClickFact, LinkFact } from '../../../src/core/attribution/facts.ts';
+import type { Verdict } from '../../../src/core/vocabulary.ts';
 import { CLICK_ID, DAY_MS, SECOND_MS, before, facts, link, slot } from './attribution-builders.ts';
 
 const influencers = ['a', 'b', 'c'];
@@ -46,7 +47,7 @@ const clickFacts: fc.Arbitrary<ClickFact[]> = fc
     fc.record({
       influencer: pick,
       clickedAt: moment,
-      verdict: fc.constantFrom<ClickVerdict>('counted', 'counted', 'counted', 'repeat', 'bot'),
+      verdict: fc.constantFrom<Verdict>('counted', 'counted', 'counted', 'repeat', 'bot'),
       product: fc.constantFrom('p', 'p', 'p', 'q'),
     }),
     { maxLength: 8 },
@@ -115,7 +116,7 @@ export const arbitraryFacts: fc.Arbitrary<AttributionFacts> = fc
       fc.constantFrom('malformed' as const, 'unknown_key' as const, 'forged' as const),
       fc.record({ of: fc.tuple(pick, fc.constantFrom('p', 'q')), clickedAt: moment }),
     ),
-    row: fc.constantFrom<ClickVerdict | undefined>(undefined, 'counted', 'repeat', 'prefetch', 'head', 'bot'),
+    row: fc.constantFrom<Verdict | undefined>(undefined, 'counted', 'repeat', 'prefetch', 'head', 'bot'),
     coupon: fc.option(fc.record({ influencerId: pick, validFrom: moment }), { nil: undefined }),
     noted: fc.array(fc.tuple(pick, fc.constantFrom('p', 'q')), { maxLength: 3 }),
     statusChanges,

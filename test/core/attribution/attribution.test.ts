@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { attribute } from '../../../src/core/attribution/attribute.ts';
-import type { AttributionFacts, ClickVerdict } from '../../../src/core/attribution/facts.ts';
+import type { AttributionFacts } from '../../../src/core/attribution/facts.ts';
+import type { Verdict } from '../../../src/core/vocabulary.ts';
 import {
   CLICK_ID,
   DAY_MS,
@@ -44,7 +45,7 @@ describe('level 1, click id', () => {
     ['bot', 'review policy_review'],
     ['scanner', 'review policy_review'],
     ['inactive', 'review policy_review'],
-  ] satisfies [ClickVerdict, string][])('an authentic id of a %s click: %s', (verdict, expected) => {
+  ] satisfies [Verdict, string][])('an authentic id of a %s click: %s', (verdict, expected) => {
     expect(said({ ...withClickId(DAY_MS), clickRow: { verdict } })).toBe(expected);
   });
 

@@ -1,13 +1,8 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import {
-  createVisitorHash,
-  decideRepeats,
-  digestAgent,
-  VERDICTS,
-  visitorKeyText,
-} from '../../../src/core/clicks/click.ts';
-import type { Click, Verdict } from '../../../src/core/clicks/click.ts';
+import { createVisitorHash, decideRepeats, digestAgent, visitorKeyText } from '../../../src/core/clicks/click.ts';
+import type { Click } from '../../../src/core/clicks/click.ts';
+import { VERDICTS, type Verdict } from '../../../src/core/vocabulary.ts';
 
 const NOON_MS = Date.UTC(2026, 10, 22, 4);
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
-import { STEPS, STEP_WINDOW_MS, isStepInTime, parseStepReport } from '../../../src/core/clicks/visit-step.ts';
+import { STEP_WINDOW_MS, isStepInTime, parseStepReport } from '../../../src/core/clicks/visit-step.ts';
+import { STEPS } from '../../../src/core/vocabulary.ts';
 
 const CLICK_ID = 'AQAAAAABAZ2sdnSAAAAAAAAAAAAAAAAAAAAAAA';
 const CLICKED_AT = new Date('2026-11-22T04:00:00Z');

@@ -2,8 +2,8 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { openingOf, wayOf } from '../../../src/core/links/landing-mode.ts';
 import type { Opening, ShopPlatform, VisitWay } from '../../../src/core/links/landing-mode.ts';
-import { APPS, DEVICES, OSES } from '../../../src/core/clicks/visitor-place.ts';
-import type { App, Os, VisitorPlace } from '../../../src/core/clicks/visitor-place.ts';
+import type { VisitorPlace } from '../../../src/core/clicks/visitor-place.ts';
+import { APPS, DEVICES, OSES, type App, type Os } from '../../../src/core/vocabulary.ts';
 
 /** Ways on phone, tablet and desktop. Written out, so that a change of the table is a change of this one as well. */
 const TAOBAO_AND_TMALL: Record<App, readonly [VisitWay, VisitWay, VisitWay]> = {

@@ -1,11 +1,12 @@
 /** Short ways to say the facts that the money tests are about. */
 import { createHash } from 'node:crypto';
-import type { AccountKind, Bucket, Dimensions, Posting, LineEntry } from '../../../src/core/money/accounts.ts';
+import type { Bucket, Dimensions, Posting, LineEntry } from '../../../src/core/money/accounts.ts';
 import { bucketKey, sumLineEntries } from '../../../src/core/money/accounts.ts';
 import type { CommissionTerms } from '../../../src/core/money/commission.ts';
 import type { FoldedLine, FoldedOrder, StoredEvent } from '../../../src/core/orders/order.ts';
 import { foldOrder } from '../../../src/core/orders/order.ts';
 import type { LineEvidence, OrderEvent, OrderLineFact } from '../../../src/core/orders/order-event.ts';
+import type { AccountKind } from '../../../src/core/vocabulary.ts';
 
 const DAY_ONE_MS = Date.UTC(2026, 10, 1);
 

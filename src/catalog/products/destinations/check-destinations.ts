@@ -6,7 +6,7 @@ import {
 import { type Db, withAdvisoryLock } from '../../../infra/db.ts';
 import type { FetchOutcome, GuardedFetch } from '../../../infra/guarded-fetch.ts';
 import { settleAll } from '../../../infra/settle-all.ts';
-import type { Platform } from '../../../platforms/platform.ts';
+import type { Platform } from '../../../core/vocabulary.ts';
 import { isMissingItemPage } from '../../../platforms/taobao/missing-item.ts';
 import { type DueDestination, storeDestinationCheck, takeDueDestinations } from './queries.ts';
 
