@@ -1,8 +1,4 @@
-import {
-  addFinding,
-  type DestinationFinding,
-  pauseBeforeNextLookMs,
-} from '../../../core/catalog/destination-health.ts';
+import { addFinding, type DestinationFinding, nextCheckDelayMs } from '../../../core/catalog/destination-health.ts';
 import { type Db, withAdvisoryLock } from '../../../infra/db.ts';
 import type { GuardedFetch } from '../../../infra/guarded-fetch.ts';
 import { settleAll } from '../../../infra/settle-all.ts';
@@ -47,7 +43,7 @@ async function checkOne(deps: DestinationCheckDeps, due: DueDestination, signal:
   const { outcome } = finding;
   const checkedAt = deps.now();
   const health = addFinding(due, finding, checkedAt);
-  const pauseMs = pauseBeforeNextLookMs(health, finding);
+  const pauseMs = nextCheckDelayMs(health, finding);
   const { productId, url } = due;
   await storeDestinationCheck(deps.db, { productId, url, checkedAt, outcome, status, ...health, pauseMs });
   deps.onResult(outcome);
