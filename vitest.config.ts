@@ -18,7 +18,7 @@ export default defineConfig({
     restoreMocks: true,
     teardownTimeout: 30_000,
     projects: [
-      { extends: true, test: { name: 'unit', include: UNIT, testTimeout: 20_000 } },
+      { extends: true, test: { name: 'unit', include: UNIT, testTimeout: 60_000 } },
       {
         extends: true,
         test: {
@@ -27,8 +27,9 @@ export default defineConfig({
           // Those in a browser have a command of their own: not every machine has one.
           exclude: [...UNIT, 'test/browser/**'],
           globalSetup: ['test/support/global-setup.ts'],
-          testTimeout: 30_000,
-          hookTimeout: 60_000,
+          // A limit for defects, not for slow machines: above what `waitUntil` waits, so that its message is the one that is read.
+          testTimeout: 180_000,
+          hookTimeout: 240_000,
         },
       },
     ],

@@ -52,7 +52,7 @@ CREATE INDEX attributions_state_idx ON public.attributions USING btree (brand_id
 
 CREATE TABLE audit_log (
   id bigint generated always as identity not null,
-  at timestamp with time zone not null default now(),
+  at timestamp with time zone not null default clock_timestamp(),
   actor text not null,
   action text not null,
   brand_id text,
@@ -60,6 +60,10 @@ CREATE TABLE audit_log (
   detail jsonb not null default '{}'::jsonb,
   constraint audit_log_pkey PRIMARY KEY (id)
 );
+CREATE INDEX audit_log_action_idx ON public.audit_log USING btree (action, at, id);
+CREATE INDEX audit_log_actor_idx ON public.audit_log USING btree (actor, at, id);
+CREATE INDEX audit_log_at_idx ON public.audit_log USING btree (at, id);
+CREATE INDEX audit_log_brand_idx ON public.audit_log USING btree (brand_id, at, id);
 CREATE INDEX audit_log_subject_idx ON public.audit_log USING btree (subject, at, id);
 CREATE TRIGGER audit_log_append_only BEFORE DELETE OR UPDATE ON public.audit_log FOR EACH ROW EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER audit_log_no_truncate BEFORE TRUNCATE ON public.audit_log FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
@@ -886,7 +890,8 @@ CREATE VIEW posting_figures AS
             ELSE (0)::bigint
         END AS debt_fen,
     reversed_delta_fen AS reversed_fen
-   FROM postings p;
+   FROM postings p
+  WHERE (line_position IS NOT NULL);
 
 CREATE OR REPLACE FUNCTION public.advance_fencing_token(of_shard integer, by_worker text, latest_token bigint, next_token bigint)
  RETURNS void

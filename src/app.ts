@@ -1,4 +1,5 @@
 import { accessRoutes } from './access/routes.ts';
+import { auditRoutes } from './audit/routes.ts';
 import { pictureRoutes } from './catalog/products/pictures/routes.ts';
 import { catalogRoutes } from './catalog/routes.ts';
 import { redirectRoutes } from './visits/redirect.ts';
@@ -9,7 +10,7 @@ import type { EligibilityRule } from './core/catalog/eligibility.ts';
 import { docsRoutes } from './http/docs.ts';
 import { healthRoutes, migrationsCheck, postgresCheck, redisCheck } from './http/health.ts';
 import { metricsRoutes } from './http/metrics.ts';
-import { problemPages } from './http/problem-pages.ts';
+import { problemPages } from './http/problem-catalogue.ts';
 import { type Server } from './http/server.ts';
 import { pendingMigrations } from './infra/migrate.ts';
 import { ledgerRoutes } from './ledger/routes.ts';
@@ -28,7 +29,7 @@ export interface AppDeps extends VisitorAppDeps {
   version: string;
 }
 
-/** The HTTP application, not yet listening: every route there is, on one screen. */
+/** The HTTP application, not yet listening: every route on one screen. */
 export async function buildApp(deps: AppDeps): Promise<Server> {
   const { db, now, keys, entryDomains, eligibilityRule, registry } = deps;
   const visits = visitDeps(deps);
@@ -40,10 +41,12 @@ export async function buildApp(deps: AppDeps): Promise<Server> {
 
   // visitors: /, /-/find, /:code, /:code/:tag, /-/step, /-/seen, /-/go
   await redirectRoutes(app, visits);
-  // the interface describes what is registered after it
+  // /openapi.json, /docs: they describe the routes that are registered after them
   await docsRoutes(app, { version: deps.version });
   // /v1/keys
   await accessRoutes(app, { db, now });
+  // /v1/audit
+  await auditRoutes(app, { db });
   // /v1/brands, /v1/payees, /v1/influencers, /v1/stores, /v1/products
   await catalogRoutes(app, { db, now, sealingKeys: keys.sealingKeys, eligibilityRule });
   // /v1/links, /v1/links/:code/kit, /v1/entry-domains, /v1/tracking-slots, /v1/coupons, /v1/visit-ways
@@ -68,7 +71,7 @@ export async function buildApp(deps: AppDeps): Promise<Server> {
   await healthRoutes(app, {
     isDraining: deps.isDraining,
     needed: { postgres: postgresCheck(db), migrations: migrationsCheck(() => pendingMigrations(db)) },
-    // Clicks wait in the spool meanwhile, so a Redis that is away takes no process out of the balancer.
+    // Clicks wait in the spool while Redis is down, so its outage takes no process out of the load balancer.
     spare: { redis: redisCheck(deps.redis) },
   });
   await metricsRoutes(app, { metrics: deps.shownMetrics ?? registry });

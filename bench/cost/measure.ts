@@ -3,7 +3,7 @@ import type { Db } from '../../src/infra/db.ts';
 import { BenchFault } from '../subject.ts';
 import { cpuSecondsOf } from '../support/cpu.ts';
 import { startDaihuo } from '../support/daihuo.ts';
-import { seedLinks } from '../support/seed.ts';
+import { seedBrand } from '../support/seed.ts';
 import { withServices } from '../support/services.ts';
 import type { BenchServices } from '../support/services.ts';
 import { countWaitingEntries, readStoredClicks } from '../support/stored-clicks.ts';
@@ -148,7 +148,7 @@ async function measureWorkerStart({ databaseUrl, redisUrl }: BenchServices): Pro
 /** Redirects for so many seconds, then the ingest of what they left, with servers of its own. */
 export async function measureCost(seconds: number): Promise<CostResult> {
   return withServices(async (services) => {
-    const { codes } = await seedLinks(services.db, LINKS);
+    const { codes } = await seedBrand(services.db, LINKS);
     const startSeconds = await measureWorkerStart(services);
     const redirects = await measureRedirects(services, await writeVisits({ codes }), seconds);
     const { clickIds, entries } = await readStoredClicks(services.redis);

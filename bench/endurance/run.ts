@@ -2,8 +2,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { streamKey } from '../../src/clicks/click-batch.ts';
 import { createClickSet, entriesOf } from '../ingest/click-set.ts';
-import type { SeededLink } from '../ingest/click-set.ts';
-import { seedLinks } from '../ingest/seed-links.ts';
+import type { Link } from '../../test/support/promotion.ts';
+import { seedTenBrands } from '../support/seed.ts';
 import { checkCounts, fillStream } from '../ingest/sides.ts';
 import { BenchFault } from '../subject.ts';
 import type { SubjectOptions, SubjectResult } from '../subject.ts';
@@ -48,7 +48,7 @@ async function waitForEntries(services: BenchServices, most: number): Promise<vo
 async function measurePart(
   services: BenchServices,
   worker: Daihuo,
-  { links, fromMs, clicks }: { links: readonly SeededLink[]; fromMs: number; clicks: number },
+  { links, fromMs, clicks }: { links: readonly Link[]; fromMs: number; clicks: number },
 ): Promise<Part> {
   const startedAtMs = performance.now();
   const cpuBefore = cpuSecondsOf(worker.pid);
@@ -65,7 +65,7 @@ async function measurePart(
 }
 
 async function measureWorker(services: BenchServices, database: BenchDatabase, total: number): Promise<Part[]> {
-  const links = await seedLinks(database.db);
+  const links = await seedTenBrands(database.db);
   const worker = await startDaihuo({
     command: 'worker',
     databaseUrl: database.url,

@@ -3,14 +3,7 @@ import { encodeClickLine, joinClickLines } from '../../src/clicks/click-batch.ts
 import { createClickIdMint } from '../../src/core/clicks/click-id.ts';
 import { REPEAT_WINDOW_MS } from '../../src/core/clicks/click.ts';
 import type { Click } from '../../src/core/clicks/click.ts';
-
-export interface SeededLink {
-  number: number;
-  brandId: string;
-  linkId: string;
-  productId: string;
-  influencerId: string;
-}
+import type { Link } from '../../test/support/promotion.ts';
 
 export interface ClickSet {
   /** As a redirect sends them, in the order of time. */
@@ -20,7 +13,7 @@ export interface ClickSet {
 }
 
 export interface ClickSetOptions {
-  links: readonly SeededLink[];
+  links: readonly Link[];
   clicks: number;
   /** `even`: every link alike. `hot`: four of five clicks on one link of a hundred, as when a video is shown to millions. */
   spread: 'even' | 'hot';
@@ -76,7 +69,7 @@ export function createClickSet({ links, clicks: count, spread, startMs }: ClickS
     const earlier = random() < REPEAT_SHARE ? clicks[at - 1 - Math.floor(random() * 2_000)] : undefined;
     const isHot = spread === 'hot' && random() < 0.8;
     const link = links[Math.floor(random() * (isHot ? hotLinks : links.length))];
-    const linkNumber = earlier?.linkNumber ?? link?.number ?? 1;
+    const linkNumber = earlier?.linkNumber ?? link?.linkNumber ?? 1;
     const visitor = earlier?.visitor ?? visitorOf(Math.floor(random() * VISITORS));
     for (let i = 0; i < 8; i += 1) randomPart[i] = Math.floor(random() * 256);
     const isTagged = random() < TAGGED_SHARE;
@@ -121,8 +114,8 @@ export const COPY_COLUMNS =
   'click_id, clicked_at, link_number, brand_id, link_id, product_id, influencer_id, tag, verdict, visitor, app, os';
 
 /** The finished rows in the text format of COPY. */
-export function copyTextOf({ clicks, verdicts }: ClickSet, links: readonly SeededLink[]): string {
-  const linkOf = new Map(links.map((link) => [link.number, link]));
+export function copyTextOf({ clicks, verdicts }: ClickSet, links: readonly Link[]): string {
+  const linkOf = new Map(links.map((link) => [link.linkNumber, link]));
   const rows = clicks.map((click) => {
     const link = linkOf.get(click.linkNumber);
     return [

@@ -1,17 +1,18 @@
 /** How fast clicks go from the stream into Postgres, exactly once, beside psql's COPY of the finished rows into the same table. */
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import type { Link } from '../../test/support/promotion.ts';
 import type { Ratio, SubjectOptions, SubjectResult } from '../subject.ts';
 import { pinningNote } from '../support/pin.ts';
 import { disturbanceNotes, measuredOf, runRounds } from '../support/rounds.ts';
 import type { Variant } from '../support/rounds.ts';
 import { makeScratch } from '../support/scratch.ts';
+import { seedTenBrands } from '../support/seed.ts';
 import { withServices } from '../support/services.ts';
 import type { BenchServices } from '../support/services.ts';
 import { median, rounded, summarise } from '../support/statistics.ts';
 import { copyTextOf, createClickSet, entriesOf } from './click-set.ts';
-import type { ClickSet, SeededLink } from './click-set.ts';
-import { seedLinks } from './seed-links.ts';
+import type { ClickSet } from './click-set.ts';
 import { checkClicks, checkCounts, fillStream, measureCopy, measureWorker } from './sides.ts';
 import type { Measured } from './sides.ts';
 
@@ -44,12 +45,7 @@ interface Material {
   file: string;
 }
 
-async function prepare(
-  folder: string,
-  links: readonly SeededLink[],
-  spread: Spread,
-  clicks: number,
-): Promise<Material> {
+async function prepare(folder: string, links: readonly Link[], spread: Spread, clicks: number): Promise<Material> {
   const set = createClickSet({ links, clicks, spread, startMs: Date.now() - AGE_MS });
   const file = path.join(folder, `clicks-${spread}.tsv`);
   await writeFile(file, copyTextOf(set, links));
@@ -65,7 +61,7 @@ function variantsOf(services: BenchServices, name: string, { set, entries, file 
   ): Promise<Measured> => {
     const database = await services.createDatabase();
     try {
-      await seedLinks(database.db);
+      await seedTenBrands(database.db);
       await database.db.query('checkpoint');
       const measured = await work(database);
       await checkClicks(database.db, set);
@@ -86,7 +82,7 @@ function variantsOf(services: BenchServices, name: string, { set, entries, file 
           await services.emptyRedis();
           await fillStream(services.redis, entries);
           const warmUp = { database: await services.createDatabase(), entries: warmUpEntries };
-          await seedLinks(warmUp.database.db);
+          await seedTenBrands(warmUp.database.db);
           const measured = await measureWorker(services, database, warmUp, clicks);
           await checkCounts(database.db);
           await warmUp.database.drop();
@@ -113,7 +109,7 @@ function rowOf(name: string, way: string, runs: readonly Measured[]): (string | 
 
 export async function run(options: SubjectOptions): Promise<SubjectResult> {
   return withServices(async (services) => {
-    const links = await seedLinks(services.db);
+    const links = await seedTenBrands(services.db);
     const scratch = await makeScratch('visits');
     const clicks = options.quick ? QUICK_CLICKS : CLICKS;
     const variants: Variant<Measured>[] = [];

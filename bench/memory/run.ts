@@ -6,7 +6,7 @@ import { memoryOf } from '../support/cpu.ts';
 import { compileDaihuo, startDaihuo } from '../support/daihuo.ts';
 import { startPacedLoad } from '../support/paced-answers.ts';
 import { disturbanceNotes, measuredOf, runRounds } from '../support/rounds.ts';
-import { seedLinks } from '../support/seed.ts';
+import { seedBrand } from '../support/seed.ts';
 import { withServices } from '../support/services.ts';
 import type { BenchServices } from '../support/services.ts';
 import { median } from '../support/statistics.ts';
@@ -67,7 +67,7 @@ export async function run(options: SubjectOptions): Promise<SubjectResult> {
   requireWrk();
   const seconds = options.quick ? 4 : 15;
   return withServices(async (services) => {
-    const { codes } = await seedLinks(services.db, LINKS);
+    const { codes } = await seedBrand(services.db, LINKS);
     const visitsFile = await writeVisits({ codes, visitors: LINKS, isInTurn: true });
     const nameOf = (command: MemoryOptions['command']): string => `daihuo ${command}`;
     const runs = await runRounds({

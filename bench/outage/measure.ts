@@ -5,7 +5,7 @@ import type { Daihuo } from '../support/daihuo.ts';
 import { startPacedLoad } from '../support/paced-answers.ts';
 import { takeRedisAway } from '../support/redis-process.ts';
 import type { OutageKind } from '../support/redis-process.ts';
-import { seedLinks } from '../support/seed.ts';
+import { seedBrand } from '../support/seed.ts';
 import { withServices } from '../support/services.ts';
 import type { BenchServices } from '../support/services.ts';
 import { writeVisits } from '../support/visits.ts';
@@ -93,7 +93,7 @@ async function runOutage(
 /** One outage, with servers of its own: a killed Redis leaves nothing behind for the next. */
 export async function measureOutage(kind: OutageKind, plan: OutagePlan): Promise<OutageResult> {
   return withServices(async (services) => {
-    const { codes } = await seedLinks(services.db, LINKS);
+    const { codes } = await seedBrand(services.db, LINKS);
     const visitsFile = await writeVisits({ codes });
     const { databaseUrl, redisUrl } = services;
     const daihuo = await startDaihuo({ command: 'serve', databaseUrl, redisUrl, core: 'server' });

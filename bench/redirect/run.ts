@@ -2,7 +2,7 @@
 import type { Ratio, SubjectOptions, SubjectResult } from '../subject.ts';
 import { disturbanceNotes, measuredOf, runRounds } from '../support/rounds.ts';
 import type { Run } from '../support/rounds.ts';
-import { seedLinks } from '../support/seed.ts';
+import { seedBrand } from '../support/seed.ts';
 import { withServices } from '../support/services.ts';
 import type { BenchServices } from '../support/services.ts';
 import { median, rounded, summarise } from '../support/statistics.ts';
@@ -156,7 +156,7 @@ export async function run(options: SubjectOptions): Promise<SubjectResult> {
     ? { warmUpSeconds: 2, mainSeconds: 2, otherSeconds: 1 }
     : { warmUpSeconds: WARM_UP_SECONDS, mainSeconds: 6, otherSeconds: 3 };
   return withServices(async (services) => {
-    const { codes } = await seedLinks(services.db, LINKS);
+    const { codes } = await seedBrand(services.db, LINKS);
     // No worker runs here, so the streams grow as they never do, and Redis would fork to rewrite its file in the midst of a measurement.
     await services.redis.config('SET', 'auto-aof-rewrite-percentage', 0);
     const visitsFile = await writeVisits({ codes });

@@ -1,75 +1,112 @@
-/** A catalogue to redirect through, put into Postgres as SQL sets: 100,000 links take seconds instead of minutes over REST. */
+/** Catalogues for benchmarks, inserted as sets of rows: 100,000 links take seconds instead of minutes over the API. */
 import { customAlphabet } from 'nanoid';
 import { newId } from '../../src/http/new-id.ts';
-import type { IdPrefix } from '../../src/http/new-id.ts';
-import { inTransaction } from '../../src/infra/db.ts';
-import type { Db } from '../../src/infra/db.ts';
+import { type Db, inTransaction } from '../../src/infra/db.ts';
+import {
+  insertBrand,
+  insertBrands,
+  insertInfluencers,
+  insertProducts,
+  insertStore,
+  insertStores,
+} from '../../test/support/market.ts';
+import { insertLinks, type Link } from '../../test/support/promotion.ts';
 
-export interface SeededLinks {
-  brandId: string;
-  /** In the order of the links. */
-  codes: string[];
-}
-
-/** A letter and a digit in front make every one of them a generated code. */
-const tail = customAlphabet('23456789abcdefghjkmnpqrstvwxyz', 5);
+const codeTail = customAlphabet('23456789abcdefghjkmnpqrstvwxyz', 5);
 const PRODUCTS_PER_INFLUENCER = 1_000;
+const FIRST_ITEM = 600_000_000_000;
 
-const INSERT_BRAND = `insert into brands (id, name) values ($1, '好物')`;
-const INSERT_PAYEES = `
-  insert into payees (id, kind, name)
-  select ids.id, 'influencer', '小美' from unnest($1::text[]) as ids (id)`;
-const INSERT_INFLUENCERS = `
-  insert into influencers (id, name, code, payee_id)
-  select given.id, '小美', given.code, given.payee_id
-  from unnest($1::text[], $2::text[], $3::text[]) as given (id, code, payee_id)`;
-const INSERT_STORE = `
-  insert into stores (id, brand_id, platform, external_shop_id, name, order_source, webhook_secret_sealed)
-  values ($1, $2, 'taobao', $1, '好物店', 'shop', '\\x00')`;
-// Each with an item number of its own, as Taobao gives them.
-const INSERT_PRODUCTS = `
-  insert into products (id, brand_id, store_id, title, url, price_fen)
-  select given.id, $2, $3, '杯子', 'https://item.taobao.com/item.htm?id=' || (600000000000 + given.number), 19900
-  from unnest($1::text[]) with ordinality as given (id, number)`;
-// Visitors of every app are sent straight on, whatever the table of ways says: the redirect is what is measured.
-const INSERT_LINKS = `
-  insert into links (id, brand_id, product_id, influencer_id, landing_mode)
-  select given.id, $4, given.product_id, given.influencer_id, 'direct'
-  from unnest($1::text[], $2::text[], $3::text[]) as given (id, product_id, influencer_id)`;
-const INSERT_CODES = `
-  insert into link_codes (code, link_id, brand_id, kind)
-  select given.code, given.link_id, $3, 'code' from unnest($1::text[], $2::text[]) as given (code, link_id)`;
-
-function ids(prefix: IdPrefix, count: number): string[] {
-  return Array.from({ length: count }, () => newId(prefix));
-}
-
-function distinctCodes(count: number, prefix: string): string[] {
+function distinctCodes(count: number): string[] {
   const codes = new Set<string>();
-  while (codes.size < count) codes.add(prefix + tail());
+  // A letter and a digit in front make every text a generated code.
+  while (codes.size < count) codes.add(`a2${codeTail()}`);
   return [...codes];
 }
 
-/** One brand with active links, up to 1,000 products each promoted by as many influencers as it takes. */
-export async function seedLinks(db: Db, count: number): Promise<SeededLinks> {
-  const brandId = newId('brd');
-  const storeId = newId('str');
-  const products = ids('prd', Math.min(count, PRODUCTS_PER_INFLUENCER));
-  const influencers = ids('inf', Math.ceil(count / PRODUCTS_PER_INFLUENCER));
-  const payees = ids('pye', influencers.length);
-  const links = ids('lnk', count);
-  const codes = distinctCodes(count, 'a2');
-  const productOf = links.map((_, index) => products[index % products.length]);
-  const influencerOf = links.map((_, index) => influencers[Math.floor(index / PRODUCTS_PER_INFLUENCER)]);
+/** Each product has an item number of its own, as Taobao gives them. */
+function itemUrl(number: number): string {
+  return `https://item.taobao.com/item.htm?id=${FIRST_ITEM + number}`;
+}
+
+/**
+ * One brand with active links: up to 1,000 products, each promoted by as many influencers as it takes. Visitors of every app are
+ * redirected without a page, because the redirect is measured.
+ *
+ * @returns the codes in the order of the links
+ */
+export async function seedBrand(db: Db, count: number): Promise<{ codes: string[] }> {
+  const codes = distinctCodes(count);
   await inTransaction(db, async (tx) => {
-    await tx.query(INSERT_BRAND, [brandId]);
-    await tx.query(INSERT_PAYEES, [payees]);
-    await tx.query(INSERT_INFLUENCERS, [influencers, distinctCodes(influencers.length, 'i2'), payees]);
-    await tx.query(INSERT_STORE, [storeId, brandId]);
-    await tx.query(INSERT_PRODUCTS, [products, brandId, storeId]);
-    await tx.query(INSERT_LINKS, [links, productOf, influencerOf, brandId]);
-    await tx.query(INSERT_CODES, [codes, links, brandId]);
+    const brandId = await insertBrand(tx);
+    const storeId = await insertStore(tx, { brandId });
+    const productCount = Math.min(count, PRODUCTS_PER_INFLUENCER);
+    const productIds = await insertProducts(
+      tx,
+      Array.from({ length: productCount }, (_, number) => ({ brandId, storeId, url: itemUrl(number + 1) })),
+    );
+    const influencerCount = Math.ceil(count / PRODUCTS_PER_INFLUENCER);
+    const influencerIds = await insertInfluencers(
+      tx,
+      Array.from({ length: influencerCount }, () => ({ influencerId: newId('inf') })),
+    );
+    await insertLinks(
+      tx,
+      codes.map((code, index) => ({
+        brandId,
+        storeId,
+        productId: productIds[index % productCount] ?? '',
+        influencerId: influencerIds[Math.floor(index / PRODUCTS_PER_INFLUENCER)] ?? '',
+        code,
+        landingMode: 'direct' as const,
+      })),
+    );
   });
   await db.query('analyze');
-  return { brandId, codes };
+  return { codes };
+}
+
+const BRANDS = 10;
+const PRODUCTS = 200;
+const INFLUENCERS = 100;
+const LINKS = 1_000;
+
+/** A thousand links of ten brands, five influencers a product: the same ids under the same numbers in every empty database. */
+export async function seedTenBrands(db: Db): Promise<Link[]> {
+  const id = (prefix: string, number: number): string => `${prefix}_bench${String(number).padStart(16, '0')}`;
+  const stores = Array.from({ length: BRANDS }, (_, number) => ({
+    brandId: id('brd', number),
+    storeId: id('str', number),
+  }));
+  const storeOf = (product: number): { brandId: string; storeId: string } => {
+    return { brandId: id('brd', product % BRANDS), storeId: id('str', product % BRANDS) };
+  };
+  await insertBrands(db, stores);
+  await insertInfluencers(
+    db,
+    Array.from({ length: INFLUENCERS }, (_, number) => ({
+      influencerId: id('inf', number),
+      payeeId: id('pye', number),
+    })),
+  );
+  await insertStores(db, stores);
+  await insertProducts(
+    db,
+    Array.from({ length: PRODUCTS }, (_, number) => ({
+      ...storeOf(number),
+      productId: id('prd', number),
+      url: itemUrl(number),
+    })),
+  );
+  const links = await insertLinks(
+    db,
+    Array.from({ length: LINKS }, (_, number) => ({
+      ...storeOf(number % PRODUCTS),
+      productId: id('prd', number % PRODUCTS),
+      influencerId: id('inf', (Math.floor(number / PRODUCTS) * 7) % INFLUENCERS),
+      linkId: id('lnk', number),
+      code: `b${String(number).padStart(6, '0')}`,
+    })),
+  );
+  await db.query('analyze');
+  return links;
 }

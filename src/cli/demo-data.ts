@@ -4,8 +4,7 @@ import type { Server } from '../http/server.ts';
 import { inTransaction } from '../infra/db.ts';
 import type { BannerFacts } from './banner.ts';
 import { type Api, ApiFault, createApi, sendInto } from '../local/demo/api.ts';
-import { type DemoKeys, readDemoKeys, writeDemoKeys } from '../local/demo/demo-keys.ts';
-import { seedDemo } from '../local/demo/seed.ts';
+import { type DemoKeys, readDemoKeys, seedDemo, writeDemoKeys } from '../local/demo/seed.ts';
 import type { Runtime } from './runtime.ts';
 
 /**
@@ -44,10 +43,11 @@ async function isAdminKey(api: Api): Promise<boolean> {
 }
 
 async function makeAdminKey({ db }: Runtime): Promise<string> {
-  const { key } = await inTransaction(db, async (tx) =>
+  const created = await inTransaction(db, async (tx) =>
     createKey(tx, { role: 'admin', label: 'demo', actor: 'daihuo start' }),
   );
-  return key;
+  if (!created.ok) throw new Error('an admin key belongs to no brand and no influencer, so it is never refused');
+  return created.key;
 }
 
 /**

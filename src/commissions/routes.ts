@@ -9,7 +9,7 @@ export interface CommissionsDeps {
   now: () => Date;
 }
 
-/** Terms, and what people change about the commission of a line: holds and repricing. */
+/** Terms, holds and repricing. */
 export async function commissionsRoutes(app: Server, deps: CommissionsDeps): Promise<void> {
   await termsRoutes(app, deps);
   await holdRoutes(app, deps);

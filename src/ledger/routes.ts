@@ -5,7 +5,7 @@ import { journalRoutes } from './journal/routes.ts';
 import { commissionLineRoutes } from './lines/routes.ts';
 import { totalsRoutes } from './totals/routes.ts';
 
-/** Everything that reads the ledger: commissions line by line, totals, the journal, balances. */
+/** Everything that reads money: commissions by line, their totals, the journal, balances. */
 export async function ledgerRoutes(app: Server, deps: { db: Db }): Promise<void> {
   await commissionLineRoutes(app, deps);
   await totalsRoutes(app, deps);

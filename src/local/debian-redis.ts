@@ -18,7 +18,7 @@ import { makeFolder } from './placement.ts';
 import { runCommand } from './processes.ts';
 import type { CommandResult } from './processes.ts';
 
-/** A Redis, or Valkey, that can be run: the program, and where its shared libraries lie if not in the system's folders. */
+/** A Redis or Valkey server: its program, and the folders of its shared libraries where these are not the system's. */
 export interface RedisProgram {
   executable: string;
   libraryPath?: string;
@@ -35,7 +35,7 @@ export interface UnpackOptions {
 
 const CANDIDATES = ['redis-server', 'valkey-server'];
 const STEP_TIMEOUT_MS = 180_000;
-/** Belong to the running system: a second C library beside the system's loader would crash every program that meets both. */
+/** Packages of the running system. A second C library beside the system's loader would crash every program that loads both. */
 const NEVER_UNPACKED = /^(libc6|libc-bin|gcc-\d+-base|debconf|perl-base)$/;
 
 function aptEnvironment(env: Environment): Environment {
@@ -48,7 +48,7 @@ function aptEnvironment(env: Environment): Environment {
   };
 }
 
-/** Private lists and cache, no hooks, no change of user: apt then needs no root and touches nothing of the system's. */
+/** Private lists and cache, no hooks, no change of user: so apt needs no root and changes nothing of the system. */
 async function writeAptConfig(folder: string): Promise<string> {
   await mkdir(path.join(folder, 'lists', 'partial'), { recursive: true });
   await mkdir(path.join(folder, 'cache', 'archives', 'partial'), { recursive: true });
@@ -67,7 +67,7 @@ async function writeAptConfig(folder: string): Promise<string> {
   return file;
 }
 
-/** Packages, as `name=version`, that installing `candidate` would add to this system: it and the libraries that are missing. */
+/** Packages as `name=version` that an installation would add to this system: the candidate and the missing libraries. */
 function readPlan(stdout: string): string[] {
   const planned = stdout.matchAll(/^Inst (\S+) (?:\[\S+\] )?\((\S+)/gm);
   return [...planned]
@@ -79,7 +79,11 @@ function lastLine(result: CommandResult): string {
   return (result.stderr.trim() || result.stdout.trim()).split('\n').at(-1) ?? '';
 }
 
-/** Downloads what `candidate` needs, checked against the distribution's signed lists, and unpacks it into `root`. */
+/**
+ * Downloads `candidate` and its missing libraries, which apt checks against the distribution's signed lists, and unpacks them into `root`.
+ *
+ * @returns the reason of a failure; undefined on success
+ */
 async function downloadAndUnpack(
   candidate: string,
   folder: string,
@@ -113,7 +117,7 @@ async function downloadAndUnpack(
   return undefined;
 }
 
-/** The server in an unpacked tree. It is often a link to `redis-check-rdb`, and may name its target from the root of the system. */
+/** The server in an unpacked tree. The file is often a link to `redis-check-rdb`, and the link may hold a path from the root of the system. */
 async function findServer(root: string): Promise<string | undefined> {
   for (const name of CANDIDATES) {
     const file = path.join(root, 'usr', 'bin', name);
@@ -155,7 +159,7 @@ async function buildTree(tree: string, options: UnpackOptions): Promise<string |
     const root = path.join(draft, 'root');
     await makeFolder(root, 0o755);
     const config = await writeAptConfig(draft);
-    // A source that does not answer makes this fail although the others are read; what counts is whether the download works.
+    // Ignore the exit code: one source that does not answer makes this fail although the others were read. The download decides.
     const env = aptEnvironment(options.env);
     await runCommand('apt-get', ['-c', config, '--quiet', 'update'], {
       env,
@@ -176,7 +180,7 @@ async function buildTree(tree: string, options: UnpackOptions): Promise<string |
     return reasons.join('; ');
   } catch (error) {
     if (options.signal.aborted) throw error;
-    // Another start finished the same tree first.
+    // Another start may have finished the same tree first.
     return existsSync(tree) ? undefined : String(error);
   } finally {
     await rm(draft, { recursive: true, force: true });
@@ -184,8 +188,8 @@ async function buildTree(tree: string, options: UnpackOptions): Promise<string |
 }
 
 /**
- * The distribution's own Redis (or Valkey), downloaded and unpacked into `cache` without installing anything or needing root; about 4 s,
- * once. Works on Debian and its relatives.
+ * Downloads the distribution's own Redis (or Valkey) and unpacks it into `cache`. Installs nothing and needs no root. Takes about 4 s the
+ * first time. Works on Debian and distributions derived from it.
  */
 export async function unpackDebianRedis(options: UnpackOptions): Promise<UnpackResult> {
   const release = await readFile('/etc/os-release', 'utf8').catch(() => '');

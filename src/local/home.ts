@@ -12,7 +12,7 @@ export interface ServiceUrls {
 
 interface Holder {
   pid: number;
-  /** See `processIdentity`: tells the holder from a later process of the same number. */
+  /** From `processIdentity`: distinguishes the holder from a later process with the same number. */
   identity: string;
 }
 
@@ -42,7 +42,7 @@ function isHeld(holder: Holder | undefined): holder is Holder {
   return holder !== undefined && processIdentity(holder.pid) === holder.identity;
 }
 
-/** Puts a complete lock file in place if there is none: `link` fails where one is, so one process wins. */
+/** Puts a complete lock file in place unless there is one: `link` fails where the file exists, so one process wins. */
 async function tryToCreate(file: string, content: string): Promise<boolean> {
   const draft = `${file}.${process.pid}.${randomBytes(4).toString('hex')}`;
   await writeFile(draft, content, { mode: 0o600 });
@@ -57,7 +57,7 @@ async function tryToCreate(file: string, content: string): Promise<boolean> {
   }
 }
 
-/** Takes away the lock of a process that is gone; puts it back if it is by now another's. */
+/** Removes the lock of a process that has ended; restores the file if another process has taken the lock meanwhile. */
 async function clearStale(file: string, staleText: string): Promise<void> {
   const aside = `${file}.stale-${process.pid}`;
   try {
@@ -70,10 +70,10 @@ async function clearStale(file: string, staleText: string): Promise<void> {
 }
 
 /**
- * Makes this process the one that runs the services of `home`.
+ * Claims `home`: only one process may run its services.
  *
- * @returns a function that gives the home back
- * @throws OperatorFault where another daihuo runs them
+ * @returns a function that releases the home
+ * @throws OperatorFault where another daihuo has claimed it
  */
 export async function claimHome(home: string): Promise<() => Promise<void>> {
   const file = path.join(home, LOCK);
@@ -97,12 +97,12 @@ export async function claimHome(home: string): Promise<() => Promise<void>> {
   throw new OperatorFault(`${file} cannot be taken over. Make sure no daihuo runs there, then delete it.`);
 }
 
-/** Lets other commands of this home (`key`, `verify`) find the services while they run. */
+/** Publishes the addresses of the running services, so that other commands of this home (`key`, `verify`) find them. */
 export async function publishServices(home: string, urls: ServiceUrls): Promise<void> {
   await writePrivateFile(path.join(home, URLS), JSON.stringify(urls));
 }
 
-/** The services that a running daihuo keeps for this home; undefined where none runs. */
+/** The addresses of this home's services; undefined where no daihuo runs them. */
 export async function findRunningServices(home: string): Promise<ServiceUrls | undefined> {
   const lock = await readOrUndefined(path.join(home, LOCK));
   const urls = await readOrUndefined(path.join(home, URLS));
@@ -111,9 +111,9 @@ export async function findRunningServices(home: string): Promise<ServiceUrls | u
 }
 
 /**
- * The secret that `start` keeps for its private database: made the first time, the same at every later start.
+ * The secret of the private database: `start` makes it the first time and reads the same file at every later start.
  *
- * @returns at least 32 bytes, as `DAIHUO_SECRET` would give them
+ * @returns at least 32 bytes, used like the value of `DAIHUO_SECRET`
  */
 export async function keepSecret(home: string): Promise<Buffer> {
   const file = path.join(await openHome(home), 'secret');

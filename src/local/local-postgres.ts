@@ -5,52 +5,53 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from 'pg';
 import { OperatorFault } from '../infra/operator-fault.ts';
-import { findFreePort } from './free-port.ts';
 import { makeFolderFor, writePrivateFile } from './placement.ts';
 import type { Placement } from './placement.ts';
 import { findPostgresBinaries } from './postgres-binaries.ts';
 import {
   commandLineOf,
+  findFreePort,
   hasNumber,
   isRunning,
+  lastLines,
   runCommand,
   signalProcess,
   startDaemon,
+  startLogFile,
   stopProcess,
 } from './processes.ts';
 import type { Daemon } from './processes.ts';
-import { lastLines, startLogFile } from './service-log.ts';
 
 export interface LocalService {
   name: string;
   url: string;
   exited: Promise<unknown>;
   stop(): Promise<void>;
-  /** Ends it at once, without waiting. Nothing acknowledged is lost; the next start recovers. */
+  /** Ends the server at once, without waiting. Acknowledged writes survive; the next start recovers. */
   kill(): void;
 }
 
 export interface LocalServiceOptions {
   placement: Placement;
   signal: AbortSignal;
-  /** False: never waits for the disk. What was committed survives the death of every process, not that of the machine. For tests. */
+  /** False, for tests: commits do not wait for the disk. They survive the end of every process, but not a crash of the machine. */
   isDurable: boolean;
 }
 
 const ROLE = 'daihuo';
 const DATABASE = 'daihuo';
 const PORT_ATTEMPTS = 5;
-/** Recovery after a crash may have much to read. */
+/** Recovery after a crash may have to read much. */
 const START_TIMEOUT_MS = 60_000;
 const POLL_MS = 50;
-// Fast shutdown, then immediate (recovers at the next start), then by force.
+// Fast shutdown, then immediate shutdown (the next start recovers), then by force.
 const STOP_STEPS = [
   { signal: 'SIGINT', waitMs: 5_000 },
   { signal: 'SIGQUIT', waitMs: 1_500 },
   { signal: 'SIGKILL', waitMs: 500 },
 ] as const;
 
-// Nothing of our own environment: PGDATA, PGPORT, LANG or TZ of the person who starts daihuo must not reach its Postgres.
+// The child gets no variable of this process: PGDATA, PGPORT, LANG or TZ of the user must not reach the private Postgres.
 const CHILD_ENV = { PATH: '/usr/bin:/bin', LC_ALL: 'C', TZ: 'UTC' };
 
 interface Folders {
@@ -67,7 +68,7 @@ function foldersOf(placement: Placement): Folders {
   };
 }
 
-/** Makes the database cluster, once. It appears under its name only when complete: a start that was cut short leaves nothing behind. */
+/** Makes the database cluster once, in a draft folder that is renamed when complete, so that an aborted start leaves no half of one. */
 async function initialise(bin: string, folders: Folders, options: LocalServiceOptions): Promise<void> {
   const { folder, user } = options.placement;
   for (const name of await readdir(folder)) {
@@ -113,7 +114,7 @@ async function checkVersion(bin: string, data: string): Promise<void> {
   }
 }
 
-/** Stops the Postgres of a daihuo that died, after making sure that it is the one of this folder. */
+/** Stops a Postgres that a killed daihuo left running, after checking that it belongs to this folder. */
 export async function stopStalePostgres(placement: Placement): Promise<void> {
   const { data } = foldersOf(placement);
   const pidFile = path.join(data, 'postmaster.pid');
@@ -124,18 +125,18 @@ export async function stopStalePostgres(placement: Placement): Promise<void> {
   if (isRunning(pid) && command.includes(data)) {
     await stopProcess(pid, [...STOP_STEPS]);
   } else if (hasNumber(pid) && (!command.includes('postgres') || command.includes(' -D '))) {
-    // The number belongs to a zombie or, after a restart of the machine or container, to something else, perhaps the Postgres of another
-    // folder; ours would refuse to start for each of them. Where it belongs to nobody, Postgres clears the file itself, after its checks.
+    // The number belongs to a zombie or, after a restart of the machine or container, to another process, perhaps the Postgres of another
+    // folder. Postgres would refuse to start in each of these cases. Where no process has the number, Postgres removes the file itself.
     await rm(pidFile, { force: true });
   }
 }
 
 function urlFor(port: number, password: string, database: string): string {
-  // PGSSLMODE of whoever starts daihuo must not apply to its own Postgres, which has no certificate.
+  // PGSSLMODE of the user's environment must not apply to the private Postgres, which has no certificate.
   return `postgres://${ROLE}:${password}@127.0.0.1:${port}/${database}?sslmode=disable`;
 }
 
-/** Asks until Postgres answers, and makes our database where it is new. False: it ended, or said nothing for too long. */
+/** Connects until Postgres answers, and creates the database where it is missing. @returns false where Postgres ended or did not answer in time */
 async function isReady(daemon: Daemon, url: string, signal: AbortSignal): Promise<boolean> {
   const deadlineMs = performance.now() + START_TIMEOUT_MS;
   while (performance.now() < deadlineMs && !daemon.hasExited()) {
@@ -162,21 +163,21 @@ function serverArguments(data: string, port: number, isDurable: boolean): string
   const settings = {
     port,
     listen_addresses: '127.0.0.1',
-    // A socket's path may be 107 bytes long at most, which a deep checkout exceeds.
+    // No Unix socket: its path may have 107 bytes at most, and a deep checkout exceeds that.
     unix_socket_directories: '',
     max_connections: 200,
     timezone: 'UTC',
     log_timezone: 'UTC',
-    // Its log may be read by whoever runs daihuo; statements can hold what was sealed for a reason.
+    // Statements can hold values that are stored sealed, so they must not appear in the log.
     log_min_error_statement: 'panic',
-    // Commits still reach the system before they are acknowledged, so they outlive a killed process; only the disk is not waited for.
+    // Commits still reach the operating system before the acknowledgement, so they survive a killed process; only the disk is not awaited.
     ...(isDurable ? {} : { fsync: 'off', full_page_writes: 'off' }),
   };
   return ['-D', data, ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])];
 }
 
 /**
- * Starts the private Postgres of a home on a free port of 127.0.0.1, making its data folder the first time.
+ * Starts the private Postgres of a home on a free port of 127.0.0.1; makes its data folder the first time.
  *
  * @throws OperatorFault with the end of its log where it does not start
  */
@@ -192,7 +193,7 @@ export async function startLocalPostgres(options: LocalServiceOptions): Promise<
   for (let attempt = 1; attempt <= PORT_ATTEMPTS; attempt += 1) {
     const service = await startOnFreePort(path.join(bin, 'postgres'), folders, password, options);
     if (service !== undefined) return service;
-    // Another process may have taken the port between asking for it and using it; nothing else is worth a second try.
+    // Try again only when another process took the port between the search and its use.
     if (!(await lastLines(folders.log)).includes('Address already in use')) break;
   }
   throw new OperatorFault(

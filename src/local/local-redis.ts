@@ -6,14 +6,21 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import type { Environment } from '../infra/config.ts';
 import { OperatorFault } from '../infra/operator-fault.ts';
-import { findFreePort } from './free-port.ts';
 import type { LocalService, LocalServiceOptions } from './local-postgres.ts';
 import { makeFolderFor, writePrivateFile } from './placement.ts';
 import type { Placement } from './placement.ts';
-import { commandLineOf, isRunning, signalProcess, startDaemon, stopProcess } from './processes.ts';
+import {
+  commandLineOf,
+  findFreePort,
+  isRunning,
+  lastLines,
+  signalProcess,
+  startDaemon,
+  startLogFile,
+  stopProcess,
+} from './processes.ts';
 import type { Daemon } from './processes.ts';
 import { findRedisProgram, redisEnvironment } from './redis-program.ts';
-import { lastLines, startLogFile } from './service-log.ts';
 
 const PORT_ATTEMPTS = 5;
 const START_TIMEOUT_MS = 60_000;
@@ -22,7 +29,7 @@ const STOP_STEPS = [
   { signal: 'SIGTERM', waitMs: 5_000 },
   { signal: 'SIGKILL', waitMs: 1_000 },
 ] as const;
-/** Test files run beside each other, each in a logical database of its own. */
+/** Test files run in parallel, each in its own logical database. */
 const DATABASES = 256;
 
 interface Files {
@@ -42,12 +49,12 @@ function filesOf(placement: Placement): Files {
   };
 }
 
-/** A value in redis.conf: paths may hold spaces and quotes. */
+/** Quotes a value for redis.conf, because paths may hold spaces and quotes. */
 function quote(value: string): string {
   return `"${value.replaceAll('\\', '\\\\').replaceAll('"', String.raw`\"`)}"`;
 }
 
-/** An acknowledged write is on disk (AOF, always), nothing is ever evicted, and nobody without the password gets in. */
+/** The configuration: acknowledged writes are on disk (AOF, always), no key is evicted, and every client needs the password. */
 function writeConfig(files: Files, port: number, password: string): string {
   const lines = [
     'bind 127.0.0.1',
@@ -61,13 +68,13 @@ function writeConfig(files: Files, port: number, password: string): string {
     'appendfsync always',
     'save ""',
     'maxmemory-policy noeviction',
-    // Its command line stays as we gave it, which is how a later start knows it for ours.
+    // Keep the command line unchanged: a later start recognises this process by it.
     'set-proc-title no',
   ];
   return `${lines.join('\n')}\n`;
 }
 
-/** Stops the Redis of a daihuo that died, after making sure that it is the one of this folder. */
+/** Stops a Redis that a killed daihuo left running, after checking that it belongs to this folder. */
 export async function stopStaleRedis(placement: Placement): Promise<void> {
   const files = filesOf(placement);
   if (!existsSync(files.pid)) return;
@@ -76,7 +83,7 @@ export async function stopStaleRedis(placement: Placement): Promise<void> {
   if (commandLineOf(pid)?.includes(files.config) === true) await stopProcess(pid, [...STOP_STEPS]);
 }
 
-/** Asks until Redis answers a PING, which it does when its data is loaded. False: it ended, or said nothing for too long. */
+/** Sends PING until Redis answers, which it does once its data is loaded. @returns false where Redis ended or did not answer in time */
 async function isReady(daemon: Daemon, url: string, signal: AbortSignal): Promise<boolean> {
   const deadlineMs = performance.now() + START_TIMEOUT_MS;
   while (performance.now() < deadlineMs && !daemon.hasExited()) {
@@ -127,7 +134,7 @@ async function startOnFreePort(
 /**
  * Starts the private Redis of a home on a free port of 127.0.0.1.
  *
- * @throws OperatorFault where there is no Redis to be had, or with the end of its log where it does not start
+ * @throws OperatorFault where no Redis can be found, or with the end of its log where it does not start
  */
 export async function startLocalRedis(
   options: LocalServiceOptions & { env: Environment; print: (sentence: string) => void },
@@ -150,7 +157,7 @@ export async function startLocalRedis(
   for (let attempt = 1; attempt <= PORT_ATTEMPTS; attempt += 1) {
     const service = await startOnFreePort(start, signal);
     if (service !== undefined) return service;
-    // Another process may have taken the port between asking for it and using it; nothing else is worth a second try.
+    // Try again only when another process took the port between the search and its use.
     if (!(await lastLines(files.log)).includes('Address already in use')) break;
   }
   throw new OperatorFault(`The private Redis did not start. The end of ${files.log}:\n${await lastLines(files.log)}`);

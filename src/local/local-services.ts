@@ -9,23 +9,23 @@ import { startLocalRedis, stopStaleRedis } from './local-redis.ts';
 import { openHome, placeServices } from './placement.ts';
 
 export interface LocalServices extends ServiceUrls {
-  /** Stops what was started and gives the home back. */
+  /** Stops the servers that were started here and releases the home. */
   stop(): Promise<void>;
-  /** Ends it at once, without waiting; nothing acknowledged is lost. */
+  /** Ends the servers at once, without waiting; acknowledged writes survive. */
   kill: () => void;
 }
 
 export interface StartLocalServicesOptions {
   home: string;
   env: Environment;
-  /** Told what takes long, in plain words. */
+  /** Receives a sentence about each step that takes long. */
   print: (sentence: string) => void;
   signal?: AbortSignal;
-  /** Told when a server ends that nobody stopped. */
+  /** Called with the name of a server that ended although it was not stopped here. */
   onLost?: (name: string) => void;
-  /** What is there already; only the other server is started then. */
+  /** Addresses of existing servers; only the missing server is started. */
   given?: Partial<ServiceUrls>;
-  /** False, for tests: commits do not wait for the disk. They outlive the death of every process, not that of the machine. */
+  /** False, for tests: commits do not wait for the disk. They survive the end of every process, but not a crash of the machine. */
   isDurable?: boolean;
 }
 
@@ -43,7 +43,7 @@ async function stopAll(services: LocalService[]): Promise<void> {
   await Promise.all(services.map(async (service) => service.stop()));
 }
 
-/** All or none: where one does not start, the other is stopped again. */
+/** Starts all servers or none: where one does not start, the others are stopped again. */
 async function startAll(starts: Promise<LocalService>[]): Promise<LocalService[]> {
   const settled = await Promise.allSettled(starts);
   const started = settled.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []));
@@ -66,11 +66,10 @@ async function startMissing(
 }
 
 /**
- * Runs a private, real Postgres and a private, real Redis for one home, on free ports of 127.0.0.1 behind random passwords. The data stays
- * in the home (or beside it, see `placeServices`) and is found again at the next start. What a daihuo that was killed left running is
- * stopped first.
+ * Runs a private Postgres and a private Redis for one home, on free ports of 127.0.0.1 with random passwords. The data stay in the home
+ * (or beside it, see `placeServices`), and the next start uses them again. Servers that a killed daihuo left running are stopped first.
  *
- * @throws OperatorFault where the home is in use, or a server cannot be had or started; then none is left running
+ * @throws OperatorFault where the home is in use, or a server cannot be found or started; then no server is left running
  */
 export async function startLocalServices(options: StartLocalServicesOptions): Promise<LocalServices> {
   const signal = options.signal ?? new AbortController().signal;
@@ -107,7 +106,7 @@ export async function startLocalServices(options: StartLocalServicesOptions): Pr
   }
 }
 
-/** Stops whatever still runs for a home whose daihuo is gone, and deletes the home with all its data. For tests, which make a new one each time. */
+/** For tests: stops the servers of a home whose daihuo has ended, and deletes the home with all its data. */
 export async function removeHome(home: string): Promise<void> {
   const real = await openHome(home);
   const placement = await placeServices(real, undefined);

@@ -7,39 +7,39 @@ import { runCommand } from './processes.ts';
 import type { ServiceUser } from './processes.ts';
 
 /**
- * Where the files of the private services live, and whose they are.
+ * The folders of the private services, and the user that owns them.
  *
- * Postgres refuses to run as root. Started by root, it runs as an unprivileged user, who must be able to reach binaries and data: where the
- * home lies below a folder that only root may enter, they live under /var/lib/daihuo instead.
+ * Postgres refuses to run as root, so root starts it as an unprivileged user. This user must be able to reach programs and data: where the
+ * home is below a folder that only root may enter, they are placed under /var/lib/daihuo.
  */
 export interface Placement {
   user: ServiceUser;
   /** Holds `postgres`, `redis` and their passwords; the service user can reach it. */
   folder: string;
-  /** For programs that are copied or unpacked once and serve every checkout, best place first; the service user can reach what lies there. */
+  /** Folders for programs that are copied or unpacked once and serve every checkout, best first; the service user can reach them. */
   caches: string[];
 }
 
 const SHARED_FOLDER = '/var/lib/daihuo';
-/** Preferred first. `nobody` is on every system. */
+/** In the order of preference. Every system has `nobody`. */
 const UNPRIVILEGED_USERS = ['daihuo', 'nobody'];
 
 function isRoot(): boolean {
   return process.getuid?.() === 0;
 }
 
-/** A folder with exactly this mode where it is new, whatever the umask; one that was there keeps its own. */
+/** Makes a folder with exactly this mode, whatever the umask. An existing folder keeps its mode. */
 export async function makeFolder(folder: string, mode: number): Promise<void> {
   if ((await mkdir(folder, { recursive: true })) !== undefined) await chmod(folder, mode);
 }
 
-/** A folder that belongs to the service user and nobody else. */
+/** Makes a folder that only the service user can enter. */
 export async function makeFolderFor(user: ServiceUser, folder: string): Promise<void> {
   await makeFolder(folder, 0o700);
   if (user.uid !== undefined && user.gid !== undefined) await chown(folder, user.uid, user.gid);
 }
 
-/** A file only its owner may read. Written beside and renamed, so that nobody ever reads half of it, and an old owner or mode is gone. */
+/** Writes a file that only its owner may read. Writes a draft and renames it, so that no reader sees a part and an old owner or mode is lost. */
 export async function writePrivateFile(file: string, content: string, owner?: ServiceUser): Promise<void> {
   const draft = `${file}.${process.pid}.new`;
   await rm(draft, { force: true });
@@ -60,14 +60,14 @@ async function findUnprivilegedUser(): Promise<ServiceUser> {
   );
 }
 
-/** Data made by an ordinary user stays that user's, also when root starts daihuo later. */
+/** The owner of existing data. Data of an ordinary user stay with that user, also when root starts daihuo later. */
 async function ownerOf(folder: string): Promise<ServiceUser | undefined> {
   if (!existsSync(folder)) return undefined;
   const { uid, gid } = await stat(folder);
   return uid === 0 ? undefined : { name: `user ${uid}`, uid, gid };
 }
 
-/** Whether `user` may read `file`; tried, because modes, groups and access lists all have a say. */
+/** Whether `user` may read `file`. Tries it, because modes, groups and access lists all matter. */
 export async function canRead(user: ServiceUser, file: string): Promise<boolean> {
   const { code } = await runCommand('/bin/sh', ['-c', 'test -r "$1"', 'sh', file], {
     env: {},
@@ -82,7 +82,7 @@ async function canEnter(user: ServiceUser, folder: string): Promise<boolean> {
   return code === 0;
 }
 
-/** Names this home for ever. A copy of the folder or another one at the same path gets data of its own. */
+/** A folder name for this home that never changes. A copy of the home, or a later home at the same path, gets its own name. */
 async function instanceFolder(home: string): Promise<string> {
   const file = path.join(home, 'instance-id');
   if (!existsSync(file)) await writePrivateFile(file, randomBytes(16).toString('hex'));
@@ -120,7 +120,7 @@ async function placeForRoot(home: string): Promise<Placement> {
 /**
  * Makes the home where it is missing.
  *
- * @returns its real path, by which its processes are recognised later
+ * @returns its real path, by which later starts recognise its processes
  * @throws OperatorFault where this user cannot use it
  */
 export async function openHome(home: string): Promise<string> {
@@ -136,10 +136,10 @@ export async function openHome(home: string): Promise<string> {
 }
 
 /**
- * Decides who runs the services and where their files live.
+ * Decides which user runs the services and where their files are placed.
  *
  * @param home         from `openHome`
- * @param cacheFolder  the user's own cache folder, if there is one
+ * @param cacheFolder  the user's own cache folder, where there is one
  * @throws OperatorFault where the home cannot be used
  */
 export async function placeServices(home: string, cacheFolder: string | undefined): Promise<Placement> {

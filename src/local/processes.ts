@@ -1,10 +1,12 @@
 import { spawn, spawnSync } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { closeSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readFileSync } from 'node:fs';
+import { readFile, rename, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Environment } from '../infra/config.ts';
 
-/** Who a program runs as. Without ids: as we do. */
+/** The user a program runs as. Without ids: the user of this process. */
 export interface ServiceUser {
   name: string;
   uid?: number;
@@ -27,6 +29,7 @@ export interface CommandOptions {
 }
 
 const POLL_MS = 20;
+const TAIL_LINES = 12;
 
 function idsOf(user: ServiceUser | undefined): { uid?: number; gid?: number } {
   return {
@@ -36,17 +39,17 @@ function idsOf(user: ServiceUser | undefined): { uid?: number; gid?: number } {
 }
 
 /**
- * Runs a program to its end and returns what it said. A program that cannot be started, or ran too long, has the code null and says why
- * in `stderr`; only an aborted `signal` throws. Either way nothing that it started is left when this returns.
+ * Runs a program to its end and returns its output. Where the program cannot be started or runs too long, `code` is null and `stderr` holds
+ * the reason; only an aborted `signal` throws. In every case all processes that the program started have ended when this returns.
  */
 export async function runCommand(file: string, args: string[], options: CommandOptions): Promise<CommandResult> {
   options.signal?.throwIfAborted();
   const child = spawn(file, args, {
-    // The folder we stand in may be closed to the other user.
+    // The other user may not be able to enter the current folder.
     cwd: options.cwd ?? '/',
     env: options.env,
     stdio: ['ignore', 'pipe', 'pipe'],
-    // A process group of its own, so that its children can be ended with it, and Ctrl-C reaches only us.
+    // A separate process group: the program's children can be ended with it, and Ctrl-C does not reach it.
     detached: true,
     ...(options.argv0 === undefined ? {} : { argv0: options.argv0 }),
     ...idsOf(options.user),
@@ -61,7 +64,7 @@ export async function runCommand(file: string, args: string[], options: CommandO
   const timer = setTimeout(endGroup, options.timeoutMs);
   options.signal?.addEventListener('abort', endGroup);
   try {
-    // 'close' comes when every process that holds the pipes is gone, the program's children included.
+    // 'close' comes when every process that holds the pipes has ended, the program's children included.
     const [code, signal] = await closeOf(child);
     options.signal?.throwIfAborted();
     return { code, stdout, stderr: signal === null ? stderr : `${stderr}ended by ${signal}` };
@@ -83,15 +86,15 @@ function closeOf(child: ChildProcess): Promise<[code: number | null, signal: Nod
 
 export interface Daemon {
   pid: number;
-  /** Resolves when the process has ended, however. */
+  /** Resolves when the process has ended, for whatever reason. */
   exited: Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
   hasExited(): boolean;
 }
 
 /**
- * Starts a server in a session of its own, so that Ctrl-C in the terminal reaches us and not the server, which has to outlive our drain.
+ * Starts a server in a separate session: Ctrl-C in the terminal must not reach it, because this process needs it until it has drained.
  *
- * @param options.logFile  takes what it prints
+ * @param options.logFile  receives the server's output
  * @throws the system's error where the program cannot be started
  */
 export async function startDaemon(
@@ -134,24 +137,24 @@ function readIfThere(file: string): string | undefined {
   }
 }
 
-/** The fields of /proc/<pid>/stat from the state on; the command in front of them may hold spaces and brackets. */
+/** The fields of /proc/<pid>/stat from the state on. Skips the command before them, which may hold spaces and brackets. */
 function statFields(pid: number): string[] | undefined {
   const stat = readIfThere(`/proc/${pid}/stat`);
   return stat?.slice(stat.lastIndexOf(')') + 2).split(' ');
 }
 
-/** Whether the system knows a process of this number, be it a zombie. */
+/** Whether the system has a process with this number, zombies included. */
 export function hasNumber(pid: number): boolean {
   try {
     process.kill(pid, 0);
     return true;
   } catch (error) {
-    // EPERM: there is one, and it belongs to another user.
+    // EPERM: the process exists and belongs to another user.
     return error instanceof Error && 'code' in error && error.code === 'EPERM';
   }
 }
 
-/** Whether a process works: a zombie, whose parent has not noticed its end, does not. */
+/** Whether a process runs. A zombie, whose parent has not collected it yet, does not. */
 export function isRunning(pid: number): boolean {
   const state = statFields(pid)?.[0];
   return hasNumber(pid) && state !== 'Z' && state !== 'X';
@@ -163,13 +166,13 @@ function askPs(pid: number, column: string): string | undefined {
   return answer === '' ? undefined : answer;
 }
 
-/** The command line of a process, its arguments joined by spaces; undefined where there is none. */
+/** The command line of a process, arguments joined by spaces; undefined where there is no such process. */
 export function commandLineOf(pid: number): string | undefined {
   if (process.platform !== 'linux') return askPs(pid, 'command');
   return readIfThere(`/proc/${pid}/cmdline`)?.replaceAll('\0', ' ').trim();
 }
 
-/** A text that no other process had or will have, on this machine and since its last boot; undefined where there is no such process. */
+/** A text that identifies a process among all processes of this machine since its last boot; undefined where there is no such process. */
 export function processIdentity(pid: number): string | undefined {
   if (!isRunning(pid)) return undefined;
   if (process.platform !== 'linux') return askPs(pid, 'lstart');
@@ -182,7 +185,7 @@ export function signalProcess(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(pid, signal);
   } catch {
-    // It has ended meanwhile, which is what a signal asks for.
+    // The process has ended meanwhile, which is the aim of the signal.
   }
 }
 
@@ -196,9 +199,9 @@ async function waitForEnd(pid: number, timeoutMs: number): Promise<boolean> {
 }
 
 /**
- * Stops a process by signals of growing insistence, each with the time it gets to work.
+ * Stops a process with one signal after the other; each gets its time to work.
  *
- * @returns the signal after which it was gone; undefined where it outlived them all
+ * @returns the signal that ended the process; undefined where the process survived all of them
  */
 export async function stopProcess(
   pid: number,
@@ -209,4 +212,34 @@ export async function stopProcess(
     if (await waitForEnd(pid, waitMs)) return signal;
   }
   return undefined;
+}
+
+/**
+ * A TCP port on 127.0.0.1 without a listener. Another process may take the port before the caller uses it, so the caller must be able to
+ * try again.
+ */
+export async function findFreePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      server.close(() => {
+        if (address === null || typeof address === 'string') reject(new Error('the system gave no port'));
+        else resolve(address.port);
+      });
+    });
+  });
+}
+
+/** Begins a new log file that only its owner can read; keeps the previous file as `<file>.1`. */
+export async function startLogFile(file: string): Promise<void> {
+  if (existsSync(file)) await rename(file, `${file}.1`);
+  await writeFile(file, '', { mode: 0o600 });
+}
+
+/** The last lines of a log, for the message about a failed start. */
+export async function lastLines(file: string): Promise<string> {
+  const lines = (await readFile(file, 'utf8')).trimEnd().split('\n');
+  return lines.slice(-TAIL_LINES).join('\n');
 }

@@ -8,7 +8,7 @@ import type { Placement } from './placement.ts';
 import { runCommand } from './processes.ts';
 
 const NAMES = ['redis-server', 'valkey-server'];
-/** Where a server may be although an ordinary user's PATH leaves it out. */
+/** Folders that may hold a server although an ordinary user's PATH does not name them. */
 const FURTHER_FOLDERS = ['/usr/local/bin', '/usr/bin', '/usr/sbin', '/usr/local/sbin', '/opt/homebrew/bin'];
 const MIN_MAJOR = 7;
 
@@ -28,7 +28,7 @@ function isExecutable(file: string): boolean {
   }
 }
 
-/** Why a program cannot serve us; undefined where it can. Asked as the user who will run it. */
+/** The reason why a program cannot be used; undefined where it can. Tries it as the user that will run it. */
 async function findObstacle(program: RedisProgram, placement: Placement): Promise<string | undefined> {
   const { code, stdout, stderr } = await runCommand(program.executable, ['--version'], {
     env: redisEnvironment(program),
@@ -43,7 +43,7 @@ async function findObstacle(program: RedisProgram, placement: Placement): Promis
     : `${program.executable} is version ${version}, and ${MIN_MAJOR} is needed`;
 }
 
-/** What the server may see of an environment: where its libraries are, and nothing of ours. */
+/** The environment of the server: the folders of its libraries, and no variable of this process. */
 export function redisEnvironment(program: RedisProgram): Environment {
   return {
     PATH: '/usr/bin:/bin',
@@ -65,7 +65,7 @@ function adviseOnRedis(obstacles: string[]): OperatorFault {
 }
 
 /**
- * A Redis 7 or newer: one that is installed, else the distribution's, unpacked into a cache.
+ * Finds a Redis 7 or newer: an installed one, else the distribution's, unpacked into a cache.
  *
  * @throws OperatorFault that names three ways to get one
  */

@@ -1,7 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 
 import type { ClickOutcome } from '../core/vocabulary.ts';
-import { languageOf } from '../http/language.ts';
+import { languageOf } from '../http/visitor-page.ts';
 import { canonicalTag } from '../core/links/link-code.ts';
 import { openingOf, wayOf } from '../core/links/landing-mode.ts';
 import type { LinkTarget } from '../links/resolve.ts';

@@ -2,7 +2,6 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type { FastifyInstance, RouteOptions } from 'fastify';
 import { pino } from 'pino';
-import { vi } from 'vitest';
 import { buildApp } from '../../src/app.ts';
 import { createClickMetrics } from '../../src/clicks/metrics.ts';
 import { createStreamProducer } from '../../src/clicks/capture/stream-producer.ts';
@@ -18,6 +17,7 @@ import { NO_SPOOL } from '../support/no-spool.ts';
 import { createTestDatabase } from '../support/database.ts';
 import { createTestRedis } from '../support/redis.ts';
 import { ADMIN_KEY, PUBLIC_URL } from '../http/test-server.ts';
+import { waitUntil } from '../support/timing.ts';
 
 export const keys = deriveKeys(Buffer.alloc(32, 11));
 
@@ -95,7 +95,7 @@ export async function openAbuseApp(): Promise<AbuseApp> {
       version: '0.0.0',
     }),
   );
-  await vi.waitFor(() => {
+  await waitUntil(() => {
     if (!resolver.isTold()) throw new Error('changes of links are not heard yet');
   });
   return {

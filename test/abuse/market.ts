@@ -1,18 +1,19 @@
 /** Two brands and three influencers who deal with each other: whatever one of them owns, somebody else must not see. */
 import { randomBytes } from 'node:crypto';
-import { sealJournals } from '../../src/ledger/seal/sealer.ts';
+import { issueKey, type KeyFields, registerAgency } from '../../src/local/demo/market.ts';
+import { sealEntries } from '../../src/ledger/seal/sealer.ts';
 import { ADMIN_KEY, bearer } from '../http/test-server.ts';
 import type { AbuseApp } from './abuse-app.ts';
 import { sell, type SoldLine, type SoldOrder } from './sell.ts';
 import {
   type BrandSide,
   type InfluencerSide,
+  created,
   type LinkMade,
-  type Made,
   makeBrandSide,
   makeInfluencer,
   makeLink,
-  postAsAdmin,
+  operatorOf,
 } from './sides.ts';
 
 const NAME_OF_B = '品牌乙丙丁';
@@ -130,13 +131,13 @@ async function givePicture({ db }: AbuseApp, productId: string): Promise<void> {
 }
 
 async function makeTrade({ app, db }: AbuseApp): Promise<Trade> {
-  const post = postAsAdmin(app);
-  const agency = (await post<Made>('/v1/payees', { name: '机构一' })).id;
-  const one = await makeInfluencer(post, '达人甲', agency);
-  const two = await makeInfluencer(post, '达人乙丙丁');
-  const three = await makeInfluencer(post, '达人戊');
-  const a = await makeBrandSide(post, '品牌甲', one.influencer);
-  const b = await makeBrandSide(post, NAME_OF_B, two.influencer);
+  const operator = operatorOf({ app });
+  const agency = await registerAgency(operator, '机构一');
+  const one = await makeInfluencer(operator, '达人甲', agency);
+  const two = await makeInfluencer(operator, '达人乙丙丁');
+  const three = await makeInfluencer(operator, '达人戊');
+  const a = await makeBrandSide(operator, '品牌甲', one.influencer);
+  const b = await makeBrandSide(operator, NAME_OF_B, two.influencer);
   const link = async (side: BrandSide, influencer: InfluencerSide): Promise<LinkMade> =>
     makeLink({ app, db }, side, influencer);
   const links = {
@@ -147,7 +148,7 @@ async function makeTrade({ app, db }: AbuseApp): Promise<Trade> {
     b3: await link(b, three),
   };
   const couponOfTwo = `TWO${randomBytes(4).toString('hex')}`.toUpperCase();
-  await post('/v1/coupons', { storeId: a.store, code: couponOfTwo, influencerId: two.influencer });
+  await operator.post('/v1/coupons', { storeId: a.store, code: couponOfTwo, influencerId: two.influencer }, created);
   // All of it has stood for a day: clicks of the last minutes come after it.
   await db.query("update status_changes set changed_at = changed_at - interval '1 day'");
   await db.query("update coupons set valid_from = valid_from - interval '1 day'");
@@ -166,8 +167,9 @@ async function makeKeys(
   { app }: AbuseApp,
   { a, b, one, two }: Trade,
 ): Promise<{ spareKey: string; keys: Market['keys'] }> {
-  const post = postAsAdmin(app);
-  const key = async (body: object): Promise<Made & { key: string }> => post('/v1/keys', { label: '测试', ...body });
+  const operator = operatorOf({ app });
+  const key = async (fields: Omit<KeyFields, 'label'>): Promise<{ id: string; key: string }> =>
+    issueKey(operator, { label: '测试', ...fields });
   const spare = await key({ role: 'finance' });
   const made = {
     brand: await key({ role: 'brand', brandId: a.brand }),
@@ -231,7 +233,7 @@ function viewsOf({
 /** Seals everything, and answers an instant by which it was sealed. */
 async function seal(db: AbuseApp['db']): Promise<string> {
   const sealedThrough = async (): Promise<Date> => {
-    await sealJournals(db);
+    await sealEntries(db);
     const { rows } = await db.query<{ at: Date }>('select s.sealed_through as "at" from sealer_state s');
     return rows[0]?.at ?? new Date(0);
   };

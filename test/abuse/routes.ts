@@ -1,4 +1,5 @@
 /** For every route and everybody who may call it, a request that succeeds (or is refused whatever ids it names). The tests break these on purpose. */
+import { STORE_QUALITY } from '../../src/local/demo/market.ts';
 import { productInput, storeInput } from '../catalog/catalog-server.ts';
 import type { Caller, Ids } from './market.ts';
 import { ofLinks } from './routes-of-links.ts';
@@ -67,6 +68,21 @@ const access: Example[] = [
     callers: ['admin'],
     status: 204,
     make: ({ ids }) => ({ path: `/v1/keys/${ids.key}` }),
+  },
+  {
+    route: 'GET /v1/audit',
+    callers: ['admin', 'brand'],
+    status: 200,
+    make: ({ ids }) => ({ path: '/v1/audit', query: { ...PAGE, object: ids.store, brandId: ids.brand } }),
+  },
+  {
+    route: 'GET /v1/audit',
+    callers: ['admin'],
+    status: 200,
+    make: () => ({
+      path: '/v1/audit',
+      query: { ...PAGE, actor: 'admin:key_environment', action: 'store.registered', from: '2020-01-01', to: IN_A_YEAR },
+    }),
   },
 ];
 
@@ -197,8 +213,7 @@ const storesAndProducts: Example[] = [
       body: {
         name: '山野旗舰店',
         // As the operator gave them: a brand may repeat such values, not change them.
-        rating: { score: 4.8, scale: 5 },
-        openedOn: '2020-03-01',
+        ...STORE_QUALITY,
         youzan: { clientId: `client-${unique}`, clientSecret: `secret-${unique}` },
         status: 'active',
       },

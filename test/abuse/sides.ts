@@ -1,7 +1,16 @@
 /** The brands and influencers of the market, made through the API as an operator would. */
 import { randomBytes } from 'node:crypto';
-import { productInput, storeInput } from '../catalog/catalog-server.ts';
-import { ADMIN_KEY, bearer } from '../http/test-server.ts';
+import { z } from 'zod';
+import { type Api, createApi, sendInto } from '../../src/local/demo/api.ts';
+import {
+  newYouzanShop,
+  offerProduct,
+  openBrand,
+  openStore,
+  registerInfluencer,
+  takeLink,
+} from '../../src/local/demo/market.ts';
+import { ADMIN_KEY } from '../http/test-server.ts';
 import type { AbuseApp } from './abuse-app.ts';
 
 export interface BrandSide {
@@ -31,64 +40,63 @@ export interface LinkMade {
   number: number;
 }
 
-export interface Made {
-  id: string;
-}
-export type Post = <Answer>(url: string, body: object) => Promise<Answer>;
+export const created = z.object({ id: z.string() });
 
-/** Posts with the operator's key. */
-export function postAsAdmin(app: AbuseApp['app']): Post {
-  return async <Answer>(url: string, body: object) => {
-    const answer = await app.inject({ method: 'POST', url, headers: bearer(ADMIN_KEY), payload: body });
-    if (answer.statusCode >= 300) throw new Error(`${url} answered ${answer.payload}`);
-    return JSON.parse(answer.payload) as Answer;
-  };
+/** The application under the operator's key. */
+export function operatorOf({ app }: Pick<AbuseApp, 'app'>): Api {
+  return createApi(sendInto(app), ADMIN_KEY);
 }
 
 export async function makeLink(
-  { app, db }: Pick<AbuseApp, 'app' | 'db'>,
+  abuse: Pick<AbuseApp, 'app' | 'db'>,
   side: BrandSide,
   { influencer }: InfluencerSide,
 ): Promise<LinkMade> {
-  const body = { productId: side.product, influencerId: influencer };
-  const made = await postAsAdmin(app)<Omit<LinkMade, 'number'>>('/v1/links', body);
-  const { rows } = await db.query<{ number: bigint }>('select l.number from links l where l.id = $1', [made.id]);
-  return { ...made, number: Number(rows[0]?.number) };
+  const { id, code } = await takeLink(operatorOf(abuse), { productId: side.product, influencerId: influencer });
+  const { rows } = await abuse.db.query<{ number: bigint }>('select l.number from links l where l.id = $1', [id]);
+  return { id, code, number: Number(rows[0]?.number) };
 }
 
-export async function makeInfluencer(post: Post, name: string, agency?: string): Promise<InfluencerSide> {
-  const body = { name, ...(agency === undefined ? {} : { agency: { payeeId: agency, shareBp: 2000 } }) };
-  const { id, payeeId } = await post<Made & { payeeId: string }>('/v1/influencers', body);
-  return { influencer: id, payee: payeeId, name };
+export async function makeInfluencer(operator: Api, name: string, agency?: string): Promise<InfluencerSide> {
+  const share = agency === undefined ? {} : { agency: { payeeId: agency, shareBp: 2_000 } };
+  const { influencerId, payeeId } = await registerInfluencer(operator, { name, ...share });
+  return { influencer: influencerId, payee: payeeId, name };
 }
 
-export async function makeBrandSide(post: Post, name: string, influencerId: string): Promise<BrandSide> {
+export async function makeBrandSide(operator: Api, name: string, influencerId: string): Promise<BrandSide> {
   const suffix = randomBytes(4).toString('hex');
-  const { id: brandId } = await post<Made>('/v1/brands', { name, platformFeeBp: 500 });
-  const store = await post<Made & { webhookSecret: string }>('/v1/stores', { brandId, ...storeInput() });
-  const kdtId = String(50_000_000 + Number.parseInt(suffix, 16));
-  const youzan = { clientId: `client-${suffix}`, clientSecret: `secret-${suffix}` };
-  const youzanStore = async (externalShopId: string): Promise<Made> =>
-    post<Made>('/v1/stores', { brandId, ...storeInput({ platform: 'youzan', externalShopId, youzan }) });
-  await youzanStore(kdtId);
+  const brandId = await openBrand(operator, { name, platformFeeBp: 500 });
+  const { storeId, webhookSecret } = await openStore(operator, {
+    brandId,
+    platform: 'taobao',
+    externalShopId: `shop-${suffix}`,
+    name: '测试店铺',
+  });
+  const { kdtId, credentials } = newYouzanShop();
+  const youzanStore = async (externalShopId: string): Promise<string> => {
+    const fields = { brandId, platform: 'youzan', externalShopId, name: '测试店铺', youzan: credentials } as const;
+    return (await openStore(operator, fields)).storeId;
+  };
+  await youzanStore(String(kdtId));
   const spareStore = await youzanStore(`${kdtId}0`);
-  const itemId = String(600_000_000_000 + Number.parseInt(suffix, 16));
-  const url = `https://item.taobao.com/item.htm?id=${itemId}`;
-  const product = await post<Made>('/v1/products', productInput(store.id, { url, title: `${name}的壶` }));
-  const lease = { storeId: store.id, influencerId };
-  const slot = await post<Made>('/v1/tracking-slots', { ...lease, kind: 'relation', externalId: `rel${suffix}` });
+  const title = `${name}的壶`;
+  const commission = { rateBp: 1_500 };
+  const product = await offerProduct(operator, { storeId, platform: 'taobao', title, priceFen: 19_900, commission });
+  const lease = { storeId, influencerId };
+  const relation = { ...lease, kind: 'relation', externalId: `rel${suffix}` };
+  const slot = await operator.post('/v1/tracking-slots', relation, created);
   const couponCode = `CODE${suffix}`.toUpperCase();
-  const coupon = await post<Made>('/v1/coupons', { ...lease, code: couponCode });
-  await post('/v1/terms', { scope: { storeId: store.id, influencerId }, rateBp: 2000, windowDays: 30 });
+  const coupon = await operator.post('/v1/coupons', { ...lease, code: couponCode }, created);
+  await operator.post('/v1/terms', { scope: { storeId, influencerId }, rateBp: 2_000, windowDays: 30 }, z.unknown());
   return {
     brand: brandId,
-    store: store.id,
-    secret: store.webhookSecret,
-    spareStore: spareStore.id,
-    kdtId,
-    youzan,
+    store: storeId,
+    secret: webhookSecret,
+    spareStore,
+    kdtId: String(kdtId),
+    youzan: credentials,
     product: product.id,
-    itemId,
+    itemId: product.itemId,
     slot: slot.id,
     coupon: coupon.id,
     couponCode,

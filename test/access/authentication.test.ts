@@ -8,6 +8,7 @@ import { ADMIN_KEY, asAdmin, bearer, comparable, createTestServer } from '../htt
 import type { TestServer } from '../http/test-server.ts';
 import { createTestDatabase } from '../support/database.ts';
 import type { TestDatabase } from '../support/database.ts';
+import { insertBrand, insertInfluencer } from '../support/market.ts';
 
 let database: TestDatabase;
 let one: TestServer;
@@ -33,11 +34,8 @@ function registerWho(app: Server): void {
 
 beforeAll(async () => {
   database = await createTestDatabase();
-  await database.db.query(`
-    insert into brands (id, name) values ('brd_one', 'One');
-    insert into payees (id, kind, name) values ('pye_one', 'influencer', 'One');
-    insert into influencers (id, name, code, payee_id) values ('inf_one', 'One', 'one2345', 'pye_one');
-  `);
+  await insertBrand(database.db, { brandId: 'brd_one', name: 'One' });
+  await insertInfluencer(database.db, { influencerId: 'inf_one', payeeId: 'pye_one', name: 'One', code: 'one2345' });
   one = await createTestServer(database.db, registerWho, { metrics });
   two = await createTestServer(database.db, registerWho);
 });

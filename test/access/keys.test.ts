@@ -13,12 +13,13 @@ import {
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { createKey } from '../../src/access/keys.ts';
+import { makeKey } from '../support/make-key.ts';
 import { inTransaction } from '../../src/infra/db.ts';
 import { asAdmin, bearer, createTestServer } from '../http/test-server.ts';
 import type { TestServer } from '../http/test-server.ts';
 import { createTestDatabase } from '../support/database.ts';
 import type { TestDatabase } from '../support/database.ts';
+import { insertBrand, insertInfluencer } from '../support/market.ts';
 
 interface KeyAnswer {
   id: string;
@@ -33,11 +34,8 @@ let server: TestServer;
 beforeAll(async () => {
   database = await createTestDatabase();
   server = await createTestServer(database.db);
-  await database.db.query(`
-    insert into brands (id, name) values ('brd_one', 'One');
-    insert into payees (id, kind, name) values ('pye_one', 'influencer', 'One');
-    insert into influencers (id, name, code, payee_id) values ('inf_one', 'One', 'one2345', 'pye_one');
-  `);
+  await insertBrand(database.db, { brandId: 'brd_one', name: 'One' });
+  await insertInfluencer(database.db, { influencerId: 'inf_one', payeeId: 'pye_one', name: 'One', code: 'one2345' });
 });
 
 afterAll(async () => {
@@ -109,8 +107,8 @@ describe('a new key', () => {
     );
     const who = { actor: 'admin:key_environment', brandId: 'brd_one' };
     expect(rows).toEqual([
-      { ...who, action: 'key.create', detail: { role: 'finance', label: '财务', prefix: key.slice(11, 19) } },
-      { ...who, action: 'key.revoke', detail: {} },
+      { ...who, action: 'key.created', detail: { role: 'finance', label: '财务', prefix: key.slice(11, 19) } },
+      { ...who, action: 'key.revoked', detail: {} },
     ]);
   });
 
@@ -129,7 +127,7 @@ describe('a new key', () => {
 
   it('rolls back with the transaction that made it', async () => {
     const making = inTransaction(database.db, async (tx) => {
-      const made = await createKey(tx, { role: 'admin', label: 'undone', actor: 'test' });
+      const made = await makeKey(tx, { role: 'admin', label: 'undone', actor: 'test' });
       throw new Error(made.key);
     });
     const key = await making.then(

@@ -1,12 +1,12 @@
 import type { Browser, Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
 import { openPageServer } from '../visits/middle-page/page-server.ts';
 import type { PageServer } from '../visits/middle-page/page-server.ts';
-import { seedLink } from '../clicks/seed-link.ts';
-import type { SeededLink } from '../clicks/seed-link.ts';
+import { type SeededLink, seedLink } from '../support/promotion.ts';
 import { VISITORS, launchBrowser, seriousIssues, startVisit, takeScreenshot } from './browser.ts';
 import type { Visit } from './browser.ts';
+import { waitUntil } from '../support/timing.ts';
 
 const TAO_CODE = '7￥AbCdEfG￥ 复制打开';
 const SHOP = /^https:\/\/item\.taobao\.com\/item\.htm\?/;
@@ -25,7 +25,7 @@ afterAll(async () => {
   await pages.close();
 });
 beforeEach(async () => {
-  link = await seedLink(pages.test.db, { way: null });
+  link = await seedLink(pages.test.db, { landingMode: null });
   const title = '便携手冲咖啡壶 600ml 细口温控 家用户外两用';
   await pages.test.db.query('update products set title = $2, tao_code = $3 where id = $1', [
     link.productId,
@@ -46,14 +46,11 @@ async function open(name: keyof typeof VISITORS, options: Parameters<typeof star
 
 /** Resolves when the visitor has left for an address like this; returns it. */
 async function leftFor({ requests }: Visit, pattern: RegExp): Promise<string> {
-  return vi.waitFor(
-    () => {
-      const url = requests.find((each) => pattern.test(each));
-      if (url === undefined) throw new Error(`nobody asked for ${pattern.source}`);
-      return url;
-    },
-    { timeout: 10_000 },
-  );
+  return waitUntil(() => {
+    const url = requests.find((each) => pattern.test(each));
+    if (url === undefined) throw new Error(`nobody asked for ${pattern.source}`);
+    return url;
+  });
 }
 
 async function steps(): Promise<string[]> {
@@ -65,12 +62,12 @@ async function steps(): Promise<string[]> {
 }
 
 async function expectSteps(...expected: string[]): Promise<void> {
-  await vi.waitFor(async () => expect(await steps()).toEqual(expected), { timeout: 10_000 });
+  await waitUntil(async () => expect(await steps()).toEqual(expected));
 }
 
 /** Copying takes the browser a moment. */
 async function expectSaid(page: Page, text: string): Promise<void> {
-  await vi.waitFor(async () => expect(await page.textContent('#said')).toBe(text), { timeout: 10_000 });
+  await waitUntil(async () => expect(await page.textContent('#said')).toBe(text));
 }
 
 describe.each(ON_PHONES)('%s', (name) => {
@@ -159,7 +156,7 @@ describe('a report that is not taken', () => {
     await pages.test.db.query('alter table click_steps rename to click_steps_away');
     try {
       const opened = await open('Douyin on Android');
-      await vi.waitFor(() => expect(reportsOf(opened)).toBe(2), { timeout: 10_000 });
+      await waitUntil(() => expect(reportsOf(opened)).toBe(2));
       await opened.page.waitForTimeout(6_000);
       expect(reportsOf(opened)).toBe(2);
     } finally {
@@ -246,7 +243,7 @@ describe('a desktop', () => {
     await expect(sentOn.page.goto(`${pages.server.address}/${link.code}`)).rejects.toThrow('ERR_NAME_NOT_RESOLVED');
     await leftFor(sentOn, SHOP);
     await sentOn.context.close();
-    link = await seedLink(pages.test.db, { way: 'page' });
+    link = await seedLink(pages.test.db, { landingMode: 'page' });
     const wished = await open('a desktop');
     expect(await wished.page.textContent('h1')).toBe('杯子');
     expect(wished.complaints).toEqual([]);

@@ -1,12 +1,12 @@
 import type { Browser } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
 import { openPageServer } from '../visits/middle-page/page-server.ts';
 import type { PageServer } from '../visits/middle-page/page-server.ts';
-import { seedLink } from '../clicks/seed-link.ts';
-import type { SeededLink } from '../clicks/seed-link.ts';
+import { type SeededLink, seedLink } from '../support/promotion.ts';
 import { VISITORS, launchBrowser, seriousIssues, startVisit, takeScreenshot } from './browser.ts';
 import type { Visit } from './browser.ts';
+import { waitUntil } from '../support/timing.ts';
 
 let pages: PageServer;
 let browser: Browser;
@@ -46,16 +46,14 @@ describe.each([true, false])('with scripts: %s', (isScripted) => {
     const { page, requests } = await open('/', { isScripted });
     await page.fill('#code', `　${link.code.toUpperCase()}。`);
     await page.tap('button.go');
-    await vi.waitFor(() => expect(requests.at(-1)).toMatch(/^https:\/\/item\.taobao\.com\/item\.htm\?.*dh_click=/), {
-      timeout: 10_000,
-    });
+    await waitUntil(() => expect(requests.at(-1)).toMatch(/^https:\/\/item\.taobao\.com\/item\.htm\?.*dh_click=/));
   });
 
   it('a code that names nothing gets the page to check it, with the box filled in', async () => {
     const { page } = await open('/', { isScripted });
     await page.fill('#code', 'k7q2m80');
     await page.tap('button.go');
-    await vi.waitFor(async () => expect(await page.textContent('h1')).toBe('没有找到这个链接'), { timeout: 10_000 });
+    await waitUntil(async () => expect(await page.textContent('h1')).toBe('没有找到这个链接'));
     expect(await page.inputValue('#code')).toBe('k7q2m80');
   });
 });
@@ -77,7 +75,7 @@ it('the page to check a code is sound', async () => {
 
 it('the page of a dead link is sound', async () => {
   await pages.test.db.query(`update links set status = 'paused' where id = $1`, [link.linkId]);
-  await vi.waitFor(async () => expect((await pages.ask(`/${link.code}`)).status).toBe(410));
+  await waitUntil(async () => expect((await pages.ask(`/${link.code}`)).status).toBe(410));
   const seen = await open(`/${link.code}`);
   expect(await seen.page.textContent('h1')).toBe('推广暂停中');
   await expectSound(seen);

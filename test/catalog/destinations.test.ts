@@ -1,13 +1,11 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { checkDueDestinations } from '../../src/catalog/products/destinations/check-destinations.ts';
-import { lookAtDestination } from '../../src/catalog/products/destinations/look-at-destination.ts';
+import { checkDueDestinations, lookAtDestination } from '../../src/catalog/products/destinations/check-destinations.ts';
 import { renewDestinationList } from '../../src/catalog/products/destinations/queries.ts';
 import { createGuardedFetch } from '../../src/infra/guarded-fetch.ts';
 import type { GuardedFetch } from '../../src/infra/guarded-fetch.ts';
-import { seedLink } from '../clicks/seed-link.ts';
-import type { SeededLink } from '../clicks/seed-link.ts';
 import { SHOP_ADDRESS, openOutside } from '../support/outside.ts';
 import type { Handler, Outside } from '../support/outside.ts';
+import { type SeededLink, seedLink } from '../support/promotion.ts';
 import { createCatalogServer } from './catalog-server.ts';
 import type { CatalogServer } from './catalog-server.ts';
 

@@ -12,6 +12,7 @@ import {
   storeInput,
 } from './catalog-server.ts';
 import type { Caller, CatalogServer, Made } from './catalog-server.ts';
+import { insertTerms, type TermsInput } from '../support/market.ts';
 
 let server: CatalogServer;
 let influencer: { id: string; caller: Caller };
@@ -40,29 +41,18 @@ interface OfferPage {
 const offers = async (query: string, caller = influencer.caller): Promise<Offer[]> =>
   (await caller.get<OfferPage>(`/v1/products?limit=200&${query}`)).body.data;
 
-async function addTerms(terms: {
-  productId: string;
-  scopeKey: string;
-  influencerId?: string;
-  storeId?: string;
-  rateBp: number;
-  basis?: string;
-}): Promise<void> {
-  await server.db.query(
-    `insert into terms (id, brand_id, scope_key, store_id, product_id, influencer_id, basis, rate_bp, window_days, hold_days, valid_from, created_by)
-     select $1, p.brand_id, $2, $3, case when $3::text is null and $2 <> 'brand' then p.id end, $4, $5, $6, 15, 15,
-       now() - interval '1 minute', 'test'
-     from products p where p.id = $7`,
-    [
-      `trm_${Math.random().toString(36).slice(2)}`,
-      terms.scopeKey,
-      terms.storeId ?? null,
-      terms.influencerId ?? null,
-      terms.basis ?? 'order_amount',
-      terms.rateBp,
-      terms.productId,
-    ],
+/** Terms of the narrowest thing that `scopeKey` names, in force since a minute. */
+async function addTerms(
+  terms: Omit<TermsInput, 'brandId' | 'validFrom'> & { productId: string; scopeKey: string },
+): Promise<void> {
+  const { productId, scopeKey, storeId } = terms;
+  const { rows } = await server.db.query<{ brandId: string; validFrom: Date }>(
+    `select p.brand_id as "brandId", now() - interval '1 minute' as "validFrom" from products p where p.id = $1`,
+    [productId],
   );
+  const { productId: _product, ...wide } = terms;
+  const isOfProduct = storeId === undefined && scopeKey !== 'brand';
+  for (const row of rows) await insertTerms(server.db, { ...(isOfProduct ? terms : wide), ...row });
 }
 
 describe('what is on offer', () => {

@@ -14,7 +14,7 @@ import { createStepRecorder } from '../../src/clicks/steps/step-recorder.ts';
 import { createVisitorKeys } from '../../src/clicks/visitor-keys/visitor-keys.ts';
 import { createClickIdReader } from '../../src/core/clicks/click-id.ts';
 import type { ClickIdReading } from '../../src/core/clicks/click-id.ts';
-import { createClientAddress } from '../../src/http/client-address.ts';
+import { createClientAddress } from '../../src/http/node-server.ts';
 import { createMetricsRegistry } from '../../src/http/metrics.ts';
 import type { MetricsRegistry } from '../../src/http/metrics.ts';
 import type { Server } from '../../src/http/server.ts';

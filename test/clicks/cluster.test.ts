@@ -13,12 +13,12 @@ import type { RedisClient } from '../../src/infra/redis.ts';
 import { createTestDatabase } from '../support/database.ts';
 import type { TestDatabase } from '../support/database.ts';
 import { NO_SPOOL } from '../support/no-spool.ts';
+import { seedLink } from '../support/promotion.ts';
 import { startTestWorker } from './click-server.ts';
 import type { TestWorker } from './click-server.ts';
 import { findDifferences, makeClickOn } from './make-clicks.ts';
 import { startRedisCluster } from './redis-cluster.ts';
 import type { RedisCluster } from './redis-cluster.ts';
-import { seedLink } from './seed-link.ts';
 
 const SHARDS = 8;
 

@@ -5,13 +5,12 @@ import { decodeClicks, encodeClicks } from '../../src/clicks/click-batch.ts';
 import { createDb } from '../../src/infra/db.ts';
 import { createTestDatabase } from '../support/database.ts';
 import type { TestDatabase } from '../support/database.ts';
+import { type SeededLink, seedLink } from '../support/promotion.ts';
 import { createTestRedis } from '../support/redis.ts';
 import type { TestRedis } from '../support/redis.ts';
 import { PHONE, createClickServer, drained, startTestWorker } from './click-server.ts';
 import type { ClickServer } from './click-server.ts';
 import { makeClickOn } from './make-clicks.ts';
-import { seedLink } from './seed-link.ts';
-import type { SeededLink } from './seed-link.ts';
 import { createTcpProxy } from '../support/tcp-proxy.ts';
 import type { TcpProxy } from '../support/tcp-proxy.ts';
 

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 
 import { processEnvironment } from '../../src/infra/config.ts';
-import { findFreePort } from '../../src/local/free-port.ts';
+import { findFreePort } from '../../src/local/processes.ts';
 import { makeFolderFor, openHome, placeServices } from '../../src/local/placement.ts';
 import { startDaemon, stopProcess } from '../../src/local/processes.ts';
 import { findRedisProgram, redisEnvironment } from '../../src/local/redis-program.ts';

@@ -9,13 +9,12 @@ import { runProgram } from '../support/child-program.ts';
 import type { Program } from '../support/child-program.ts';
 import { createTestDatabase } from '../support/database.ts';
 import type { TestDatabase } from '../support/database.ts';
+import { type SeededLink, seedLink } from '../support/promotion.ts';
 import { createTestRedis } from '../support/redis.ts';
 import type { TestRedis } from '../support/redis.ts';
 import { startTestWorker } from './click-server.ts';
 import type { TestWorker } from './click-server.ts';
 import { findDifferences, makeClickOn, visitorOf } from './make-clicks.ts';
-import { seedLink } from './seed-link.ts';
-import type { SeededLink } from './seed-link.ts';
 
 const PROGRAM = path.join(import.meta.dirname, 'run-worker.ts');
 const SHARDS = 4;

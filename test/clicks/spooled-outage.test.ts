@@ -14,14 +14,13 @@ import type { Spool } from '../../src/clicks/spool/spool.ts';
 import { createMetricsRegistry } from '../../src/http/metrics.ts';
 import { createTestDatabase } from '../support/database.ts';
 import type { TestDatabase } from '../support/database.ts';
+import { type SeededLink, seedLink } from '../support/promotion.ts';
 import { createTestRedis } from '../support/redis.ts';
 import type { TestRedis } from '../support/redis.ts';
 import { createTcpProxy } from '../support/tcp-proxy.ts';
 import type { TcpProxy } from '../support/tcp-proxy.ts';
 import { PHONE, createClickServer } from './click-server.ts';
 import type { ClickServer } from './click-server.ts';
-import { seedLink } from './seed-link.ts';
-import type { SeededLink } from './seed-link.ts';
 
 const log = pino({ level: 'silent' });
 const now = (): Date => new Date();

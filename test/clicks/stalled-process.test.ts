@@ -9,7 +9,7 @@ import { install } from '../journey/daihuo-process.ts';
 import type { Installation, RunningServer } from '../journey/daihuo-process.ts';
 import { PHONE, startTestWorker } from './click-server.ts';
 import type { TestWorker } from './click-server.ts';
-import { seedLink } from './seed-link.ts';
+import { seedLink } from '../support/promotion.ts';
 
 const STOPS_MS = [60, 100, 200, 400, 1_000];
 const VISITS = 200;

@@ -10,8 +10,8 @@ import { decideRepeats } from '../../src/core/clicks/click.ts';
 import type { Click } from '../../src/core/clicks/click.ts';
 import { createTestDatabase } from '../support/database.ts';
 import type { TestDatabase } from '../support/database.ts';
+import { seedLink } from '../support/promotion.ts';
 import { findDifferences, makeClickOn, visitorOf } from './make-clicks.ts';
-import { seedLink } from './seed-link.ts';
 
 const BATCHES = 60;
 const SECOND = 1_000;

@@ -7,12 +7,11 @@ import type { Click } from '../../src/core/clicks/click.ts';
 import { deriveKeys } from '../../src/infra/secrets.ts';
 import { createTestDatabase } from '../support/database.ts';
 import type { TestDatabase } from '../support/database.ts';
+import { type SeededLink, seedLink } from '../support/promotion.ts';
 import { createTestRedis } from '../support/redis.ts';
 import type { TestRedis } from '../support/redis.ts';
 import { drained, startTestWorker } from './click-server.ts';
 import type { TestWorker } from './click-server.ts';
-import { seedLink } from './seed-link.ts';
-import type { SeededLink } from './seed-link.ts';
 
 const STREAM = 'clicks:{0}';
 const GROUP = 'ingest';

@@ -2,11 +2,21 @@ import { priceAndBookLines } from '../../src/commissions/pricing/book-lines.ts';
 import { listBooked } from '../../src/ledger/positions/queries.ts';
 import { postEntries } from '../../src/ledger/post/post-entries.ts';
 import { readBookableLines } from '../../src/commissions/pricing/stored-lines.ts';
-import { getRateCard } from '../../src/commissions/terms/terms.ts';
+import { getRateCard } from '../../src/commissions/terms/rate-cards.ts';
 import { balanceOf, sumLineEntries } from '../../src/core/money/accounts.ts';
 import { lockPayout, markPaid } from '../../src/core/money/payout-postings.ts';
 import type { Db } from '../../src/infra/db.ts';
 import { inTransaction } from '../../src/infra/db.ts';
+import {
+  insertAgency,
+  insertBrand,
+  insertInfluencers,
+  insertPolicies,
+  insertProducts,
+  insertStore,
+  insertTerms,
+} from '../support/market.ts';
+import { insertLinks, insertOrder, type LinkInput } from '../support/promotion.ts';
 
 /** The ids of one brand with two products, promoted by two influencers over four links. */
 export interface Catalog {
@@ -23,8 +33,8 @@ export interface Catalog {
   links: Record<'linA' | 'linB' | 'meiA' | 'meiB', string>;
 }
 
-/** Long before every order of these tests. */
-export const EPOCH = new Date('2026-01-01T00:00:00Z');
+/** Before every order of these tests, and after the instants that ask for terms before the first ones. */
+const VALID_FROM = new Date('2026-01-01T00:00:00Z');
 
 /**
  * A brand whose store gives 15 % (1,500 bp) with a hold of 15 days. Lin has no agency; Mei's agency takes 20 %.
@@ -50,60 +60,32 @@ export async function insertCatalog(
     links: { linA: id('lnk', 'lina'), linB: id('lnk', 'linb'), meiA: id('lnk', 'meia'), meiB: id('lnk', 'meib') },
   };
   const { brandId, storeId, productA, productB, lin, mei, linPayee, meiPayee, agencyPayee, links } = catalog;
-  await db.query('insert into brands (id, name) values ($1, $1)', [brandId]);
-  await db.query(
-    `insert into brand_policies (id, brand_id, inferred, scope, platform_fee_bp, valid_from, created_by)
-     values ($1, $2, 'pay', 'product', $3, $4, 'test')`,
-    [id('pol', ''), brandId, options.platformFeeBp ?? 0, EPOCH],
-  );
-  await db.query(
-    `insert into payees (id, kind, name) values ($1, 'influencer', 'Lin'), ($2, 'influencer', 'Mei'), ($3, 'agency', 'MCN')`,
-    [linPayee, meiPayee, agencyPayee],
-  );
-  await db.query(`insert into influencers (id, name, code, payee_id) values ($1, 'Lin', $1, $2), ($3, 'Mei', $3, $4)`, [
-    lin,
-    linPayee,
-    mei,
-    meiPayee,
+  await insertBrand(db, { brandId, name: brandId });
+  await insertPolicies(db, [
+    { brandId, inferred: 'pay', platformFeeBp: options.platformFeeBp ?? 0, validFrom: VALID_FROM },
   ]);
-  await db.query(
-    `insert into influencer_agencies (id, influencer_id, agency_payee_id, share_bp, valid_from, created_by)
-     values ($1, $2, $3, 2000, $4, 'test')`,
-    [id('agc', ''), mei, agencyPayee, EPOCH],
-  );
-  await db.query(
-    `insert into stores (id, brand_id, platform, external_shop_id, name, order_source, webhook_secret_sealed)
-     values ($1, $2, 'youzan', $1, 'shop', 'shop', '\\x00')`,
-    [storeId, brandId],
-  );
-  await db.query(
-    `insert into products (id, brand_id, store_id, title, url, price_fen)
-     values ($1, $3, $4, 'A', 'https://example.com/a', 19900), ($2, $3, $4, 'B', 'https://example.com/b', 5900)`,
-    [productA, productB, brandId, storeId],
-  );
-  for (const [link, productId, influencerId] of [
-    [links.linA, productA, lin],
-    [links.linB, productB, lin],
-    [links.meiA, productA, mei],
-    [links.meiB, productB, mei],
-  ]) {
-    await db.query('insert into links (id, brand_id, product_id, influencer_id) values ($1, $2, $3, $4)', [
-      link,
-      brandId,
-      productId,
-      influencerId,
-    ]);
-    await db.query(`insert into link_codes (code, link_id, brand_id, kind) values ($1, $2, $3, 'code')`, [
-      link?.replace('lnk_', ''),
-      link,
-      brandId,
-    ]);
-  }
-  await db.query(
-    `insert into terms (id, brand_id, scope_key, store_id, basis, rate_bp, window_days, hold_days, valid_from, created_by)
-     values ($1, $2, 'store:' || $3, $3, 'order_amount', $4, 15, $5, $6, 'test')`,
-    [id('trm', ''), brandId, storeId, options.rateBp ?? 1500, options.holdDays ?? 15, EPOCH],
-  );
+  await insertInfluencers(db, [
+    { influencerId: lin, payeeId: linPayee, name: 'Lin' },
+    { influencerId: mei, payeeId: meiPayee, name: 'Mei' },
+  ]);
+  await insertAgency(db, { influencerId: mei, payeeId: agencyPayee });
+  await insertStore(db, { brandId, storeId, platform: 'youzan' });
+  const store = { brandId, storeId };
+  await insertProducts(db, [
+    { ...store, productId: productA, title: 'A', url: 'https://example.com/a' },
+    { ...store, productId: productB, title: 'B', url: 'https://example.com/b', priceFen: 5_900n },
+  ]);
+  const link = (linkId: string, productId: string, influencerId: string): LinkInput => {
+    return { ...store, linkId, productId, influencerId, code: linkId.replace('lnk_', '') };
+  };
+  await insertLinks(db, [
+    link(links.linA, productA, lin),
+    link(links.linB, productB, lin),
+    link(links.meiA, productA, mei),
+    link(links.meiB, productB, mei),
+  ]);
+  const { rateBp = 1_500, holdDays = 15 } = options;
+  await insertTerms(db, { ...store, termsId: id('trm', ''), rateBp, holdDays, validFrom: VALID_FROM });
   return catalog;
 }
 
@@ -118,17 +100,8 @@ export interface LineInput {
 
 /** A paid line without an attribution; its order is made if it is not there. */
 export async function insertLine(db: Db, catalog: Catalog, line: LineInput): Promise<void> {
-  await db.query(
-    `insert into orders (id, brand_id, store_id, external_order_id, status, created_at, paid_at)
-     values ($1, $2, $3, $1, 'paid', $4, $4) on conflict do nothing`,
-    [line.orderId, catalog.brandId, catalog.storeId, line.paidAt],
-  );
-  await db.query(
-    `insert into order_lines (id, brand_id, order_id, external_line_id, product_id, item_keys, quantity, paid_fen, refunded_fen,
-       refund_excess_fen, closed, refund_open)
-     values ($1, $2, $3, $1, $4, '{}', $5, $6, 0, 0, false, false)`,
-    [line.lineId, catalog.brandId, line.orderId, line.productId, line.quantity ?? 1, line.paidFen],
-  );
+  const { orderId, paidAt, ...fields } = line;
+  await insertOrder(db, { brandId: catalog.brandId, storeId: catalog.storeId, orderId, paidAt, lines: [fields] });
 }
 
 /** Says that `refundedFen` of a line was given back by now. */

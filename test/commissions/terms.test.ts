@@ -1,11 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createKey } from '../../src/access/keys.ts';
+import { makeKey } from '../support/make-key.ts';
 import { commissionsRoutes } from '../../src/commissions/routes.ts';
-import { addTermsVersion, getRateCard } from '../../src/commissions/terms/terms.ts';
+import { addTermsVersion } from '../../src/commissions/terms/add-terms.ts';
+import { getRateCard } from '../../src/commissions/terms/rate-cards.ts';
 import type { Server } from '../../src/http/server.ts';
 import { inTransaction } from '../../src/infra/db.ts';
 import { asAdmin, bearer, comparable, createTestServer } from '../http/test-server.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { insertPolicies } from '../support/market.ts';
 import { type Catalog, insertCatalog } from './fixtures.ts';
 
 const NOW = new Date('2026-11-22T00:00:00.000Z');
@@ -23,7 +25,7 @@ beforeAll(async () => {
   foreign = await insertCatalog(test.db, 'foreign');
   ({ app } = await createTestServer(test.db, (server) => commissionsRoutes(server, { db: test.db, now: () => NOW })));
   const { key } = await inTransaction(test.db, (tx) =>
-    createKey(tx, { role: 'brand', brandId: own.brandId, label: 'test', actor: 'test' }),
+    makeKey(tx, { role: 'brand', brandId: own.brandId, label: 'test', actor: 'test' }),
   );
   asBrand = bearer(key);
 });
@@ -150,7 +152,7 @@ describe('POST /v1/terms', () => {
     const { rows } = await test.db.query('select action, brand_id from audit_log where subject = $1', [
       answer.json()['id'],
     ]);
-    expect(rows).toEqual([{ action: 'terms.begin_in_past', brand_id: foreign.brandId }]);
+    expect(rows).toEqual([{ action: 'terms.backdated', brand_id: foreign.brandId }]);
     expect((await postTerms({ scope: {}, rateBp: 300 }, asAdmin)).statusCode).toBe(400);
   });
 });
@@ -184,11 +186,9 @@ describe('versions of terms', () => {
   it('the policy of an order is the one in force when it was created; before the first, the first', async () => {
     const shop = await insertCatalog(test.db, 'policy', { platformFeeBp: 100 });
     await test.db.query('update brand_policies set valid_to = $2 where brand_id = $1', [shop.brandId, NOW]);
-    await test.db.query(
-      `insert into brand_policies (id, brand_id, inferred, scope, platform_fee_bp, valid_from, created_by)
-       values ('pol_second', $1, 'off', 'store', 200, $2, 'test')`,
-      [shop.brandId, NOW],
-    );
+    await insertPolicies(test.db, [
+      { brandId: shop.brandId, inferred: 'off', scope: 'store', platformFeeBp: 200, validFrom: NOW },
+    ]);
     const book = await getRateCard(test.db, { brandId: shop.brandId });
     expect(book.policyAt(new Date('2020-01-01'))).toEqual({ inferred: 'pay', scope: 'product', platformFeeBp: 100 });
     expect(book.policyAt(new Date(NOW.getTime() - 1)).platformFeeBp).toBe(100);

@@ -3,14 +3,15 @@ import { createServer } from 'node:net';
 import type { AddressInfo, Server } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
-import { afterEach, beforeEach, describe, expect, inject, test, vi } from 'vitest';
-import { readKeyArguments } from '../../src/cli/key.ts';
+import { afterEach, beforeEach, describe, expect, inject, test } from 'vitest';
+import { readKeyArguments } from '../../src/cli/database-commands.ts';
 import { removeHome } from '../../src/local/local-services.ts';
 import { CHECKOUT, processesWith, runProgram } from '../support/child-program.ts';
 import type { Program } from '../support/child-program.ts';
+import { waitUntil } from '../support/timing.ts';
 
 const MAIN = path.join(CHECKOUT, 'src', 'main.ts');
-const TIMEOUT_MS = 120_000;
+const TIMEOUT_MS = 240_000;
 let folder: string;
 let home: string;
 
@@ -170,11 +171,11 @@ describe('start', () => {
         const address = (await program.line(/^daihuo ready on /)).split(' ').at(-1) ?? '';
         expect((await fetch(`${address}/healthz`)).status).toBe(200);
         // A connection that Postgres has just forked bears the postmaster's command line for a moment.
-        await vi.waitFor(() => expect(processesWith(home)).toHaveLength(2), { timeout: 5_000 });
+        await waitUntil(() => expect(processesWith(home)).toHaveLength(2));
         const startedAtMs = performance.now();
         program.child.kill(signal);
         expect(await program.ended).toBe(0);
-        expect(performance.now() - startedAtMs).toBeLessThan(10_000);
+        expect(performance.now() - startedAtMs).toBeLessThan(20_000);
         expect(processesWith(home)).toEqual([]);
         secrets.push(await readFile(path.join(home, 'secret'), 'utf8'));
       }
@@ -200,9 +201,7 @@ describe('start', () => {
     'stopped while it starts, it leaves nothing running',
     async () => {
       const program = daihuo(['start'], { PORT: '0', LOG_LEVEL: 'debug' });
-      const deadlineMs = performance.now() + 30_000;
-      while (processesWith(home).length === 0 && performance.now() < deadlineMs)
-        await new Promise((resolve) => setTimeout(resolve, 5));
+      await waitUntil(() => processesWith(home).length > 0);
       program.child.kill('SIGTERM');
       expect(await program.ended).toBe(0);
       expect(program.stdout()).not.toContain('daihuo ready on');

@@ -1,10 +1,10 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { QueryConfig } from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { CommitLostError, createDb, inTransaction, withAdvisoryLock } from '../../src/infra/db.ts';
 import type { Db } from '../../src/infra/db.ts';
 import { createTestDatabase } from '../support/database.ts';
 import type { TestDatabase } from '../support/database.ts';
+import { waitUntil } from '../support/timing.ts';
 
 const BACKEND = 'select pg_backend_pid() as "pid"';
 let database: TestDatabase;
@@ -179,8 +179,7 @@ test('an idle connection that dies is reported and replaced', async () => {
   const doomed = await backend(single);
   errors.length = 0;
   await database.db.query('select pg_terminate_backend($1)', [doomed]);
-  for (let tries = 0; errors.length === 0 && tries < 100; tries += 1) await sleep(20);
-  expect(errors).toHaveLength(1);
+  await waitUntil(() => expect(errors).toHaveLength(1));
   expect(await backend(single)).not.toBe(doomed);
 });
 

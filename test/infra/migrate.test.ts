@@ -121,4 +121,4 @@ test('processes that race apply each file once between them, and all succeed', a
   const applied = await Promise.all([run(), run(), run()]);
   expect(applied.flat().toSorted()).toEqual(['0001_first.sql', '0002_second.sql']);
   expect((await database.db.query('select f.id as "id" from first f')).rows).toEqual([{ id: 1n }]);
-}, 60_000);
+});

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { closeRedis, createRedis, waitForRedis } from '../../src/infra/redis.ts';
 import { createTestRedis } from '../support/redis.ts';
 import type { TestRedis } from '../support/redis.ts';
+import { shortestMs, SOON_MS } from '../support/timing.ts';
 
 const log = pino({ level: 'silent' });
 let first: TestRedis;
@@ -61,9 +62,8 @@ test('two test files never see the keys of each other', async () => {
 
 test('a command without a connection fails at once instead of waiting in memory', async () => {
   const client = createRedis({ urls: 'redis://127.0.0.1:1', role: 'commands', log });
-  const startedAtMs = performance.now();
-  await expect(client.get('x')).rejects.toThrow(/writeable|closed/i);
-  expect(performance.now() - startedAtMs).toBeLessThan(500);
+  const tookMs = await shortestMs(async () => expect(client.get('x')).rejects.toThrow(/writeable|closed/i));
+  expect(tookMs).toBeLessThan(500);
   expect(await waitForRedis(client, 50)).toBe(false);
   await closeRedis(client);
 });
@@ -71,18 +71,18 @@ test('a command without a connection fails at once instead of waiting in memory'
 test('a server that falls silent is given up on: every promise is settled, and commands work again when it is back', async () => {
   const proxy = await createMutableProxy(first.url);
   const client = createRedis({ urls: proxy.url, role: 'commands', log });
-  expect(await waitForRedis(client, 5_000)).toBe(true);
+  expect(await waitForRedis(client, 30_000)).toBe(true);
   proxy.mute(true);
   const startedAtMs = performance.now();
   const outcomes = await Promise.allSettled(
     Array.from({ length: 50 }, async (_, n) => await client.set(`silent:${n}`, n)),
   );
   expect(outcomes.map((each) => each.status)).toEqual(outcomes.map(() => 'rejected'));
-  expect(performance.now() - startedAtMs).toBeLessThan(2_000);
+  expect(performance.now() - startedAtMs).toBeLessThan(SOON_MS);
   await sleep(600);
   expect(client.status).not.toBe('ready');
   proxy.mute(false);
-  expect(await waitForRedis(client, 5_000)).toBe(true);
+  expect(await waitForRedis(client, 30_000)).toBe(true);
   expect(await client.set('silent', 'no more')).toBe('OK');
   await closeRedis(client);
   proxy.close();
@@ -90,7 +90,7 @@ test('a server that falls silent is given up on: every promise is settled, and c
 
 test('a blocking read waits as long as it asked to, beyond the limits of ordinary commands', async () => {
   const blocking = createRedis({ urls: first.url, role: 'blocking', log });
-  expect(await waitForRedis(blocking, 5_000)).toBe(true);
+  expect(await waitForRedis(blocking, 30_000)).toBe(true);
   const startedAtMs = performance.now();
   expect(await blocking.blpop('nothing-comes', 1)).toBeNull();
   expect(performance.now() - startedAtMs).toBeGreaterThan(900);
@@ -99,7 +99,7 @@ test('a blocking read waits as long as it asked to, beyond the limits of ordinar
 
 test('closing is quick with and without a server, and ends the attempts to reconnect', async () => {
   const near = createRedis({ urls: first.url, role: 'commands', log });
-  await waitForRedis(near, 5_000);
+  await waitForRedis(near, 30_000);
   const far = createRedis({ urls: 'redis://127.0.0.1:1', role: 'commands', log });
   await Promise.all([closeRedis(near), closeRedis(far)]);
   expect([near.status, far.status]).toEqual(['end', 'end']);

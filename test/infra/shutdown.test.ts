@@ -58,7 +58,7 @@ describe('an ordered stop', () => {
     for (const name of ['a', 'b', 'c']) shutdown.add(name, 8_000, forever);
     const startedAtMs = performance.now();
     expect(await shutdown.run('test')).toBe(1);
-    expect(performance.now() - startedAtMs).toBeLessThan(11_000);
+    expect(performance.now() - startedAtMs).toBeLessThan(20_000);
     expect(said).toEqual(['stopped']);
   });
 
@@ -71,14 +71,15 @@ describe('an ordered stop', () => {
       const shutdown = quietShutdown();
       let stoppedAtMs = 0;
       shutdown.add('http', 1_000, () => void (stoppedAtMs = performance.now()));
-      shutdown.waitAfterSigterm(200);
-      shutdown.waitAfterSigterm(100);
+      const waitMs = isWaitedFor ? 200 : 20_000;
+      shutdown.waitAfterSigterm(waitMs);
+      shutdown.waitAfterSigterm(waitMs / 2);
       const startedAtMs = performance.now();
       const stopped = shutdown.run(reason);
       // Whoever asks is told at once: a load balancer looks while the wait lasts.
       expect(shutdown.signal.aborted).toBe(true);
       await stopped;
-      expect([reason, stoppedAtMs - startedAtMs >= 199]).toEqual([reason, isWaitedFor]);
+      expect([reason, stoppedAtMs - startedAtMs >= waitMs - 1]).toEqual([reason, isWaitedFor]);
     }
   });
 
@@ -100,6 +101,9 @@ async function ask(url: string, agent: Agent): Promise<{ status: number | undefi
     }).once('error', reject);
   });
 }
+
+/** When a connection that should not be waited for was waited for, closing takes at least this long. */
+const DROP_AFTER_MS = 30_000;
 
 describe('draining HTTP', () => {
   test('announced, it goes on listening and tells every client in an answer to come back on another connection', async () => {
@@ -145,7 +149,7 @@ describe('draining HTTP', () => {
       await sleep(300);
       return 'answered';
     });
-    const drain = drainHttp(app, app.server);
+    const drain = drainHttp(app, app.server, { dropAfterMs: DROP_AFTER_MS });
     const address = await app.listen({ port: 0 });
     const agent = new Agent({ keepAlive: true });
     const answer = ask(`${address}/slow`, agent);
@@ -153,7 +157,7 @@ describe('draining HTTP', () => {
     const startedAtMs = performance.now();
     await drain.close();
     expect((await answer).status).toBe(200);
-    expect(performance.now() - startedAtMs).toBeLessThan(1_000);
+    expect(performance.now() - startedAtMs).toBeLessThan(DROP_AFTER_MS / 2);
     agent.destroy();
   });
 
@@ -179,7 +183,7 @@ describe('draining HTTP', () => {
   test('connections that wait to be accepted are, and a new one has time to speak; one that stays silent is not waited for', async () => {
     const app = Fastify();
     app.get('/', async () => 'answered');
-    const drain = drainHttp(app, app.server);
+    const drain = drainHttp(app, app.server, { dropAfterMs: DROP_AFTER_MS });
     const { hostname, port } = new URL(await app.listen({ port: 0 }));
     const sockets = Array.from({ length: 20 }, () => connect(Number(port), hostname));
     await Promise.all(sockets.map(async (socket) => once(socket, 'connect')));
@@ -187,14 +191,14 @@ describe('draining HTTP', () => {
     const startedAtMs = performance.now();
     const closed = drain.close();
     const [silent, ...speakers] = sockets;
-    await sleep(300);
+    await sleep(50);
     const answers = speakers.map(async (socket) => {
       socket.write('GET / HTTP/1.1\r\nhost: daihuo.test\r\nconnection: close\r\n\r\n');
       return (await socket.setEncoding('utf8').toArray()).join('');
     });
     for (const answer of await Promise.all(answers)) expect(answer).toMatch(/^HTTP\/1\.1 200 OK/);
     await closed;
-    expect(performance.now() - startedAtMs).toBeLessThan(2_000);
+    expect(performance.now() - startedAtMs).toBeLessThan(DROP_AFTER_MS / 2);
     silent?.destroy();
   });
 

@@ -1,7 +1,7 @@
 /** The parts of the demo that decide whether it may say that everything is right. */
 import { describe, expect, it } from 'vitest';
 import { readDemoArguments } from '../../src/cli/demo.ts';
-import { Figures } from '../../src/local/demo/figures.ts';
+import { createServerClock, Figures, tableText } from '../../src/local/demo/tour.ts';
 import {
   AGENCY_SHARE_BP,
   BALANCES,
@@ -11,8 +11,6 @@ import {
   TEA_SALE,
   TOTALS,
 } from '../../src/local/demo/rules.ts';
-import { createServerClock } from '../../src/local/demo/server-clock.ts';
-import { tableText } from '../../src/local/demo/table.ts';
 import { splitCommission } from '../../src/core/money/commission.ts';
 
 describe('the figures of the demo', () => {

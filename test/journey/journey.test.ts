@@ -3,11 +3,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { fetchFrom } from '../../src/local/demo/api.ts';
 import { openMarket } from '../../src/local/demo/market.ts';
-import { waitUntil } from '../../src/local/demo/wait-until.ts';
+import { waitUntil } from '../support/timing.ts';
 import { install, outcomeOf, readClicks } from './daihuo-process.ts';
 import type { Installation, RunningServer } from './daihuo-process.ts';
 
-const TIMEOUT_MS = 90_000;
+const TIMEOUT_MS = 240_000;
 const CLIENTS = 8;
 const DESKTOP = 'Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/605.1.15 (KHTML, like Gecko) aweme_30.4.0';
 
@@ -74,7 +74,7 @@ describe('a running daihuo', () => {
         'select a.actor, a.action from audit_log a where a.subject = $1',
         [/key_[a-z0-9]+/.exec(created.stderr)?.[0]],
       );
-      expect(rows).toEqual([{ actor: 'daihuo key create', action: 'key.create' }]);
+      expect(rows).toEqual([{ actor: 'daihuo key create', action: 'key.created' }]);
     },
     TIMEOUT_MS,
   );
@@ -118,15 +118,11 @@ describe('a running daihuo', () => {
       const { mei } = await openMarket(server.admin, server.connect);
       const clickIds: string[] = [];
       const clients = Array.from({ length: CLIENTS }, () => tapUntilGone(server.origin, mei.fryer.code, clickIds));
-      await waitUntil(
-        async () => clickIds.length,
-        (count) => count >= 200,
-        20_000,
-      );
+      await waitUntil(() => clickIds.length >= 200);
       const stoppedAtMs = performance.now();
       server.program.child.kill('SIGTERM');
       expect(await server.program.ended).toBe(0);
-      expect(performance.now() - stoppedAtMs).toBeLessThan(10_000);
+      expect(performance.now() - stoppedAtMs).toBeLessThan(20_000);
       await Promise.all(clients);
       expect(clickIds.length).toBeGreaterThanOrEqual(200);
       expect(new Set(clickIds).size).toBe(clickIds.length);
@@ -135,11 +131,10 @@ describe('a running daihuo', () => {
       const worker = installation.run(['worker']);
       await worker.line(/^daihuo worker ready$/);
       const wanted = new Set(clickIds);
-      const kept = await waitUntil(
-        async () => (await readClicks(installation)).filter(({ clickId }) => wanted.has(clickId)),
-        (rows) => rows.length >= wanted.size,
-        30_000,
-      );
+      const kept = await waitUntil(async () => {
+        const rows = (await readClicks(installation)).filter(({ clickId }) => wanted.has(clickId));
+        return rows.length >= wanted.size && rows;
+      });
       // A second look: a click kept twice would come late.
       await sleep(500);
       const rows = (await readClicks(installation)).filter(({ clickId }) => wanted.has(clickId));

@@ -1,14 +1,14 @@
 /** The worker as a process of its own: what it asks of servers elsewhere, and how that is forbidden. */
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
-import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { seedLink } from '../clicks/seed-link.ts';
-import type { SeededLink } from '../clicks/seed-link.ts';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Program } from '../support/child-program.ts';
+import { type SeededLink, seedLink } from '../support/promotion.ts';
 import { install, outcomeOf } from './daihuo-process.ts';
 import type { Installation } from './daihuo-process.ts';
+import { waitUntil } from '../support/timing.ts';
 
-const TIMEOUT_MS = 120_000;
+const TIMEOUT_MS = 240_000;
 
 let installation: Installation;
 let link: SeededLink;
@@ -64,7 +64,7 @@ describe('the worker', () => {
     async () => {
       const port = await freePort();
       const worker = await startWorker({ OUTGOING_REQUESTS: 'on', METRICS_PORT: String(port) });
-      await vi.waitFor(async () => expect((await readPicture())?.problem).toBe('address_refused'), { timeout: 20_000 });
+      await waitUntil(async () => expect((await readPicture())?.problem).toBe('address_refused'));
       expect(await readPicture()).toEqual({ problem: 'address_refused', tries: 1 });
       const metrics = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
       expect(metrics).toContain('product_pictures_total{result="address_refused"} 1');
@@ -79,15 +79,12 @@ describe('the worker', () => {
       const port = await freePort();
       const worker = await startWorker({ OUTGOING_REQUESTS: 'off', METRICS_PORT: String(port) });
       // A second job of every kind has run by then.
-      await vi.waitFor(
-        async () => {
-          const { rows } = await installation.database.db.query<{ isNew: boolean }>(
-            `select sealed_through > now() - interval '2 seconds' as "isNew" from sealer_state`,
-          );
-          expect(rows[0]?.isNew).toBe(true);
-        },
-        { timeout: 20_000 },
-      );
+      await waitUntil(async () => {
+        const { rows } = await installation.database.db.query<{ isNew: boolean }>(
+          `select sealed_through > now() - interval '2 seconds' as "isNew" from sealer_state`,
+        );
+        expect(rows[0]?.isNew).toBe(true);
+      });
       expect(await readPicture()).toEqual({ problem: null, tries: 0 });
       expect(await (await fetch(`http://127.0.0.1:${port}/metrics`)).text()).not.toContain('product_pictures_total');
       await stop(worker);

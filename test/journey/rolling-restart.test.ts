@@ -8,15 +8,20 @@ import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { decodeClicks } from '../../src/clicks/click-batch.ts';
-import { seedLink } from '../clicks/seed-link.ts';
 import type { Program } from '../support/child-program.ts';
+import { seedLink } from '../support/promotion.ts';
 import { install } from './daihuo-process.ts';
 import type { Installation } from './daihuo-process.ts';
+import { waitUntil } from '../support/timing.ts';
 
 /** 20 in every run of the tests; `ROLLING_RESTART_ROUNDS=100` for the figure of the reliability report. */
 const ROUNDS = Number(process.env['ROLLING_RESTART_ROUNDS'] ?? 20);
-const ROUND_LIMIT_MS = 15_000;
+const ROUND_LIMIT_MS = 30_000;
 const STOP_LIMIT_MS = 5_000;
+/** For single stops on a busy machine; a stop that takes 10 s is forced, with exit code 1. */
+const LONGEST_STOP_MS = 20_000;
+/** Answered before each restart, so that every restart is one under load. */
+const REQUESTS_PER_ROUND = 100;
 /** About 500 requests a second: 16 clients that pause 32 ms, and 24 that rest for up to two seconds with their connection open. */
 const BUSY = { clients: 16, pauseMs: () => 32 };
 const RESTING = { clients: 24, pauseMs: () => 100 + Math.random() * 1_900 };
@@ -115,7 +120,7 @@ async function startOn(backend: Backend, number: number): Promise<void> {
   const program = installation.run([...(KINDS[number % KINDS.length] ?? KINDS[0])], { PORT: String(backend.port) });
   backend.program = program;
   await program.line(/^daihuo ready on /);
-  await expect.poll(() => backend.isReady, { timeout: 5_000 }).toBe(true);
+  await waitUntil(() => expect(backend.isReady).toBe(true));
 }
 
 /** @returns how long it took, ms */
@@ -127,7 +132,7 @@ async function stop({ program }: Backend): Promise<number> {
 }
 
 async function storedClickIds(): Promise<Set<string>> {
-  const entries = await installation.redis.redis.xrange('clicks:{0}', '-', '+');
+  const entries = await installation.redis.inspector.xrange('clicks:{0}', '-', '+');
   const ids = entries.flatMap(([, [, text]]) => {
     const reading = decodeClicks(text ?? '');
     return reading.ok ? reading.clicks.map(({ clickId }) => clickId) : [];
@@ -159,6 +164,8 @@ it(
     for (let round = 0; round < ROUNDS; round += 1) {
       const backend = backends[round % 2];
       if (backend === undefined) throw new Error('there are two');
+      const enough = tally.clickIds.size + REQUESTS_PER_ROUND;
+      await waitUntil(() => tally.clickIds.size >= enough);
       stopsMs.push(await stop(backend));
       await startOn(backend, round);
     }
@@ -167,9 +174,7 @@ it(
     await Promise.all(asking);
     stopProbes();
     // A click that had to wait in the spool gets there a little later.
-    await expect
-      .poll(async () => tally.clickIds.difference(await storedClickIds()).size, { timeout: 20_000, interval: 500 })
-      .toBe(0);
+    await waitUntil(async () => expect(tally.clickIds.difference(await storedClickIds()).size).toBe(0));
     await Promise.all(backends.map(stop));
     for (const { agent } of clients) agent.destroy();
 
@@ -181,8 +186,8 @@ it(
     );
     expect([...failures]).toEqual([]);
     expect(untracked).toBeLessThan(clickIds.size / 10);
-    expect(longestMs).toBeLessThan(STOP_LIMIT_MS);
-    expect(clickIds.size).toBeGreaterThan(seconds * 200);
+    expect(longestMs).toBeLessThan(LONGEST_STOP_MS);
+    expect(stopsMs.toSorted((one, other) => one - other)[Math.floor(ROUNDS / 2)]).toBeLessThan(STOP_LIMIT_MS);
   },
   ROUNDS * ROUND_LIMIT_MS,
 );

@@ -2,7 +2,16 @@
 import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
 import type { Api } from '../../src/local/demo/api.ts';
-import { postShopMessage, type ShopMessage, type ShopSender } from '../../src/local/demo/shop-messages.ts';
+import {
+  issueKey,
+  offerProduct,
+  openBrand,
+  openStore,
+  registerAgency,
+  registerInfluencer,
+  takeLink,
+} from '../../src/local/demo/market.ts';
+import { postShopMessage, type ShopMessage, type ShopSender } from '../../src/local/demo/platform-messages.ts';
 
 /** Numbers of one seed: mulberry32, the same on every machine. */
 export function randomOf(seed: number): (below: number) => number {
@@ -37,11 +46,7 @@ export interface BusyMarket {
   finance: Api;
 }
 
-const created = z.object({ id: z.string() });
-const createdStore = z.object({ id: z.string(), webhookSecret: z.string() });
-const createdInfluencer = z.object({ id: z.string(), payeeId: z.string() });
-const createdLink = z.object({ id: z.string(), code: z.string() });
-const createdKey = z.object({ key: z.string() });
+const createdCoupon = z.object({ id: z.string() });
 
 /** A brand with one shop-fed store, so many products, so many influencers (every second with an agency), and every link between them. */
 export async function openBusyMarket(
@@ -50,66 +55,33 @@ export async function openBusyMarket(
   size: { products: number; influencers: number },
 ): Promise<BusyMarket> {
   const run = randomBytes(4).toString('hex');
-  const { id: brandId } = await admin.post('/v1/brands', { name: `品牌 ${run}`, platformFeeBp: 500 }, created);
-  const store = await admin.post(
-    '/v1/stores',
-    {
-      brandId,
-      platform: 'taobao',
-      externalShopId: run,
-      name: '忙店',
-      rating: { score: 4.8, scale: 5 },
-      openedOn: '2021-03-18',
-    },
-    createdStore,
-  );
+  const brandId = await openBrand(admin, { name: `品牌 ${run}`, platformFeeBp: 500 });
+  const store = { brandId, platform: 'taobao', externalShopId: run, name: '忙店' } as const;
+  const { storeId, webhookSecret } = await openStore(admin, store);
   const products: BusyMarket['products'] = [];
   for (let number = 0; number < size.products; number += 1) {
-    const itemId = String(610_000_000_000 + number);
     const rateBp = 500 + 317 * number;
-    const { id } = await admin.post(
-      '/v1/products',
-      {
-        storeId: store.id,
-        title: `商品 ${number}`,
-        url: `https://item.taobao.com/item.htm?id=${itemId}`,
-        priceFen: 19_900,
-        commission: { rateBp },
-      },
-      created,
-    );
-    products.push({ id, itemId, rateBp });
+    const title = `商品 ${number}`;
+    const fields = { storeId, platform: 'taobao', title, priceFen: 19_900, commission: { rateBp } } as const;
+    products.push({ ...(await offerProduct(admin, fields)), rateBp });
   }
-  const agency = await admin.post('/v1/payees', { name: `机构 ${run}` }, created);
+  const agencyPayeeId = await registerAgency(admin, `机构 ${run}`);
   const influencers: BusyMarket['influencers'] = [];
   const links: BusyMarket['links'] = [];
   for (let number = 0; number < size.influencers; number += 1) {
-    const share = number % 2 === 0 ? {} : { agency: { payeeId: agency.id, shareBp: 3_000 } };
-    const influencer = await admin.post(
-      '/v1/influencers',
-      { name: `达人 ${number} ${run}`, ...share },
-      createdInfluencer,
-    );
-    influencers.push(influencer);
+    const share = number % 2 === 0 ? {} : { agency: { payeeId: agencyPayeeId, shareBp: 3_000 } };
+    const { influencerId, payeeId } = await registerInfluencer(admin, { name: `达人 ${number} ${run}`, ...share });
+    influencers.push({ id: influencerId, payeeId });
     const couponCode = `CP-${run}-${number}`.toUpperCase();
-    await admin.post('/v1/coupons', { storeId: store.id, code: couponCode, influencerId: influencer.id }, created);
+    await admin.post('/v1/coupons', { storeId, code: couponCode, influencerId }, createdCoupon);
     const own: { code: string; id: string; couponCode: string }[] = [];
     for (const product of products) {
-      const link = await admin.post('/v1/links', { productId: product.id, influencerId: influencer.id }, createdLink);
-      own.push({ ...link, couponCode });
+      own.push({ ...(await takeLink(admin, { productId: product.id, influencerId })), couponCode });
     }
     links.push(own);
   }
-  const { key } = await admin.post('/v1/keys', { role: 'finance', brandId, label: 'journey' }, createdKey);
-  return {
-    brandId,
-    storeId: store.id,
-    secret: store.webhookSecret,
-    products,
-    influencers,
-    links,
-    finance: connect(key),
-  };
+  const { key } = await issueKey(admin, { role: 'finance', brandId, label: 'journey' });
+  return { brandId, storeId, secret: webhookSecret, products, influencers, links, finance: connect(key) };
 }
 
 export interface PlannedLine {

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { z } from 'zod';
 import { listAll, fetchFrom } from '../../src/local/demo/api.ts';
 import { readJournal, readTotals } from '../../src/local/demo/answers.ts';
-import { waitUntil } from '../../src/local/demo/wait-until.ts';
+import { waitUntil } from '../support/timing.ts';
 import { install, outcomeOf, readClicks } from './daihuo-process.ts';
 import type { Installation, RunningServer } from './daihuo-process.ts';
 import {
@@ -17,7 +17,7 @@ import {
   type BusyMarket,
 } from './sales-plan.ts';
 
-const TIMEOUT_MS = 120_000;
+const TIMEOUT_MS = 240_000;
 const VISITS = 1_000;
 const ORDERS = 200;
 const VISITORS = 150;
@@ -99,11 +99,10 @@ it(
 
     const ids = visits.map(({ clickId }) => clickId);
     expect(new Set(ids).size).toBe(VISITS);
-    const clicks = await waitUntil(
-      () => readClicks(installation),
-      (rows) => rows.length >= VISITS,
-      30_000,
-    );
+    const clicks = await waitUntil(async () => {
+      const rows = await readClicks(installation);
+      return rows.length >= VISITS && rows;
+    });
     expect(clicks.map(({ clickId }) => clickId).toSorted()).toEqual(ids.toSorted());
     // The first visit of a visitor through a link always counts; whether a later one is a repeat depends on the ten seconds between.
     const pairs = new Set(visits.map(({ influencer, product, visitor }) => `${influencer} ${product} ${visitor}`)).size;

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Role } from '../../src/core/vocabulary.ts';
-import { createKey } from '../../src/access/keys.ts';
+import { makeKey } from '../support/make-key.ts';
 import { releaseDueLines } from '../../src/commissions/release/release.ts';
 import { commissionsRoutes } from '../../src/commissions/routes.ts';
 import { ledgerRoutes } from '../../src/ledger/routes.ts';
-import { sealJournals } from '../../src/ledger/seal/sealer.ts';
+import { sealEntries } from '../../src/ledger/seal/sealer.ts';
 import type { Server } from '../../src/http/server.ts';
 import { inTransaction } from '../../src/infra/db.ts';
 import { asAdmin, bearer, comparable, createTestServer } from '../http/test-server.ts';
@@ -40,7 +40,7 @@ beforeAll(async () => {
     await ledgerRoutes(server, { db });
   }));
   const key = async (role: Role, subject: { brandId?: string; influencerId?: string } = {}): Promise<Headers> => {
-    const made = await inTransaction(db, (tx) => createKey(tx, { role, ...subject, label: 'test', actor: 'test' }));
+    const made = await inTransaction(db, (tx) => makeKey(tx, { role, ...subject, label: 'test', actor: 'test' }));
     return bearer(made.key);
   };
   as = {
@@ -179,7 +179,7 @@ describe('GET /v1/commissions/totals', () => {
     const refused = [422, 'as_of_not_sealed'];
     const before = new Date(Date.now() - 60_000).toISOString();
     expect(await code(`/v1/commissions/totals?asOf=${before}`)).toEqual(refused);
-    await sealJournals(test.db);
+    await sealEntries(test.db);
     expect(await code('/v1/commissions/totals?asOf=9000-01-01')).toEqual(refused);
     expect(await code(`/v1/payees/${own.linPayee}/balance?asOf=9000-01-01`)).toEqual(refused);
     expect(await read(`/v1/commissions/totals?asOf=${before}`, as.finance)).toMatchObject({ total: { lines: 0 } });

@@ -5,8 +5,8 @@ import { PUBLIC_URL, createCatalogServer, makeInfluencer, makeOffer } from '../c
 import type { CatalogServer } from '../catalog/catalog-server.ts';
 import { createClickServer, PHONE } from '../clicks/click-server.ts';
 import type { ClickServer } from '../clicks/click-server.ts';
-import { seedLink } from '../clicks/seed-link.ts';
 import { asAdmin } from '../http/test-server.ts';
+import { seedLink } from '../support/promotion.ts';
 import { createTestRedis } from '../support/redis.ts';
 import type { TestRedis } from '../support/redis.ts';
 

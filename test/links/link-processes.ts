@@ -1,6 +1,6 @@
 /** Resolvers as several processes have them, on the database and Redis of one test file. */
 import { pino } from 'pino';
-import { expect, vi } from 'vitest';
+import { expect } from 'vitest';
 
 import { createLinkResolver } from '../../src/links/resolve.ts';
 import type { LinkResolver, LinkResolverDeps } from '../../src/links/resolve.ts';
@@ -8,6 +8,7 @@ import { createTestDatabase } from '../support/database.ts';
 import type { TestDatabase } from '../support/database.ts';
 import { createTestRedis } from '../support/redis.ts';
 import type { TestRedis } from '../support/redis.ts';
+import { waitUntil } from '../support/timing.ts';
 
 export const log = pino({ level: 'silent' });
 
@@ -46,7 +47,7 @@ export async function createLinkProcesses(): Promise<LinkProcesses> {
     open,
     start: async (deps) => {
       const resolver = open(deps);
-      await vi.waitFor(() => expect(resolver.isTold()).toBe(true), { timeout: 5_000, interval: 10 });
+      await waitUntil(() => expect(resolver.isTold()).toBe(true));
       return resolver;
     },
     alsoClose: (close) => closing.push(close),

@@ -3,7 +3,6 @@ import { existsSync, readdirSync } from 'node:fs';
 import { spawn } from 'node:child_process';
 import os from 'node:os';
 import path from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { Client } from 'pg';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -15,9 +14,10 @@ import type { LocalServices } from '../../src/local/local-services.ts';
 import { isRunning } from '../../src/local/processes.ts';
 import { CHECKOUT, processesWith, runProgram } from '../support/child-program.ts';
 import { makeSmallCheckout } from '../support/small-checkout.ts';
+import { waitUntil } from '../support/timing.ts';
 
 const SCRIPT = path.join(CHECKOUT, 'test', 'support', 'run-local-services.ts');
-const TIMEOUT_MS = 120_000;
+const TIMEOUT_MS = 240_000;
 let folder: string;
 let home: string;
 
@@ -194,7 +194,7 @@ describe('private services', () => {
       await leaveSomething(first);
       const pids = [await pidIn('postgres/postmaster.pid'), await pidIn('redis/redis.pid')];
       for (const pid of pids) process.kill(pid, 'SIGKILL');
-      while (pids.some(isRunning)) await sleep(10);
+      await waitUntil(() => !pids.some(isRunning));
       await first.stop();
       const second = await start();
       expect(await whatIsLeft(second)).toEqual(LEFT);
@@ -248,7 +248,7 @@ describe('private services', () => {
         onLost: (name) => lost.push(name),
       });
       process.kill(await pidIn('redis/redis.pid'), 'SIGKILL');
-      for (let tries = 0; lost.length === 0 && tries < 200; tries += 1) await sleep(10);
+      await waitUntil(() => lost.length > 0);
       await services.stop();
       expect(lost).toEqual(['redis']);
     },

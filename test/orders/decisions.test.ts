@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createKey } from '../../src/access/keys.ts';
+import { makeKey } from '../support/make-key.ts';
 import { releaseDueLines } from '../../src/commissions/release/release.ts';
 import { inTransaction } from '../../src/infra/db.ts';
 import { decisionRoutes } from '../../src/orders/decisions/routes.ts';
@@ -7,19 +7,10 @@ import { asAdmin, bearer, comparable, createTestServer } from '../http/test-serv
 import type { TestServer } from '../http/test-server.ts';
 import { createTestDatabase } from '../support/database.ts';
 import type { TestDatabase } from '../support/database.ts';
+import { insertBrandWithTerms, insertInfluencer, insertProduct, insertStore } from '../support/market.ts';
+import { ageStatusHistory, DAY_MS, insertLink, type Link, mintClickId } from '../support/promotion.ts';
 import { deliver, deliverPaid, recomputeDeps } from './deliver.ts';
 import type { Sale } from './deliver.ts';
-import {
-  DAY_MS,
-  ageStatusHistory,
-  insertBrand,
-  insertInfluencer,
-  insertLink,
-  insertProduct,
-  insertStore,
-  mintClickId,
-} from './sale-rows.ts';
-import type { Link } from './sale-rows.ts';
 
 const SOLD_AT = new Date(Date.now() - 40 * DAY_MS);
 const CLICKED_AT = new Date(SOLD_AT.getTime() - DAY_MS);
@@ -38,13 +29,13 @@ let orders = 0;
 beforeAll(async () => {
   test = await createTestDatabase();
   const { db } = test;
-  const brandId = await insertBrand(db, { inferred: 'review', scope: 'product' });
-  const storeId = await insertStore(db, brandId);
+  const brandId = await insertBrandWithTerms(db, { inferred: 'review' });
+  const storeId = await insertStore(db, { brandId });
   const productId = await insertProduct(db, { brandId, storeId });
   a = await insertLink(db, { brandId, storeId, productId, influencerId: await insertInfluencer(db) });
   b = await insertLink(db, { brandId, storeId, productId, influencerId: await insertInfluencer(db) });
-  const otherBrand = await insertBrand(db, { inferred: 'review', scope: 'product' });
-  const otherStore = await insertStore(db, otherBrand);
+  const otherBrand = await insertBrandWithTerms(db, { inferred: 'review' });
+  const otherStore = await insertStore(db, { brandId: otherBrand });
   const otherProduct = await insertProduct(db, { brandId: otherBrand, storeId: otherStore });
   foreign = await insertLink(db, {
     brandId: otherBrand,
@@ -57,7 +48,7 @@ beforeAll(async () => {
     role: 'brand' | 'finance' | 'influencer';
     brandId?: string;
     influencerId?: string;
-  }) => (await inTransaction(db, (tx) => createKey(tx, { ...subject, label: 'test', actor: 'test' }))).key;
+  }) => (await inTransaction(db, (tx) => makeKey(tx, { ...subject, label: 'test', actor: 'test' }))).key;
   brandKey = await keyOf({ role: 'brand', brandId });
   otherBrandKey = await keyOf({ role: 'brand', brandId: otherBrand });
   financeKey = await keyOf({ role: 'finance' });
@@ -155,7 +146,7 @@ describe('assign', () => {
       [lineId],
     );
     expect(rows).toEqual([
-      { action: 'order_line.assign', brandId: a.brandId, detail: { note: '视频里说了', linkId: a.linkId } },
+      { action: 'line.assigned', brandId: a.brandId, detail: { note: '视频里说了', linkId: a.linkId } },
     ]);
   });
 

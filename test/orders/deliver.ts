@@ -5,7 +5,7 @@ import type { OrderEventType } from '../../src/core/vocabulary.ts';
 import type { Db } from '../../src/infra/db.ts';
 import { recordMessage } from '../../src/orders/intake/record-messages.ts';
 import type { RecomputeDeps } from '../../src/orders/intake/recompute-orders.ts';
-import { readClickId } from './sale-rows.ts';
+import { readClickId } from '../support/promotion.ts';
 
 export const recomputeDeps: RecomputeDeps = { readClickId, inferenceDelaySeconds: 600 };
 const sealingKeys = [{ number: 1, key: randomBytes(32) }];

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { getRateCard } from '../../src/commissions/terms/terms.ts';
+import { getRateCard } from '../../src/commissions/terms/rate-cards.ts';
 import { attribute } from '../../src/core/attribution/attribute.ts';
 import type { AttributionResult } from '../../src/core/attribution/attribute.ts';
 import type { LineEvidence } from '../../src/core/orders/order-event.ts';
@@ -7,25 +7,22 @@ import { loadAttributionFacts } from '../../src/orders/attribution/evidence.ts';
 import type { LineToAttribute } from '../../src/orders/attribution/evidence.ts';
 import { createTestDatabase } from '../support/database.ts';
 import type { TestDatabase } from '../support/database.ts';
+import { insertBrandWithTerms, insertInfluencer, insertProduct, insertStore } from '../support/market.ts';
 import {
-  DAY_MS,
-  MINUTE_MS,
   ageStatusHistory,
-  insertBrand,
+  DAY_MS,
   insertClick,
   insertCoupon,
-  insertInfluencer,
   insertLink,
   insertOrder,
-  insertProduct,
   insertSlot,
   insertStep,
-  insertStore,
+  type Link,
   mintClickId,
+  MINUTE_MS,
   readClickId,
   setDrainedTo,
-} from './sale-rows.ts';
-import type { Link } from './sale-rows.ts';
+} from '../support/promotion.ts';
 
 const ORDER_AT = new Date();
 const before = (ms: number): Date => new Date(ORDER_AT.getTime() - ms);
@@ -45,9 +42,9 @@ let unpromoted: string;
 beforeAll(async () => {
   test = await createTestDatabase();
   const { db } = test;
-  brandId = await insertBrand(db, { inferred: 'pay', scope: 'product' });
-  const storeId = await insertStore(db, brandId);
-  const tbkStoreId = await insertStore(db, brandId, 'tbk');
+  brandId = await insertBrandWithTerms(db, { inferred: 'pay' });
+  const storeId = await insertStore(db, { brandId });
+  const tbkStoreId = await insertStore(db, { brandId: brandId, orderSource: 'tbk' });
   const [a, b] = [await insertInfluencer(db), await insertInfluencer(db)];
   const p = await insertProduct(db, { brandId, storeId });
   const q = await insertProduct(db, { brandId, storeId });
@@ -58,8 +55,8 @@ beforeAll(async () => {
   aOnQ = await insertLink(db, { brandId, storeId, productId: q, influencerId: a });
   bOnQ = await insertLink(db, { brandId, storeId, productId: q, influencerId: b });
   aOnT = await insertLink(db, { brandId, storeId: tbkStoreId, productId: t, influencerId: a });
-  const otherBrand = await insertBrand(db, { inferred: 'pay', scope: 'product' });
-  const otherStore = await insertStore(db, otherBrand);
+  const otherBrand = await insertBrandWithTerms(db, { inferred: 'pay' });
+  const otherStore = await insertStore(db, { brandId: otherBrand });
   const otherProduct = await insertProduct(db, { brandId: otherBrand, storeId: otherStore });
   foreign = await insertLink(db, {
     brandId: otherBrand,
@@ -190,7 +187,8 @@ describe('what the tables know reaches the ladder', () => {
   });
 
   it('level 4: a code paused before the order earns nothing, one paused after it does', async () => {
-    const paused = await insertLink(test.db, { ...aOnP, productId: unpromoted });
+    const { storeId, influencerId } = aOnP;
+    const paused = await insertLink(test.db, { brandId, storeId, productId: unpromoted, influencerId });
     await test.db.query('update status_changes set changed_at = $2 where subject_id = $1', [
       paused.linkId,
       before(20 * DAY_MS),
@@ -303,8 +301,8 @@ describe('decisions', () => {
     const { lineIds } = await insertOrder(test.db, {
       brandId,
       storeId: aOnP.storeId,
-      createdAt: ORDER_AT,
-      products: [aOnP.productId],
+      paidAt: ORDER_AT,
+      lines: [{ productId: aOnP.productId }],
     });
     const [lineId = ''] = lineIds;
     const question = line(lineId, aOnP, { relationId: '77' });

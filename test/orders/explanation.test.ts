@@ -1,7 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createKey } from '../../src/access/keys.ts';
+import { makeKey } from '../support/make-key.ts';
 import { inTransaction } from '../../src/infra/db.ts';
-import { newId } from '../../src/http/new-id.ts';
 import { decisionRoutes } from '../../src/orders/decisions/routes.ts';
 import type { OrderExplanation } from '../../src/orders/explanation/answer.ts';
 import { explanationRoutes } from '../../src/orders/explanation/routes.ts';
@@ -10,20 +9,10 @@ import { asAdmin, bearer, comparable, createTestServer } from '../http/test-serv
 import type { TestServer } from '../http/test-server.ts';
 import { createTestDatabase } from '../support/database.ts';
 import type { TestDatabase } from '../support/database.ts';
+import { insertAgency, insertBrandWithTerms, insertInfluencer, insertProduct, insertStore } from '../support/market.ts';
+import { ageStatusHistory, DAY_MS, insertClick, insertLink, type Link, setDrainedTo } from '../support/promotion.ts';
 import { deliver, deliverPaid, recomputeDeps } from './deliver.ts';
 import type { Sale, SoldLine } from './deliver.ts';
-import {
-  DAY_MS,
-  ageStatusHistory,
-  insertBrand,
-  insertClick,
-  insertInfluencer,
-  insertLink,
-  insertProduct,
-  insertStore,
-  setDrainedTo,
-} from './sale-rows.ts';
-import type { Link } from './sale-rows.ts';
 
 /** The answer as JSON: its instants are texts, its amounts numbers. */
 type Json<T> = T extends Date
@@ -51,19 +40,12 @@ let orders = 0;
 beforeAll(async () => {
   test = await createTestDatabase();
   const { db } = test;
-  const brandId = await insertBrand(db, { inferred: 'review', scope: 'product' });
-  await db.query('update brand_policies set platform_fee_bp = 1000 where brand_id = $1', [brandId]);
-  const storeId = await insertStore(db, brandId);
+  const brandId = await insertBrandWithTerms(db, { inferred: 'review', platformFeeBp: 1_000 });
+  const storeId = await insertStore(db, { brandId });
   const productId = await insertProduct(db, { brandId, storeId });
   a = await insertLink(db, { brandId, storeId, productId, influencerId: await insertInfluencer(db) });
   b = await insertLink(db, { brandId, storeId, productId, influencerId: await insertInfluencer(db) });
-  const agency = newId('pye');
-  await db.query(`insert into payees (id, kind, name) values ($1, 'agency', 'MCN')`, [agency]);
-  await db.query(
-    `insert into influencer_agencies (id, influencer_id, agency_payee_id, share_bp, valid_from, created_by)
-     values ($1, $2, $3, 2000, '2020-01-01Z', 'test')`,
-    [newId('trm'), a.influencerId, agency],
-  );
+  await insertAgency(db, { influencerId: a.influencerId });
   const payee = await db.query<{ payeeId: string }>('select payee_id as "payeeId" from influencers where id = $1', [
     a.influencerId,
   ]);
@@ -74,13 +56,13 @@ beforeAll(async () => {
   clickOfB = await insertClick(db, b, before(DAY_MS));
   await insertClick(db, b, before(DAY_MS - 1000), { verdict: 'bot' });
   await insertClick(db, b, before(16 * DAY_MS));
-  const otherBrand = await insertBrand(db, { inferred: 'review', scope: 'product' });
+  const otherBrand = await insertBrandWithTerms(db, { inferred: 'review' });
   const stranger = await insertInfluencer(db);
   const keyOf = async (subject: {
     role: 'brand' | 'finance' | 'influencer';
     brandId?: string;
     influencerId?: string;
-  }) => (await inTransaction(db, (tx) => createKey(tx, { ...subject, label: 'test', actor: 'test' }))).key;
+  }) => (await inTransaction(db, (tx) => makeKey(tx, { ...subject, label: 'test', actor: 'test' }))).key;
   keys = {
     brand: await keyOf({ role: 'brand', brandId }),
     otherBrand: await keyOf({ role: 'brand', brandId: otherBrand }),

@@ -1,18 +1,11 @@
 /** The window is part of the terms a line is booked with: what is added to the catalogue later takes nothing back. */
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { addTermsVersion } from '../../src/commissions/terms/terms.ts';
+import { addTermsVersion } from '../../src/commissions/terms/add-terms.ts';
 import { inTransaction } from '../../src/infra/db.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { insertBrandWithTerms, insertInfluencer, insertProduct, insertStore } from '../support/market.ts';
+import { DAY_MS, insertLink, mintClickId } from '../support/promotion.ts';
 import { deliver, deliverPaid } from './deliver.ts';
-import {
-  DAY_MS,
-  insertBrand,
-  insertInfluencer,
-  insertLink,
-  insertProduct,
-  insertStore,
-  mintClickId,
-} from './sale-rows.ts';
 
 let test: TestDatabase;
 beforeAll(async () => {
@@ -22,8 +15,8 @@ afterAll(async () => test.drop());
 
 it('a line that is booked keeps its window when terms that begin in the past are added; a line that is not has the new one', async () => {
   const { db } = test;
-  const brandId = await insertBrand(db, { inferred: 'off', scope: 'product' });
-  const storeId = await insertStore(db, brandId);
+  const brandId = await insertBrandWithTerms(db, { inferred: 'off' });
+  const storeId = await insertStore(db, { brandId });
   const productId = await insertProduct(db, { brandId, storeId });
   const influencerId = await insertInfluencer(db);
   const link = await insertLink(db, { brandId, storeId, productId, influencerId });

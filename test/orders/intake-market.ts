@@ -5,17 +5,9 @@ import type { Db } from '../../src/infra/db.ts';
 import type { OrderStore } from '../../src/orders/intake/store-queries.ts';
 import type { IncomingMessage } from '../../src/orders/intake/incoming-message.ts';
 import type { RecordDeps } from '../../src/orders/intake/record-messages.ts';
+import { insertBrandWithTerms, insertInfluencer, insertProduct, insertStore } from '../support/market.ts';
+import { ageStatusHistory, insertLink, type Link, mintClickId } from '../support/promotion.ts';
 import { recomputeDeps } from './deliver.ts';
-import {
-  ageStatusHistory,
-  insertBrand,
-  insertInfluencer,
-  insertLink,
-  insertProduct,
-  insertStore,
-  type Link,
-  mintClickId,
-} from './sale-rows.ts';
 
 export const sealingKeys = [{ number: 1, key: randomBytes(32) }];
 export const recordDepsOf = (db: Db): RecordDeps => ({ db, sealingKeys, ...recomputeDeps });
@@ -35,12 +27,12 @@ export interface TwinMarket {
 }
 
 export async function makeTwinMarket(db: Db): Promise<TwinMarket> {
-  const brandId = await insertBrand(db, { inferred: 'off', scope: 'product' });
+  const brandId = await insertBrandWithTerms(db, { inferred: 'off' });
   const names = new Map([[brandId, 'brand']]);
   const stores: OrderStore[] = [];
   const links: Link[] = [];
   for (const orderSource of ['shop', 'youzan'] as const) {
-    const storeId = await insertStore(db, brandId, orderSource);
+    const storeId = await insertStore(db, { brandId, orderSource });
     names.set(storeId, `${orderSource} store`);
     stores.push({
       storeId,

@@ -195,31 +195,6 @@ describe('a shop webhook', () => {
   });
 });
 
-describe('a shop webhook that cannot be recorded in time', () => {
-  it('is answered 503 with Retry-After, and recorded once when it is sent again', async () => {
-    const order = paid();
-    expect((await postShop(server, market, order)).status).toBe(200);
-    const holder = await server.db.connect();
-    try {
-      await holder.query('begin');
-      await holder.query('select o.id from orders o where o.store_id = $1 for update', [market.storeId]);
-      const refund = refunded(order.orderId, 5_000);
-      const held = await postShop(server, market, refund, { id: 'msg_held' });
-      expect(held).toMatchObject({ status: 503, body: { code: 'unavailable' } });
-      expect(held.retryAfter).toMatch(/^\d+$/);
-      await holder.query('rollback');
-      expect((await postShop(server, market, refund, { id: 'msg_held' })).status).toBe(200);
-    } finally {
-      holder.release();
-    }
-    const { rows } = await server.db.query<{ refundedFen: bigint }>(
-      'select l.refunded_fen as "refundedFen" from order_lines l join orders o on o.id = l.order_id where o.external_order_id = $1',
-      [order.orderId],
-    );
-    expect(rows).toEqual([{ refundedFen: 5_000n }]);
-  });
-});
-
 describe('a store whose messages were taken before', () => {
   const rotate = async (store: Market): Promise<Market> => {
     const secret = newShopSecret(randomBytes(24));

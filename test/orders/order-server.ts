@@ -1,7 +1,7 @@
 /** A whole market on a real server and a database of its own: catalogue, links, hooks, orders and commissions, and the hands to drive it. */
 import { randomBytes } from 'node:crypto';
 import { Webhook } from 'standardwebhooks';
-import { createKey } from '../../src/access/keys.ts';
+import { makeKey } from '../support/make-key.ts';
 import { catalogRoutes } from '../../src/catalog/routes.ts';
 import { commissionsRoutes } from '../../src/commissions/routes.ts';
 import { ledgerRoutes } from '../../src/ledger/routes.ts';
@@ -13,6 +13,7 @@ import type { Server } from '../../src/http/server.ts';
 import { inTransaction } from '../../src/infra/db.ts';
 import { deriveKeys } from '../../src/infra/secrets.ts';
 import { linkRoutes } from '../../src/links/routes.ts';
+import type { IntakeLimits } from '../../src/orders/intake/batch-messages.ts';
 import { createHookMetrics } from '../../src/orders/intake/metrics.ts';
 import { hookRoutes } from '../../src/orders/intake/routes.ts';
 import { orderRoutes } from '../../src/orders/reading/routes.ts';
@@ -40,7 +41,9 @@ export interface HookAnswer {
   body: Record<string, unknown>;
 }
 
-export async function createOrderServer(options: { inferenceDelaySeconds?: number } = {}): Promise<OrderServer> {
+export async function createOrderServer(
+  options: { inferenceDelaySeconds?: number; limits?: Partial<IntakeLimits> } = {},
+): Promise<OrderServer> {
   const test = await createTestDatabase({ max: 24 });
   const { db } = test;
   const now = (): Date => new Date();
@@ -59,14 +62,17 @@ export async function createOrderServer(options: { inferenceDelaySeconds?: numbe
       eligibilityRule,
       entryDomains: oneDomain(PUBLIC_URL),
     });
-    await hookRoutes(server, { ...deps, now, metrics: createHookMetrics(createMetricsRegistry()) });
+    await hookRoutes(server, {
+      ...deps,
+      now,
+      metrics: createHookMetrics(createMetricsRegistry()),
+      ...(options.limits !== undefined && { limits: options.limits }),
+    });
     await orderRoutes(server, { db });
     await commissionsRoutes(server, { db, now });
     await ledgerRoutes(server, { db });
   });
-  const { key } = await inTransaction(db, async (tx) =>
-    createKey(tx, { role: 'finance', label: 'test', actor: 'test' }),
-  );
+  const { key } = await inTransaction(db, async (tx) => makeKey(tx, { role: 'finance', label: 'test', actor: 'test' }));
   return {
     app,
     test,

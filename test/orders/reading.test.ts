@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createKey } from '../../src/access/keys.ts';
+import { makeKey } from '../support/make-key.ts';
 import { inTransaction } from '../../src/infra/db.ts';
 import { sweepUnmatched } from '../../src/orders/attribution/sweep.ts';
 import { deleteOldRawMessages } from '../../src/orders/intake/message-queries.ts';
@@ -18,7 +18,7 @@ async function keyFor(
   subject: { role: 'brand'; brandId: string } | { role: 'influencer'; influencerId: string },
 ): Promise<Caller> {
   const { key } = await inTransaction(server.db, async (tx) =>
-    createKey(tx, { ...subject, label: 'test', actor: 'test' }),
+    makeKey(tx, { ...subject, label: 'test', actor: 'test' }),
   );
   return callerOf(server.app, key);
 }

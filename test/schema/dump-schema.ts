@@ -47,8 +47,14 @@ from pg_trigger t
 where not t.tgisinternal
 order by t.tgrelid, t.tgname collate "C"`;
 
+// Postgres 15 names the table before each column also where a view reads one table only, Postgres 18 does not.
 const LIST_VIEWS = `
-select 'CREATE VIEW ' || c.relname || ' AS' || chr(10) || pg_get_viewdef(c.oid) as "text"
+select 'CREATE VIEW ' || c.relname || ' AS' || chr(10) ||
+  case when (
+    select count(distinct d.refobjid) from pg_rewrite r
+    join pg_depend d on d.classid = 'pg_rewrite'::regclass and d.objid = r.oid and d.refclassid = 'pg_class'::regclass and d.refobjid <> c.oid
+    where r.ev_class = c.oid) = 1
+  then regexp_replace(pg_get_viewdef(c.oid), '\\m[a-z_]+\\.', '', 'g') else pg_get_viewdef(c.oid) end as "text"
 from pg_class c
 where c.relnamespace = 'public'::regnamespace and c.relkind = 'v'
 order by c.relname collate "C"`;

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { insertBrand } from '../support/market.ts';
 
 /** What the schema promises as a whole, whatever tables are added later. */
 let test: TestDatabase;
@@ -106,7 +107,7 @@ describe('the schema', () => {
     const tx = await test.db.connect();
     try {
       await tx.query('begin');
-      await tx.query("insert into brands (id, name) values ('brd_1', 'b')");
+      await insertBrand(tx, { brandId: 'brd_1' });
       await tx.query("insert into journal_entries (id, brand_id, kind) values ('jrn_1', 'brd_1', 'booking')");
       await tx.query(`insert into postings (entry_id, position, brand_id, payee_id, account, amount_fen)
         values ('jrn_1', 1, 'brd_1', 'pye_operator', 'brand_owes', 2985), ('jrn_1', 2, 'brd_1', 'pye_operator', 'pending', -2984)`);
@@ -118,7 +119,7 @@ describe('the schema', () => {
   });
 
   it('an entry once written can be neither changed nor deleted', async () => {
-    await test.db.query("insert into brands (id, name) values ('brd_2', 'b')");
+    await insertBrand(test.db, { brandId: 'brd_2' });
     await test.db.query("insert into journal_entries (id, brand_id, kind) values ('jrn_2', 'brd_2', 'booking')");
     await expect(test.db.query("update journal_entries set kind = 'release'")).rejects.toThrow('append-only');
     await expect(test.db.query('delete from journal_entries')).rejects.toThrow('append-only');

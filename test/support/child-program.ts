@@ -19,7 +19,7 @@ export interface Program {
   /** What it printed so far. */
   stdout(): string;
   stderr(): string;
-  /** Resolves when it has printed a line that matches; rejects with all it said if it ends before, or within 60 s. */
+  /** Resolves when it has printed a line that matches; rejects with all it said if it ends before, or within 120 s. */
   line(pattern: RegExp): Promise<string>;
   /** Resolves to its exit code; null if a signal ended it. */
   ended: Promise<number | null>;
@@ -43,7 +43,7 @@ export function runProgram(
     child.once('close', resolve);
   });
   const line = async (pattern: RegExp): Promise<string> => {
-    const deadlineMs = performance.now() + 60_000;
+    const deadlineMs = performance.now() + 120_000;
     for (;;) {
       const found = stdout.split('\n').find((each) => pattern.test(each));
       if (found !== undefined) return found;

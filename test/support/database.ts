@@ -13,7 +13,7 @@ export interface TestDatabase {
   drop(): Promise<void>;
 }
 
-const CLONE_ATTEMPTS = 40;
+const CLONE_ATTEMPTS = 1_000;
 const CLONE_RETRY_MS = 50;
 
 /** Postgres refuses to clone a template while anyone is connected to it, be it its own vacuum: then again a moment later. */

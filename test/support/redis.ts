@@ -6,8 +6,10 @@ import { closeRedis, createRedis, waitForRedis } from '../../src/infra/redis.ts'
 export interface TestRedis {
   /** Names a logical database of its own; for another process, or connections of its own. */
   url: string;
-  /** The connection that production code uses for commands. */
+  /** The connection that production code uses for commands, with its short time limits. */
   redis: Redis;
+  /** For what a test itself reads and writes: a connection without time limits, because a busy machine may exceed the limits of `redis`. */
+  inspector: Redis;
   /** Empties the logical database, closes the connection and gives the number back. */
   drop(): Promise<void>;
 }
@@ -44,19 +46,20 @@ export async function createTestRedis(): Promise<TestRedis> {
   const claims = new Redis(testRedisUrl());
   const number = await claimNumber(claims);
   const url = urlOf(number);
-  const owner = new Redis(url);
-  await owner.flushdb();
+  const inspector = new Redis(url);
+  await inspector.flushdb();
   const redis = createRedis({ urls: url, role: 'commands', log: pino({ level: 'silent' }) });
-  if (!(redis instanceof Redis) || !(await waitForRedis(redis, 10_000)))
+  if (!(redis instanceof Redis) || !(await waitForRedis(redis, 60_000)))
     throw new Error(`no connection to ${new URL(url).host}`);
   return {
     url,
     redis,
+    inspector,
     drop: async () => {
       await closeRedis(redis);
-      await owner.flushdb();
+      await inspector.flushdb();
       await claims.del(`daihuo-test:${number}`);
-      await owner.quit();
+      await inspector.quit();
       await claims.quit();
     },
   };

@@ -7,12 +7,12 @@ import { createDb } from '../../src/infra/db.ts';
 import { pino } from 'pino';
 import { createTestDatabase } from '../support/database.ts';
 import type { TestDatabase } from '../support/database.ts';
+import { type SeededLink, seedLink } from '../support/promotion.ts';
 import { createTestRedis } from '../support/redis.ts';
 import type { TestRedis } from '../support/redis.ts';
 import { PHONE, createClickServer, drained, startTestWorker } from '../clicks/click-server.ts';
 import type { ClickServer } from '../clicks/click-server.ts';
-import { seedLink } from '../clicks/seed-link.ts';
-import type { SeededLink } from '../clicks/seed-link.ts';
+import { waitUntil } from '../support/timing.ts';
 
 let test: TestDatabase;
 let streams: TestRedis;
@@ -30,7 +30,7 @@ afterAll(async () => {
 });
 beforeEach(async () => {
   link = await seedLink(test.db);
-  await streams.redis.del('clicks:{0}');
+  await streams.inspector.del('clicks:{0}');
 });
 
 const visit = async (url: string, headers: Record<string, string> = {}) =>
@@ -54,7 +54,7 @@ async function sameItem(...products: string[]): Promise<void> {
 }
 
 async function loggedClicks(): Promise<Click[]> {
-  const entries = await streams.redis.xrange('clicks:{0}', '-', '+');
+  const entries = await streams.inspector.xrange('clicks:{0}', '-', '+');
   return entries.flatMap(([, [, text]]) => {
     const reading = decodeClicks(text ?? '');
     if (!reading.ok) throw new Error(reading.reason);
@@ -182,11 +182,11 @@ describe('a link that is paused or gone', () => {
   it('comes back by itself', async () => {
     await choose(['brand_page'], PAGE_URL);
     await pauseLink();
-    await expect.poll(async () => (await visit(`/${link.code}`)).headers.location).toBe(PAGE_URL);
+    await waitUntil(async () => expect((await visit(`/${link.code}`)).headers.location).toBe(PAGE_URL));
     await test.db.query(`update links set status = 'active' where id = $1`, [link.linkId]);
-    await expect
-      .poll(async () => (await visit(`/${link.code}`)).headers.location, { timeout: 3_000 })
-      .toMatch(/^https:\/\/item\.taobao\.com/);
+    await waitUntil(async () =>
+      expect((await visit(`/${link.code}`)).headers.location).toMatch(/^https:\/\/item\.taobao\.com/),
+    );
   });
 });
 

@@ -4,12 +4,11 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { createTestDatabase } from '../support/database.ts';
 import type { TestDatabase } from '../support/database.ts';
+import { addAlias, type SeededLink, seedLink } from '../support/promotion.ts';
 import { createTestRedis } from '../support/redis.ts';
 import type { TestRedis } from '../support/redis.ts';
 import { PHONE, createClickServer } from '../clicks/click-server.ts';
 import type { ClickServer } from '../clicks/click-server.ts';
-import { addCode, seedLink } from '../clicks/seed-link.ts';
-import type { SeededLink } from '../clicks/seed-link.ts';
 
 let test: TestDatabase;
 let streams: TestRedis;
@@ -20,7 +19,7 @@ beforeAll(async () => {
   [test, streams] = await Promise.all([createTestDatabase(), createTestRedis()]);
   server = await createClickServer({ test, redisUrl: streams.url });
   link = await seedLink(test.db);
-  await addCode(test.db, link, 'tea-pot');
+  await addAlias(test.db, link, 'tea-pot');
 });
 afterAll(async () => {
   await server.close();

@@ -2,11 +2,11 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { createTestDatabase } from '../support/database.ts';
 import type { TestDatabase } from '../support/database.ts';
+import { seedLink } from '../support/promotion.ts';
 import { createTestRedis } from '../support/redis.ts';
 import type { TestRedis } from '../support/redis.ts';
 import { PHONE, createClickServer } from '../clicks/click-server.ts';
 import type { ClickServer } from '../clicks/click-server.ts';
-import { seedLink } from '../clicks/seed-link.ts';
 
 let test: TestDatabase;
 let streams: TestRedis;

@@ -32,7 +32,7 @@ export interface NewStore {
   youzanClientSecretSealed: Buffer | null;
 }
 
-// An active store with this shop id, of whichever brand, makes it insert nothing. Served by stores_active_shop_key.
+// Inserts nothing where an active store of any brand has this shop id. stores_active_shop_key is the referee and serves it.
 const INSERT_STORE = `
 insert into stores (id, brand_id, platform, external_shop_id, name, order_source, webhook_secret_sealed, youzan_client_id,
   youzan_client_secret_sealed)
@@ -60,11 +60,12 @@ export async function insertStore(tx: Tx, store: NewStore): Promise<boolean> {
   return rows.length === 1;
 }
 
-// Rows are only added: the newest of a kind counts, the others are its history.
+// Rows are only added: the newest row of a kind counts, the others are the history.
 const INSERT_RATING = `
 insert into store_assessments (store_id, brand_id, kind, score, scale, source, recorded_by)
 values ($1, $2, 'rating', $3::numeric, $4::numeric, $5, $6)`;
 
+// As INSERT_RATING.
 const INSERT_OPENED_ON = `
 insert into store_assessments (store_id, brand_id, kind, opened_on, source, recorded_by)
 values ($1, $2, 'opened_on', $3::date, $4, $5)`;
@@ -87,7 +88,7 @@ export async function insertOpenedOn(tx: Tx, opening: Assessment & { openedOn: s
   await tx.query({ name: 'insert_opened_on', text: INSERT_OPENED_ON, values });
 }
 
-// $2 is the brand the caller is confined to, null for none. Served by stores_id_idx.
+// $2 is the brand that the caller is confined to, null for none. Served by stores_id_idx.
 const LOCK_STORE = `
 select s.id from stores s where s.id = $1 and ($2::text is null or s.brand_id = $2) for update`;
 
@@ -101,7 +102,7 @@ export async function lockStore(tx: Tx, store: { storeId: string; scope: string 
   return rows.length === 1;
 }
 
-// Null keeps what is there.
+// Null keeps the stored value. Served by stores_id_idx; stores_active_shop_key may refuse that a store is opened again.
 const UPDATE_STORE = `
 update stores
 set name = coalesce($2, stores.name),
@@ -132,7 +133,7 @@ export async function updateStore(tx: Tx, storeId: string, change: StoreChange):
   await tx.query({ name: 'update_store', text: UPDATE_STORE, values });
 }
 
-// The newest assessment of each kind counts. $2 is the brand the caller is confined to, null for none. Served by stores_id_idx and
+// The newest assessment of each kind counts. $2 is the brand that the caller is confined to, null for none. Served by stores_id_idx and
 // store_assessments_newest_idx.
 const FIND_STORE = `
 select s.id, s.brand_id as "brandId", s.platform, s.external_shop_id as "externalShopId", s.name, s.order_source as "orderSource",
@@ -150,7 +151,7 @@ left join lateral (
 ) o on true
 where s.id = $1 and ($2::text is null or s.brand_id = $2)`;
 
-/** A store with what is known of its quality; undefined when there is none, or it is not the caller's. */
+/** A store with its newest rating and opening day; undefined when there is none, or it is not the caller's. */
 export async function findStore(
   db: Queryable,
   { storeId, scope }: { storeId: string; scope: string | undefined },

@@ -1,11 +1,16 @@
 /** From decided clicks to the parameters of the statements that store them: pure arithmetic, so that Postgres has none to do. */
 import type { Click } from '../../core/clicks/click.ts';
 import { CopyRows } from '../../infra/copy-rows.ts';
-import type { KnownLink } from './plan-batch.ts';
+import type { ClickLink } from './plan-queries.ts';
 import { dayOf } from './row-texts.ts';
 import { clickRowText } from './store-queries.ts';
 import type { ClickWrite, RollupIncrement, ShownIncrement, Visit } from './store-queries.ts';
 import type { VisitorHistory } from './visitor-history.ts';
+
+/** A link with the part of the row text that all its clicks share. */
+export interface KnownLink extends ClickLink {
+  rowText: string;
+}
 
 /** A new click with its final verdict. */
 export interface DecidedClick {

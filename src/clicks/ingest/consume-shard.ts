@@ -8,7 +8,8 @@ import type { EntrySource, ReadEntries } from './entry-source.ts';
 import type { IngestMetrics } from './metrics.ts';
 import type { PlanBatch, PlannedBatch, ProjectedState } from './plan-batch.ts';
 import { raiseWatermark } from './shard-queries.ts';
-import type { BatchStore, IngestStep, StoreResult } from './store-batch.ts';
+import type { IngestStep } from './entry-source.ts';
+import type { BatchStore, StoreResult } from './store-batch.ts';
 import { isNoGroup } from './stream-consumer.ts';
 import type { StreamConsumer, StreamEntry } from './stream-consumer.ts';
 

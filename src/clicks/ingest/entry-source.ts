@@ -3,9 +3,11 @@ import type { Logger } from 'pino';
 import type { Click } from '../../core/clicks/click.ts';
 import { decodeClickLine, splitClickLines } from '../click-batch.ts';
 import type { IngestMetrics } from './metrics.ts';
-import type { IngestStep } from './store-batch.ts';
 import type { DeadLetter } from './store-queries.ts';
 import type { StreamEntry, StreamConsumer } from './stream-consumer.ts';
+
+/** Places where a test may stop a worker: `sent` whole by the optimistic way; `inserted` but not committed by the idempotent way. */
+export type IngestStep = 'claimed' | 'read' | 'sent' | 'inserted' | 'committed';
 
 export interface EntrySourceDeps {
   shard: number;

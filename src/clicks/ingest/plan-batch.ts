@@ -4,19 +4,13 @@ import { decideRepeats } from '../../core/clicks/click.ts';
 import type { Click, StoredClick } from '../../core/clicks/click.ts';
 import type { Db } from '../../infra/db.ts';
 import { buildClickWrite } from './click-write.ts';
-import type { DecidedClick } from './click-write.ts';
+import type { DecidedClick, KnownLink } from './click-write.ts';
 import type { DecodedEntries, StreamClick } from './entry-source.ts';
 import { listLinksByNumber } from './plan-queries.ts';
-import type { ClickLink } from './plan-queries.ts';
 import { linkRowText } from './store-queries.ts';
 import type { ClickWrite } from './store-queries.ts';
 import { VisitorHistories, countedClickOf, loadHistories, historyOf } from './visitor-history.ts';
 import type { VisitorHistory } from './visitor-history.ts';
-
-/** A link with the part of the row text that all its clicks share. */
-export interface KnownLink extends ClickLink {
-  rowText: string;
-}
 
 export interface LinkDirectory {
   /** The links of these numbers. Numbers without a link are absent, and looked up again the next time. */

@@ -4,8 +4,9 @@ import { isDependencyDown } from '../../infra/failures.ts';
 import { inTransaction } from '../../infra/db.ts';
 import type { Db, Tx } from '../../infra/db.ts';
 import { createTransactionLane } from '../../infra/transaction-lane.ts';
-import type { StreamClick } from './entry-source.ts';
-import type { KnownLink, PlannedBatch, RefusedClick } from './plan-batch.ts';
+import type { IngestStep, StreamClick } from './entry-source.ts';
+import type { KnownLink } from './click-write.ts';
+import type { PlannedBatch, RefusedClick } from './plan-batch.ts';
 import { listStoredClicks } from './plan-queries.ts';
 import { becomeWriter } from './shard-queries.ts';
 import { sendNewClicks, ensureClickPartitions, insertClicks } from './store-queries.ts';
@@ -41,9 +42,6 @@ export function createPartitions(db: Db): EnsurePartitions {
     }
   };
 }
-
-/** Places where a test may stop a worker: `sent` whole by the optimistic way; `inserted` but not committed by the idempotent way. */
-export type IngestStep = 'claimed' | 'read' | 'sent' | 'inserted' | 'committed';
 
 export interface StoreDeps {
   db: Db;

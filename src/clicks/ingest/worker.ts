@@ -17,7 +17,8 @@ import type { PlanBatch } from './plan-batch.ts';
 import { startShardLeases } from './shard-leases.ts';
 import type { ShardConsumer, ShardLeaseLimits } from './shard-leases.ts';
 import { createPartitions, createStore } from './store-batch.ts';
-import type { EnsurePartitions, IngestStep } from './store-batch.ts';
+import type { IngestStep } from './entry-source.ts';
+import type { EnsurePartitions } from './store-batch.ts';
 import { createStreamConsumer } from './stream-consumer.ts';
 
 export interface ClickWorkerDeps {

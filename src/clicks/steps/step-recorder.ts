@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 
-import { loggableError } from '../../http/loggable-error.ts';
+import { loggableError } from '../../http/error-handler.ts';
 import type { Db } from '../../infra/db.ts';
 import type { PageMetrics } from './metrics.ts';
 import { insertSteps } from './queries.ts';

@@ -5,7 +5,7 @@ import type { EntryKind } from '../../core/vocabulary.ts';
 import type { Tx } from '../../infra/db.ts';
 import { together } from '../../infra/together.ts';
 import { type EntryDraft, postEntries } from '../../ledger/post/post-entries.ts';
-import type { RateCard } from '../terms/terms.ts';
+import type { RateCard } from '../terms/rate-cards.ts';
 import { type BookableLine, desiredLine } from './desired-line.ts';
 import { changedStates, priceLines } from './price-lines.ts';
 import { listPricedLines, type PricedLine, upsertPricedLines } from './queries.ts';

@@ -5,10 +5,10 @@
  * line is not released; on a released line only when a person gave it to another influencer.
  */
 import assert from 'node:assert/strict';
-import { payableAt } from '../../core/money/terms.ts';
+import { payableAt } from '../../core/money/commission.ts';
 import type { Tx } from '../../infra/db.ts';
-import { loadSplits, splitKey, type RateCard, type Splits } from '../terms/terms.ts';
-import type { SplitRow } from '../terms/split-queries.ts';
+import type { RateCard } from '../terms/rate-cards.ts';
+import { loadSplits, splitKey, type SplitRow, type Splits } from '../terms/split-queries.ts';
 import type { BookableAttribution, BookableLine } from './desired-line.ts';
 import { listLinkProducts, type PricedLine } from './queries.ts';
 

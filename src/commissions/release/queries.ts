@@ -5,8 +5,8 @@ export interface DueLine {
   orderId: string;
 }
 
-// Lines whose hold is over by Postgres' clock and that nothing holds back, longest due first. Only a candidate list: the lines are looked
-// at again under the locks of their orders. Served by priced_lines_due_idx.
+// Lines whose hold is over by Postgres' clock and that nothing holds back, longest due first. Only a candidate list: MARK_RELEASED
+// checks the lines again under the locks of their orders. Served by priced_lines_due_idx.
 const LIST_DUE = `
 select c.line_id as "lineId", l.order_id as "orderId"
 from priced_lines c

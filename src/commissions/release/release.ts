@@ -14,7 +14,7 @@ const BATCH_LINES = 200;
  *
  * Works in batches, each one transaction; running it again, or twice at once, releases nothing twice.
  *
- * @returns how many lines were released; 0 also where another process is at it
+ * @returns how many lines were released; 0 also where another process releases
  */
 export async function releaseDueLines(db: Db, options: { batchLines?: number } = {}): Promise<number> {
   const batchLines = options.batchLines ?? BATCH_LINES;

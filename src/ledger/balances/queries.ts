@@ -1,24 +1,18 @@
+import type { Position } from '../../core/money/accounts.ts';
 import type { Queryable } from '../../infra/db.ts';
 
-export interface BalanceRow {
+export interface BalanceRow extends Position {
   brandId: string;
-  commissionFen: bigint;
-  pendingFen: bigint;
-  payableFen: bigint;
-  inPayoutFen: bigint;
-  paidOutFen: bigint;
-  debtFen: bigint;
-  reversedFen: bigint;
 }
 
-// A payee's money by brand, from every entry of a line it has (what a brand paid in without a line is not the payee's). Served by
+// A payee's money by brand, from every posting of a line that it has: a brand's payment without a line is not the payee's. Served by
 // postings_payee_idx.
 const SUM_BALANCES = `
 select f.brand_id as "brandId", sum(f.commission_fen)::bigint as "commissionFen", sum(f.pending_fen)::bigint as "pendingFen",
-  sum(f.payable_fen)::bigint as "payableFen", sum(f.in_payout_fen)::bigint as "inPayoutFen",
-  sum(f.paid_out_fen)::bigint as "paidOutFen", sum(f.debt_fen)::bigint as "debtFen", sum(f.reversed_fen)::bigint as "reversedFen"
+  sum(f.payable_fen)::bigint as "payableFen", sum(f.in_payout_fen)::bigint as "inPayoutFen", sum(f.paid_out_fen)::bigint as "paidOutFen",
+  sum(f.debt_fen)::bigint as "debtFen", sum(f.reversed_fen)::bigint as "reversedFen"
 from posting_figures f
-where f.payee_id = $1 and f.line_position is not null
+where f.payee_id = $1
   and ($2::text is null or f.brand_id = $2)
   and ($3::timestamptz is null
     or exists (select from entry_seals s where s.brand_id = f.brand_id and s.entry_id = f.entry_id and s.sealed_at <= $3))
@@ -34,13 +28,14 @@ export async function listBalances(
   return rows;
 }
 
-// A payee as far as the caller may know of it: an influencer only its own, a key of one brand only those that ever earned in it.
+// A payee that the caller may know of: an influencer its own, a key of one brand those that ever earned in it. Served by payees_pkey,
+// influencers_payee_key and postings_payee_idx.
 const FIND_PAYEE = `
 select p.id
 from payees p
 where p.id = $1
   and ($2::text is null or exists (select from influencers i where i.id = $2 and i.payee_id = p.id))
-  and ($3::text is null or exists (select from postings e where e.payee_id = p.id and e.brand_id = $3))`;
+  and ($3::text is null or exists (select from postings o where o.payee_id = p.id and o.brand_id = $3))`;
 
 /** Whether a payee exists for the caller. */
 export async function payeeExists(

@@ -5,14 +5,14 @@ import { type CsvColumn, jsonOrCsv, sendCsv, wantsCsv } from '../../http/list.ts
 import { problems } from '../../http/problem.ts';
 import type { Server } from '../../http/server.ts';
 import type { Db } from '../../infra/db.ts';
-import { requireSealed } from '../as-of.ts';
-import { BALANCE_COLUMNS, balanceFields } from '../figures.ts';
+import { POSITION_COLUMNS, positionFields, requireCovered } from '../route-fields.ts';
+import { findCoverage } from '../seal/sealer.ts';
 import { listBalances, payeeExists } from './queries.ts';
 
-const balance = z.object({ brandId: z.string(), ...balanceFields });
+const balance = z.object({ brandId: z.string(), ...positionFields });
 type Balance = z.output<typeof balance>;
 
-const balanceColumns = (['brandId', ...BALANCE_COLUMNS] as const).map((name): CsvColumn<Balance> => ({
+const balanceColumns = (['brandId', ...POSITION_COLUMNS] as const).map((name): CsvColumn<Balance> => ({
   name,
   value: (row) => row[name],
 }));
@@ -41,7 +41,7 @@ export async function balanceRoutes(app: Server, deps: { db: Db }): Promise<void
         brandScope: brandScope(principal) ?? null,
       };
       if (!(await payeeExists(deps.db, scope))) throw problems.notFound();
-      await requireSealed(deps.db, query.asOf);
+      requireCovered(await findCoverage(deps.db, query.asOf));
       const data = await listBalances(deps.db, { ...scope, asOf: query.asOf ?? null });
       if (wantsCsv(request)) return sendCsv(reply, data, balanceColumns);
       return { data };

@@ -10,13 +10,21 @@ import {
   problemResponses,
   RANGE_FAULT,
 } from '../../http/fields.ts';
-import { type CsvColumn, cursorTime, decodeCursor, jsonOrCsv, listOf, pageQuery } from '../../http/list.ts';
-import { pageOf, sendPage } from '../../http/list-page.ts';
+import {
+  type CsvColumn,
+  cursorTime,
+  decodeCursor,
+  jsonOrCsv,
+  listOf,
+  pageOf,
+  pageQuery,
+  sendPage,
+} from '../../http/list.ts';
 import type { Server } from '../../http/server.ts';
 import type { Db } from '../../infra/db.ts';
-import { type JournalEntryRow, listJournal } from './queries.ts';
+import { type JournalRow, listJournal } from './queries.ts';
 
-const entry = z.object({
+const posting = z.object({
   journalId: z.string(),
   position: z.int(),
   kind: z.string(),
@@ -36,7 +44,7 @@ const entry = z.object({
   linkId: z.string().nullable(),
   productId: z.string().nullable(),
 });
-type JournalEntry = z.output<typeof entry>;
+type JournalPosting = z.output<typeof posting>;
 
 const journalQuery = z
   .strictObject({
@@ -51,14 +59,17 @@ const journalQuery = z
   .refine(endsAfterItBegins, RANGE_FAULT);
 const cursorShape = z.tuple([cursorTime, z.string().max(64), z.int().min(0).max(2_147_483_647)]);
 
-function answerEntry({ postedAtExact: _cursor, sequence, ...row }: JournalEntryRow): JournalEntry {
+function answerPosting({ postedAtExact: _cursor, sequence, ...row }: JournalRow): JournalPosting {
   return { ...row, sequence: sequence === null ? null : Number(sequence) };
 }
 
-const entryColumns = (Object.keys(entry.shape) as (keyof JournalEntry)[]).map((name): CsvColumn<JournalEntry> => ({
-  name,
-  value: (row) => row[name],
-}));
+const postingColumns = (Object.keys(posting.shape) as (keyof JournalPosting)[]).map(
+  (name): CsvColumn<JournalPosting> => ({
+    name,
+    value: (row) => row[name],
+  }),
+);
+
 /** The postings behind every total. */
 export async function journalRoutes(app: Server, deps: { db: Db }): Promise<void> {
   app.get(
@@ -66,11 +77,11 @@ export async function journalRoutes(app: Server, deps: { db: Db }): Promise<void
     {
       config: { roles: ['finance', 'admin'] },
       schema: {
-        summary: 'Journal entries in the order they were posted',
+        summary: 'Journal entries in the order they were posted, one row a posting',
         description: '`from` and `to` filter by posting time. Debit is positive; every journal sums to 0.',
         tags: ['Commissions'],
         querystring: journalQuery,
-        response: { 200: jsonOrCsv(listOf(entry)), ...problemResponses },
+        response: { 200: jsonOrCsv(listOf(posting)), ...problemResponses },
       },
     },
     async (request, reply) => {
@@ -90,9 +101,9 @@ export async function journalRoutes(app: Server, deps: { db: Db }): Promise<void
       const page = pageOf(rows, {
         limit: query.limit,
         keyOf: (row) => [row.postedAtExact, row.journalId, row.position],
-        answerOf: answerEntry,
+        answerOf: answerPosting,
       });
-      return sendPage(request, reply, { page, columns: entryColumns });
+      return sendPage(request, reply, { page, columns: postingColumns });
     },
   );
 }

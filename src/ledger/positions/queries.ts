@@ -12,31 +12,31 @@ interface BookedRow extends Dimensions {
   reversedFen: bigint;
 }
 
-// What is booked for lines, summed by dimensions: one row for the buyers' money (payee null), one for each payee and account beside it.
-// Sums are whole, so the answer is as long as a line has had dimensions and payees, not postings. Served by entry_lines_line_idx and
+// What is booked for lines by account, summed by dimensions: one row for the buyers' money (payee null), one for each payee and account beside
+// it. The number of rows grows with the dimensions and payees that a line has had, not with its postings. Served by entry_lines_line_idx and
 // postings_pkey.
 const LIST_BOOKED = `
-with posted as materialized (
-  select j.entry_id, j.position, j.brand_id, j.line_id, j.order_id, j.store_id, j.product_id, j.platform, j.link_id, j.tag,
-    j.influencer_id, j.agency_payee_id, j.method, j.paid_at, j.lines_delta, j.paid_delta_fen, j.refunded_delta_fen
-  from entry_lines j
-  where j.line_id = any ($1::text[])
+with touched as materialized (
+  select l.entry_id, l.position, l.brand_id, l.line_id, l.order_id, l.store_id, l.product_id, l.platform, l.link_id, l.tag,
+    l.influencer_id, l.agency_payee_id, l.method, l.paid_at, l.lines_delta, l.paid_delta_fen, l.refunded_delta_fen
+  from entry_lines l
+  where l.line_id = any ($1::text[])
 )
-select p.brand_id as "brandId", p.line_id as "lineId", p.order_id as "orderId", p.store_id as "storeId", p.product_id as "productId",
-  p.platform, p.link_id as "linkId", p.tag, p.influencer_id as "influencerId", p.agency_payee_id as "agencyPayeeId", p.method,
-  p.paid_at as "paidAt", sum(p.lines_delta)::integer as "lines", sum(p.paid_delta_fen)::bigint as "paidFen",
-  sum(p.refunded_delta_fen)::bigint as "refundedFen", null::text as "payeeId", null::text as "account", 0::bigint as "amountFen",
+select t.brand_id as "brandId", t.line_id as "lineId", t.order_id as "orderId", t.store_id as "storeId", t.product_id as "productId",
+  t.platform, t.link_id as "linkId", t.tag, t.influencer_id as "influencerId", t.agency_payee_id as "agencyPayeeId", t.method,
+  t.paid_at as "paidAt", sum(t.lines_delta)::integer as "lines", sum(t.paid_delta_fen)::bigint as "paidFen",
+  sum(t.refunded_delta_fen)::bigint as "refundedFen", null::text as "payeeId", null::text as "account", 0::bigint as "amountFen",
   0::bigint as "reversedFen"
-from posted p
-group by p.brand_id, p.line_id, p.order_id, p.store_id, p.product_id, p.platform, p.link_id, p.tag, p.influencer_id,
-  p.agency_payee_id, p.method, p.paid_at
+from touched t
+group by t.brand_id, t.line_id, t.order_id, t.store_id, t.product_id, t.platform, t.link_id, t.tag, t.influencer_id,
+  t.agency_payee_id, t.method, t.paid_at
 union all
-select p.brand_id, p.line_id, p.order_id, p.store_id, p.product_id, p.platform, p.link_id, p.tag, p.influencer_id, p.agency_payee_id,
-  p.method, p.paid_at, 0, 0, 0, e.payee_id, e.account, sum(e.amount_fen)::bigint, sum(e.reversed_delta_fen)::bigint
-from posted p
-join postings e on e.brand_id = p.brand_id and e.entry_id = p.entry_id and e.line_position = p.position
-group by p.brand_id, p.line_id, p.order_id, p.store_id, p.product_id, p.platform, p.link_id, p.tag, p.influencer_id,
-  p.agency_payee_id, p.method, p.paid_at, e.payee_id, e.account`;
+select t.brand_id, t.line_id, t.order_id, t.store_id, t.product_id, t.platform, t.link_id, t.tag, t.influencer_id, t.agency_payee_id,
+  t.method, t.paid_at, 0, 0, 0, p.payee_id, p.account, sum(p.amount_fen)::bigint, sum(p.reversed_delta_fen)::bigint
+from touched t
+join postings p on p.brand_id = t.brand_id and p.entry_id = t.entry_id and p.line_position = t.position
+group by t.brand_id, t.line_id, t.order_id, t.store_id, t.product_id, t.platform, t.link_id, t.tag, t.influencer_id,
+  t.agency_payee_id, t.method, t.paid_at, p.payee_id, p.account`;
 
 /** What is booked for lines, as line entries for `sumLineEntries`: line id → parts, to be summed before use. Lines never booked are absent. */
 export async function listBooked(db: Queryable, lineIds: readonly string[]): Promise<Map<string, LineEntry[]>> {
@@ -49,4 +49,23 @@ export async function listBooked(db: Queryable, lineIds: readonly string[]): Pro
     }),
   );
   return Map.groupBy(lineEntries, (lineEntry) => lineEntry.dimensions.lineId);
+}
+
+// The ids of lines that were ever booked, in order; each found by a step down entry_lines_line_idx, so that a page costs as many steps as it
+// has lines, however many entries touch each.
+const LIST_BOOKED_LINE_IDS = `
+with recursive page as (
+  (select l.line_id, 1 as place from entry_lines l where l.line_id > $1 order by l.line_id limit 1)
+  union all
+  select next.line_id, p.place + 1
+  from page p
+  cross join lateral (select l.line_id from entry_lines l where l.line_id > p.line_id order by l.line_id limit 1) next
+  where p.place < $2
+)
+select p.line_id as "lineId" from page p order by p.line_id`;
+
+/** The next ids after `after` of lines that were ever booked. */
+export async function listBookedLineIds(db: Queryable, page: { after: string; limit: number }): Promise<string[]> {
+  const { rows } = await db.query<{ lineId: string }>(LIST_BOOKED_LINE_IDS, [page.after, page.limit]);
+  return rows.map(({ lineId }) => lineId);
 }

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { type Api, listAll } from './api.ts';
 
-/** Money of an answer: an integer of fen, here as bigint. */
+/** An amount in an answer: integer fen, read as bigint. */
 const fen = z.int().transform(BigInt);
 const count = z.int().transform(BigInt);
 
@@ -29,7 +29,7 @@ export async function readTotals(finance: Api): Promise<Totals> {
 const balances = z.object({ data: z.array(z.object({ brandId: z.string(), ...balance })) });
 export type Balance = z.output<typeof balances>['data'][number];
 
-/** What a payee has of one brand; undefined where it never earned there. */
+/** The balance of a payee with one brand; undefined where the payee never earned from that brand. */
 export async function readBalance(
   finance: Api,
   { payeeId, brandId }: { payeeId: string; brandId: string },
@@ -64,7 +64,7 @@ const order = z.object({
 export type OrderRead = z.output<typeof order>;
 export type OrderLineRead = OrderRead['lines'][number];
 
-/** Every order of a store that has this number: one, if all is well. */
+/** Every order of a store with this number. More than one order is a defect of the server. */
 export async function readOrders(
   finance: Api,
   { storeId, externalOrderId }: { storeId: string; externalOrderId: string },
@@ -112,7 +112,7 @@ export async function readStats(finance: Api, code: string): Promise<LinkStats> 
 
 const payees = z.object({ id: z.string() });
 
-/** Whom the platform's fee belongs to. */
+/** The id of the payee that receives the platform's fee. */
 export async function readOperatorPayee(admin: Api): Promise<string | undefined> {
   const [operator] = await listAll(admin, '/v1/payees?kind=operator', payees);
   return operator?.id;

@@ -4,16 +4,16 @@ import { OperatorFault } from '../../infra/operator-fault.ts';
 
 export interface ApiRequest {
   method: 'GET' | 'POST' | 'DELETE';
-  /** With its query, from `/`. */
+  /** From `/`, with the query. */
   path: string;
   headers: Record<string, string>;
   body?: string;
 }
 
-/** Carries one request to a daihuo, over the network or inside this process. */
+/** Sends one request to a daihuo server, over the network or inside this process. */
 export type Send = (request: ApiRequest) => Promise<{ status: number; text: string }>;
 
-/** What one key may call; every answer is read by a zod schema of what is needed of it. */
+/** The API under one key. A zod schema reads the needed part of each answer. */
 export interface Api {
   /** @throws ApiFault on any answer but a 2xx */
   get<T>(path: string, shape: z.ZodType<T>): Promise<T>;
@@ -23,7 +23,7 @@ export interface Api {
   remove(path: string): Promise<void>;
 }
 
-/** The API answered something else than what was asked for. */
+/** The API answered with a status other than 2xx. */
 export class ApiFault extends OperatorFault {
   readonly status: number;
 
@@ -84,7 +84,7 @@ export async function listAll<T>(api: Api, path: string, item: z.ZodType<T>): Pr
   return items;
 }
 
-/** Straight into an application of this process, before anybody else can reach it; every rule of the API applies all the same. */
+/** Sends requests into an application of this process, also before it listens. Every rule of the API applies. */
 export function sendInto(app: Server): Send {
   return async ({ method, path, headers, body }) => {
     const answer = await app.inject({ method, url: path, headers, ...(body === undefined ? {} : { payload: body }) });
@@ -92,10 +92,10 @@ export function sendInto(app: Server): Send {
   };
 }
 
-/** A daihuo took longer than this for one answer: it hangs, and the demo says so instead of hanging too. */
+/** A server that needs longer than this for one answer hangs; the demo reports it instead of waiting for ever. */
 const ANSWER_TIMEOUT_MS = 30_000;
 
-/** Asks over the network; redirects are answers, not followed. */
+/** Sends a request over the network. Returns redirects as answers and does not follow them. */
 export async function fetchFrom(origin: string, { path, ...request }: ApiRequest | VisitRequest): Promise<Response> {
   try {
     return await fetch(`${origin}${path}`, {
@@ -118,7 +118,7 @@ export interface VisitRequest {
   body?: string;
 }
 
-/** @throws OperatorFault from the returned function where nothing answers at `origin` */
+/** @throws OperatorFault from the returned function where no server answers at `origin` */
 export function sendOver(origin: string): Send {
   return async (request) => {
     const response = await fetchFrom(origin, request);

@@ -10,16 +10,14 @@ import {
   type TotalsRow,
 } from './answers.ts';
 import { BALANCES, FRYER_SALE, TOTALS } from './rules.ts';
-import { tableText } from './table.ts';
-import type { Tour } from './tour.ts';
-import { waitUntil } from './wait-until.ts';
+import { tableText, type Tour, waitUntil } from './tour.ts';
 
-/** The release runs every few seconds. */
+/** The worker releases due lines every few seconds. */
 const RELEASE_TIMEOUT_MS = 30_000;
 
 const MONEY = ['paidFen', 'refundedFen', 'commissionFen', 'pendingFen', 'payableFen', 'reversedFen'] as const;
 
-/** The totals of finance as a table, once the line without a hold is payable. */
+/** Waits until the line without a hold is payable, then compares and prints the totals of finance. */
 export async function checkTotals(tour: Tour): Promise<void> {
   const { market, figures, print } = tour;
   const totals = await waitUntil(
@@ -55,7 +53,7 @@ export async function checkTotals(tour: Tour): Promise<void> {
   print(tableText([header, ...cells]));
 }
 
-/** What each payee has; their sum is the whole commission. */
+/** Compares and prints the balance of each payee; the balances sum to the whole commission. */
 export async function checkBalances(tour: Tour): Promise<void> {
   const { admin, market, figures, print } = tour;
   const { brandId, mei, qiang, run } = market;
@@ -79,7 +77,7 @@ export async function checkBalances(tour: Tour): Promise<void> {
   print(tableText(rows));
 }
 
-/** Every journal of the brand sums to 0, and the link's own statistics tell the same as finance. */
+/** Checks that every journal entry of the brand sums to 0, and that the statistics of a link show the same amounts as finance. */
 export async function checkJournal(tour: Tour): Promise<void> {
   const { market, figures, print } = tour;
   const entries = await readJournal(market.finance, market.brandId);
@@ -95,7 +93,7 @@ export async function checkJournal(tour: Tour): Promise<void> {
   figures.expectFen('statistics of the fryer’s link', stats, { paidFen, commissionFen });
 }
 
-/** Why the fryer earned what it earned, shortened. */
+/** Prints a short form of the explanation of the fryer's commission. */
 export async function showExplanation(tour: Tour, order: OrderRead | undefined): Promise<void> {
   const { market, figures, print } = tour;
   if (order === undefined) return;

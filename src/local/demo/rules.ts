@@ -1,21 +1,21 @@
 /**
- * What the demo sells, and what the rules give for it, worked out by hand: none of these figures is computed by the code they check.
- * All amounts in fen. Each step rounds half up.
+ * The products of the demo and the figures that the rules give for its sales. The figures were worked out by hand, not by the code that
+ * they check. All amounts are in fen; each step rounds half up.
  */
 
-/** Of each commission, off the top. */
+/** The platform's share of each commission, deducted first. */
 export const PLATFORM_FEE_BP = 500;
-/** Of what the fee leaves; only one of the two influencers has an agency. */
+/** The agency's share of the rest; only one of the two influencers has an agency. */
 export const AGENCY_SHARE_BP = 3_000;
 
 export type ProductName = 'fryer' | 'kettle' | 'cup' | 'tea';
 
-interface OfferedProduct {
+export interface OfferedProduct {
   platform: 'taobao' | 'youzan';
   title: string;
   priceFen: number;
   commission: { rateBp: number } | { flatFen: number };
-  /** Without it, 15 days. */
+  /** 15 days by default. */
   holdDays?: number;
 }
 
@@ -32,31 +32,31 @@ export const PRODUCTS: Record<ProductName, OfferedProduct> = {
   tea: { platform: 'youzan', title: '高山乌龙茶 250g 礼盒', priceFen: 12_800, commission: { rateBp: 2_000 } },
 };
 
-/** Sale 1: a fryer for 199.00, later 50.00 back. */
+/** Sale 1: a fryer for 199.00; later a refund of 50.00. */
 export const FRYER_SALE = {
   // 199.00 × 15 % = 29.85
   beforeRefund: { paidFen: 19_900n, refundedFen: 0n, commissionFen: 2_985n },
-  // 149.00 × 15 % = 22.35: fee 1.12 (1.1175), she keeps 21.23
+  // 149.00 × 15 % = 22.35: fee 1.12 (1.1175), the influencer keeps 21.23
   afterRefund: { paidFen: 19_900n, refundedFen: 5_000n, commissionFen: 2_235n },
 } as const;
 
-/** Sale 2: a kettle for 89.00, payable at once, and two cups for 118.00, one of which was given back before the payment was even known. */
+/** Sale 2: a kettle for 89.00, payable at once, and two cups for 118.00; the refund of one cup arrives before the payment. */
 export const MIXED_SALE = {
-  // 89.00 × 10 % = 8.90: fee 0.45 (0.445), of 8.45 the agency 2.54 (2.535), he keeps 5.91
+  // 89.00 × 10 % = 8.90: fee 0.45 (0.445), of 8.45 the agency gets 2.54 (2.535), the influencer keeps 5.91
   kettle: { paidFen: 8_900n, refundedFen: 0n, commissionFen: 890n },
-  // 2 × 6.00 for 118.00; for the 59.00 that stayed 6.00: fee 0.30, of 5.70 the agency 1.71, he keeps 3.99
+  // 2 × 6.00 for 118.00; after the refund 6.00 for 59.00: fee 0.30, of 5.70 the agency gets 1.71, the influencer keeps 3.99
   cups: { paidFen: 11_800n, refundedFen: 5_900n, commissionFen: 600n },
 } as const;
 
-/** Sale 3: tea for 128.00 on Youzan, freight of 10.00 beside it, later 28.00 back. */
+/** Sale 3: tea for 128.00 on Youzan plus freight of 10.00; later a refund of 28.00. */
 export const TEA_SALE = {
   // 128.00 × 20 % = 25.60; freight earns nothing
   beforeRefund: { paidFen: 12_800n, refundedFen: 0n, commissionFen: 2_560n },
-  // 100.00 × 20 % = 20.00: fee 1.00, she keeps 19.00
+  // 100.00 × 20 % = 20.00: fee 1.00, the influencer keeps 19.00
   afterRefund: { paidFen: 12_800n, refundedFen: 2_800n, commissionFen: 2_000n },
 } as const;
 
-/** Whole lines, as brand and finance see them. Reversed: what the refunds took back. */
+/** Sums of whole lines, as brand and finance see them. `reversedFen` is the commission that refunds took back. */
 export const TOTALS = {
   mei: {
     paidFen: 32_700n, // 199.00 + 128.00
@@ -93,7 +93,7 @@ export const TOTALS = {
   },
 } as const;
 
-/** What each payee has; together 57.25, the whole commission. */
+/** The balance of each payee; together 57.25, which is the whole commission. */
 export const BALANCES = {
   mei: { commissionFen: 4_023n, pendingFen: 4_023n, payableFen: 0n, debtFen: 0n }, // 21.23 + 19.00
   qiang: { commissionFen: 990n, pendingFen: 399n, payableFen: 591n, debtFen: 0n }, // 5.91 + 3.99
@@ -101,11 +101,11 @@ export const BALANCES = {
   operator: { commissionFen: 287n, pendingFen: 242n, payableFen: 45n, debtFen: 0n }, // 1.12 + 1.00 + 0.30, and 0.45
 } as const;
 
-/** What people do on the fryer's middle page, by app. */
+/** Steps of visitors on the fryer's middle page, by app. */
 export const FRYER_FUNNEL = [
   { app: 'douyin', shown: 3n, view: 3n, copy: 2n, open: 2n, continue: 0n },
   { app: 'wechat', shown: 1n, view: 1n, copy: 0n, open: 0n, continue: 1n },
 ] as const;
 
-/** Visits to the fryer's link: three phones, one of them twice within seconds, a search engine, and a HEAD. */
+/** Visits to the fryer's link: three phones, one of them twice within seconds, a search engine, and a HEAD request. */
 export const FRYER_CLICKS = { counted: 3n, unique: 3n, repeat: 1n, bot: 1n, head: 1n } as const;

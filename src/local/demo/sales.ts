@@ -2,10 +2,18 @@ import { randomInt } from 'node:crypto';
 import { formatFenAsYuan } from '../../core/money/money.ts';
 import { readOrders, type OrderLineRead, type OrderRead } from './answers.ts';
 import { FRYER_SALE, MIXED_SALE, TEA_SALE } from './rules.ts';
-import { postShopMessage, type ShopMessage, type ShopSender } from './shop-messages.ts';
+import {
+  postShopMessage,
+  postYouzanPush,
+  type ShopMessage,
+  type ShopSender,
+  youzanPaid,
+  youzanReceived,
+  youzanRefunded,
+  type YouzanSender,
+} from './platform-messages.ts';
 import type { Tour } from './tour.ts';
 import type { Clicks } from './visits.ts';
-import { postYouzanPush, youzanPaid, youzanReceived, youzanRefunded, type YouzanSender } from './youzan-messages.ts';
 
 interface LineFigures {
   paidFen: bigint;
@@ -19,7 +27,7 @@ function shopOf({ origin, market, clock }: Tour): ShopSender {
   return { origin, storeId: market.taobao.storeId, secret: market.taobao.webhookSecret, clock };
 }
 
-/** Posts messages to the shop's hook, all at the same time; each must be accepted. */
+/** Posts messages to the shop's hook, all at the same time, and checks that the hook accepts each. */
 async function deliver(tour: Tour, messages: readonly ShopMessage[]): Promise<void> {
   const statuses = await Promise.all(messages.map((message) => postShopMessage(shopOf(tour), message)));
   statuses.forEach((status, index) => {
@@ -27,7 +35,7 @@ async function deliver(tour: Tour, messages: readonly ShopMessage[]): Promise<vo
   });
 }
 
-/** The one order of this number, however often it was told. */
+/** The order with this number; checks that there is exactly one, although its messages were repeated. */
 async function readOrder(tour: Tour, storeId: string, externalOrderId: string): Promise<OrderRead | undefined> {
   const orders = await readOrders(tour.market.finance, { storeId, externalOrderId });
   tour.figures.expect(`orders with number ${externalOrderId}`, BigInt(orders.length), 1n);
@@ -54,7 +62,7 @@ function checkCredit(
   }
 }
 
-/** The shop's events of one order, with the numbers and times they share. */
+/** Makers of the shop's messages about one order, which share its number and time. */
 function eventsOf(tour: Tour, order: { number: number; at: Date }) {
   const orderId = `A-${tour.market.run}-${order.number}`;
   const occurredAt = order.at.toISOString();
@@ -71,7 +79,7 @@ function eventsOf(tour: Tour, order: { number: number; at: Date }) {
   };
 }
 
-/** Sale 1, through a click id: the receipt comes before the payment, everything twice and at once; then a partial refund, twice too. */
+/** Sale 1, matched by click id: the receipt arrives before the payment, each message twice and concurrently; then a partial refund, also twice. */
 export async function sellFryer(
   tour: Tour,
   { at, clicks }: { at: Date; clicks: Clicks },
@@ -88,14 +96,14 @@ export async function sellFryer(
   checkLine(tour, 'the fryer', before?.lines[0], FRYER_SALE.beforeRefund);
   const credit = { method: 'click_id', confidence: 'exact', linkCode: market.mei.fryer.code };
   checkCredit(tour, 'the fryer', before?.lines[0], credit);
-  print(`  ${orderId}: 50.00 refunded, told twice`);
+  print(`  ${orderId}: 50.00 refunded, sent twice`);
   await deliver(tour, [refunded('1', 5_000), refunded('1', 5_000)]);
   const after = await readOrder(tour, market.taobao.storeId, orderId);
   checkLine(tour, 'the fryer', after?.lines[0], FRYER_SALE.afterRefund);
   return after;
 }
 
-/** Sale 2, two lines: the refund of one is known before the payment, and the other has no hold. */
+/** Sale 2, two lines: the refund of one arrives before the payment, and the other has no hold. */
 export async function sellKettleAndCups(tour: Tour, { at, clicks }: { at: Date; clicks: Clicks }): Promise<void> {
   const { market, print } = tour;
   const { kettle, cup } = market.products;
@@ -116,7 +124,7 @@ export async function sellKettleAndCups(tour: Tour, { at, clicks }: { at: Date; 
   checkCredit(tour, 'two cups', lineOf('2'), { ...exact, linkCode: market.qiang.cup.code });
 }
 
-/** Sale 3, on Youzan, which tells no click: the buyer wrote the link's code into the note. */
+/** Sale 3, on Youzan, whose pushes hold no click id: the link's code is in the buyer's note. */
 export async function sellTea(tour: Tour, at: Date): Promise<void> {
   const { origin, market, print } = tour;
   const { youzan, mei } = market;
@@ -143,14 +151,14 @@ export async function sellTea(tour: Tour, at: Date): Promise<void> {
   const before = await readOrder(tour, youzan.storeId, order.orderId);
   checkLine(tour, 'the tea', before?.lines[0], TEA_SALE.beforeRefund);
   checkCredit(tour, 'the tea', before?.lines[0], { method: 'code', confidence: 'strong', linkCode: mei.tea.code });
-  print(`  ${order.orderId}: RefundSuccess over 28.00, told twice`);
+  print(`  ${order.orderId}: RefundSuccess over 28.00, sent twice`);
   accept(await postYouzanPush(sender, refund), refund);
   accept(await postYouzanPush(sender, refund, 2), refund);
   const after = await readOrder(tour, youzan.storeId, order.orderId);
   checkLine(tour, 'the tea', after?.lines[0], TEA_SALE.afterRefund);
 }
 
-/** Sale 4 names nobody, so nobody is paid; and two messages that must be refused. */
+/** Sale 4 has no evidence, so it earns no commission; then two messages that daihuo must refuse. */
 export async function sellWithoutEvidence(tour: Tour, at: Date): Promise<void> {
   const { market, figures, print } = tour;
   const { orderId, paid } = eventsOf(tour, { number: 4, at });

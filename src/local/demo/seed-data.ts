@@ -1,4 +1,4 @@
-/** What an empty private database is filled with, so that a person who has just started daihuo finds something in it. */
+/** The content of the demo data that `start` puts into an empty private database, so that a new user has something to look at. */
 import type { Platform } from '../../core/vocabulary.ts';
 
 export const SEED_BRAND = { name: '云朵家居（演示）', platformFeeBp: 500 };
@@ -9,7 +9,7 @@ export interface SeedStore {
   name: string;
   rating: { score: number; scale: number };
   openedOn: string;
-  /** Youzan needs credentials to verify its pushes; these are no real ones. */
+  /** True for Youzan, whose pushes are verified by credentials; the seeding makes up random ones. */
   needsCredentials: boolean;
   products: { title: string; url: string; priceFen: number; commission: { rateBp: number } | { flatFen: number } }[];
 }
@@ -85,7 +85,7 @@ export const SEED_STORES: SeedStore[] = [
 
 export const SEED_AGENCY = { name: '星光传媒（演示 MCN）', shareBp: 3_000 };
 
-/** The first gets the links and the key that `start` shows. */
+/** `start` shows a key and a link of the first influencer. */
 export const SEED_INFLUENCERS = [
   { name: '小美的厨房（演示）', douyinId: 'demo_xiaomei', hasAgency: false },
   { name: '阿强测评（演示）', douyinId: 'demo_aqiang', hasAgency: true },

@@ -1,8 +1,52 @@
 import { randomBytes } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
 import { z } from 'zod';
+import { writePrivateFile } from '../placement.ts';
 import { type Api, listAll } from './api.ts';
-import type { DemoKeys } from './demo-keys.ts';
 import { SEED_AGENCY, SEED_BRAND, SEED_INFLUENCERS, SEED_STORES, type SeedStore } from './seed-data.ts';
+
+const demoKeysShape = z.object({
+  /** Last address of the server of this home, without a trailing slash. */
+  address: z.string().optional(),
+  keys: z.object({
+    admin: z.string(),
+    influencer: z.string().optional(),
+    brand: z.string().optional(),
+    finance: z.string().optional(),
+  }),
+  /** Missing until the demo data are complete. */
+  data: z
+    .object({
+      brandId: z.string(),
+      influencerId: z.string(),
+      linkCode: z.string(),
+      stores: z.array(z.object({ id: z.string(), platform: z.string(), webhookSecret: z.string() })),
+    })
+    .optional(),
+});
+
+/** Keys and ids of the demo data in the private database. `start` keeps them for its user and for `daihuo demo`. */
+export type DemoKeys = z.infer<typeof demoKeysShape>;
+
+function fileIn(home: string): string {
+  return path.join(home, 'demo-keys.json');
+}
+
+/** @returns undefined where the file is missing or unreadable; `start` then makes new keys */
+export async function readDemoKeys(home: string): Promise<DemoKeys | undefined> {
+  try {
+    const parsed = demoKeysShape.safeParse(JSON.parse(await readFile(fileIn(home), 'utf8')));
+    return parsed.success ? parsed.data : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Writes the file so that only its owner can read it; readers see the old or the new content, never a part. */
+export async function writeDemoKeys(home: string, keys: DemoKeys): Promise<void> {
+  await writePrivateFile(fileIn(home), `${JSON.stringify(keys, undefined, 2)}\n`);
+}
 
 const named = z.object({ id: z.string(), name: z.string() });
 const created = z.object({ id: z.string() });
@@ -18,11 +62,12 @@ export interface Seeded {
 }
 
 /**
- * Makes the demo brand with its stores, products, influencers and links, through the API, so that every rule applies. What is there
- * already is found again by its name: a seeding that was killed half-way is completed, and after the keys were lost only keys are new.
+ * Creates the demo brand with its stores, products, influencers and links through the API, so that every rule applies.
  *
- * @param connect  the API under another key
- * @returns undefined where the database holds brands, but not ours: it is in real use and gets nothing
+ * Finds existing rows by name. So a second run completes a seeding that was killed, and when only the keys were lost it makes only new keys.
+ *
+ * @param connect  returns the API under another key
+ * @returns undefined where the database holds brands but not the demo brand: it is in real use, and nothing is added
  */
 export async function seedDemo(admin: Api, connect: (key: string) => Api): Promise<Seeded | undefined> {
   const brands = await listAll(admin, '/v1/brands', named);
@@ -55,7 +100,7 @@ async function seedStores(brand: Api): Promise<{ stores: Seeded['data']['stores'
   const productIds: string[] = [];
   for (const seed of SEED_STORES) {
     const found = known.find(({ externalShopId }) => externalShopId === seed.externalShopId);
-    // A secret is shown once; of a store that is there already, a new one is asked for.
+    // The API shows a secret once, so an existing store gets a new one.
     const store =
       found === undefined
         ? await brand.post('/v1/stores', storeBody(seed), storeWithSecret)

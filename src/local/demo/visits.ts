@@ -2,8 +2,7 @@ import { COUNTED_STEPS, type Step } from '../../core/vocabulary.ts';
 import { fetchFrom } from './api.ts';
 import { readStats, type LinkStats } from './answers.ts';
 import { FRYER_CLICKS, FRYER_FUNNEL } from './rules.ts';
-import type { Tour } from './tour.ts';
-import { waitUntil } from './wait-until.ts';
+import { type Tour, waitUntil } from './tour.ts';
 
 const ANDROID =
   'Mozilla/5.0 (Linux; Android 14; 23127PN0CC Build/UKQ1.230804.001; wv) AppleWebKit/537.36 (KHTML, like Gecko) Version/4.0';
@@ -31,7 +30,7 @@ const BAIDU = {
   userAgent: 'Mozilla/5.0 (compatible; Baiduspider/2.0; +http://www.baidu.com/search/spider.html)',
 };
 
-/** The click ids that the shop's landing pages found in their addresses. */
+/** The click ids in the addresses of the shop's landing pages. */
 export interface Clicks {
   fryer: string;
   kettle: string;
@@ -42,11 +41,11 @@ interface VisitorRequest {
   path: string;
   visitor: { name: string; userAgent: string };
   method?: 'GET' | 'HEAD';
-  /** The host the visitor must be sent to. */
+  /** The expected host of the redirect. */
   host: string;
 }
 
-/** One request of a visitor whose link goes straight on. @returns the click id in the address that the visitor was sent to, '' if there is none */
+/** One request to a link that redirects without a page. @returns the click id in the target address, '' where it has none */
 async function visit(tour: Tour, { path, visitor, method = 'GET', host }: VisitorRequest): Promise<string> {
   const { origin, figures, print } = tour;
   const response = await fetchFrom(origin, { method, path, headers: { 'user-agent': visitor.userAgent } });
@@ -61,13 +60,13 @@ async function visit(tour: Tour, { path, visitor, method = 'GET', host }: Visito
   return clickId;
 }
 
-/** The way on that a middle page offers in the browser: `/-/go/<click id>/<code>`. */
+/** The address on a middle page that continues in the browser: `/-/go/<click id>/<code>`. */
 const ONWARD = /href="(\/-\/go\/([A-Za-z0-9_-]{38})\/[a-z0-9-]+)"/;
 
 /**
- * A visitor who is shown the middle page, looks at it, and takes these steps; `continue` goes on in the browser to the host.
+ * Requests a middle page and reports that it was viewed, then the given steps; `continue` follows the link that continues in the browser.
  *
- * @returns the click id of the page, '' if there is none
+ * @returns the click id of the page, '' where it has none
  */
 async function visitPage(
   tour: Tour,
@@ -98,7 +97,7 @@ async function visitPage(
   return clickId;
 }
 
-/** Visitors follow all four links; one of them twice, and machines among them. */
+/** Visits all four links, one of them twice by the same visitor, also as a search engine and with a HEAD request. */
 export async function visitLinks(tour: Tour): Promise<Clicks> {
   const { mei, qiang } = tour.market;
   const taobao = 'item.taobao.com';
@@ -123,7 +122,7 @@ function recorded({ clicks }: LinkStats): bigint {
   return Object.values(clicks.notCounted).reduce((sum, each) => sum + each, clicks.counted);
 }
 
-/** Waits until the worker has kept every click, and compares. */
+/** Waits until the worker has stored every click, then compares the statistics. */
 export async function checkClicks(tour: Tour): Promise<void> {
   const { market, figures, print } = tour;
   const { counted, unique, ...notCounted } = FRYER_CLICKS;

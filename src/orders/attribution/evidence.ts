@@ -1,5 +1,5 @@
 import type { OrderSource } from '../../core/vocabulary.ts';
-import type { RateCard } from '../../commissions/terms/terms.ts';
+import type { RateCard } from '../../commissions/terms/rate-cards.ts';
 import { dependsOnClicks } from '../../core/attribution/attribute.ts';
 import type { AttributionFacts, LinkFact } from '../../core/attribution/facts.ts';
 import { ARRIVAL_AFTER_CLICK_MS, ARRIVAL_BEFORE_CLICK_MS } from '../../core/attribution/levels.ts';

@@ -4,7 +4,7 @@ import { type BookableLine, draftEntries, writeBooking } from '../../commissions
 import { changedStates, priceLines } from '../../commissions/pricing/price-lines.ts';
 import { type PricedLine } from '../../commissions/pricing/queries.ts';
 import { listBooked } from '../../ledger/positions/queries.ts';
-import type { RateCard } from '../../commissions/terms/terms.ts';
+import type { RateCard } from '../../commissions/terms/rate-cards.ts';
 import { attribute, reconcile } from '../../core/attribution/attribute.ts';
 import type { Tx } from '../../infra/db.ts';
 import { together } from '../../infra/together.ts';

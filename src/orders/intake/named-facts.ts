@@ -2,13 +2,8 @@
  * What the names in order lines stand for: products, rate cards, links, clicks, leases, shares. The names are known before the orders are
  * locked, so most of this is read in the round trip that records the messages; `completeNames` reads what only the fold brings up.
  */
-import {
-  listRateCards,
-  loadSplitsOfLinks,
-  type RateCard,
-  type Splits,
-  type RateCardScope,
-} from '../../commissions/terms/terms.ts';
+import { listRateCards, type RateCard, type RateCardScope } from '../../commissions/terms/rate-cards.ts';
+import { loadSplitsOfLinks, type Splits } from '../../commissions/terms/split-queries.ts';
 import type { LineEvidence } from '../../core/orders/order-event.ts';
 import type { Tx } from '../../infra/db.ts';
 import { together } from '../../infra/together.ts';

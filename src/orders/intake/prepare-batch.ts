@@ -38,8 +38,11 @@ export function tokensOfNotes(messages: readonly IncomingMessage[]): string[] {
 }
 
 /**
- * Puts the events of messages into the form in which they are stored, and folds each order from those at hand: most orders are new, and a
- * new order is made with the state that its first messages give it.
+ * Puts the events of messages into the form in which they are stored, and folds each order from those at hand.
+ *
+ * Most orders are new and most messages about them come alone, so such an order is made with the state that its message gives it and needs
+ * no second write. Of several messages some may turn out to be repeats or conflicts, whose events do not count, so their order is made
+ * without a state and gets it from the fold of what counts.
  */
 export function prepareBatch(messages: readonly IncomingMessage[], noteCodes: NoteCodes): PreparedBatch {
   const events = messages.flatMap((message) => eventsOf(message, noteCodes));
@@ -86,6 +89,8 @@ function prepareOrder(events: readonly PreparedEvent[]): {
   assert(first !== undefined, 'a group has a member');
   const { brandId, storeId } = first.message.store;
   const folded = foldEvents(events);
+  const saidBy = [...new Set(events.map(({ message }) => message))].map(keyOf);
+  const state = saidBy.length === 1 ? folded : undefined;
   const id = newId('ord');
   return {
     order: {
@@ -94,12 +99,12 @@ function prepareOrder(events: readonly PreparedEvent[]): {
       brandId,
       storeId,
       externalOrderId: first.event.externalOrderId,
-      saidBy: [...new Set(events.map(({ message }) => message))].map(keyOf),
-      status: folded?.status ?? 'created',
-      createdAt: folded?.createdAt,
-      paidAt: folded?.paidAt,
-      receivedAt: folded?.receivedAt,
-      closedAt: folded?.closedAt,
+      saidBy,
+      status: state?.status ?? 'created',
+      createdAt: state?.createdAt,
+      paidAt: state?.paidAt,
+      receivedAt: state?.receivedAt,
+      closedAt: state?.closedAt,
     },
     lines: (folded?.lines ?? []).map(({ itemKeys, evidence }) => {
       return { brandId, storeId, itemKeys, evidence, orderCreatedAt: folded?.createdAt ?? first.event.occurredAt };

@@ -1,9 +1,9 @@
 import type { FastifyRequest } from 'fastify';
-import { rawBody } from '../../http/body-parsers.ts';
+import { rawBody } from '../../http/request-pipeline.ts';
 import { problems } from '../../http/problem.ts';
 import type { Server } from '../../http/server.ts';
 import { youzanAck } from '../../platforms/youzan/verify.ts';
-import { createMessageIntake, IntakeBusyError } from './batch-messages.ts';
+import { createMessageIntake, IntakeBusyError, type IntakeLimits } from './batch-messages.ts';
 import type { HookMetrics } from './metrics.ts';
 import { describeOnly, shopHook, youzanHook } from './hook-schemas.ts';
 import type { RecordDeps } from './record-messages.ts';
@@ -14,6 +14,7 @@ import { takeYouzanMessage } from './take-youzan-message.ts';
 export interface HookDeps extends RecordDeps {
   metrics: HookMetrics;
   now: () => Date;
+  limits?: Partial<IntakeLimits>;
 }
 
 /**

@@ -4,7 +4,7 @@ import type { ClickIdReading } from '../../core/clicks/click-id.ts';
 import { canonicalCode } from '../../core/links/link-code.ts';
 import { isStepInTime, parseStepReport } from '../../core/clicks/visit-step.ts';
 import type { Step } from '../../core/vocabulary.ts';
-import { rawBody } from '../../http/body-parsers.ts';
+import { rawBody } from '../../http/request-pipeline.ts';
 import type { Server } from '../../http/server.ts';
 import type { LinkResolver } from '../../links/resolve.ts';
 import { locationOf } from '../../platforms/destination.ts';

@@ -1,5 +1,5 @@
 import type { Platform } from '../../core/vocabulary.ts';
-import type { Language } from '../../http/language.ts';
+import type { Language } from '../../http/visitor-page.ts';
 
 /** Every text of the middle page that does not come from the catalogue. HTML: constants of ours. */
 export interface Words {

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { signShop } from '../../../src/platforms/shop/verify.ts';
-import type { ShopMessage } from '../../../src/local/demo/shop-messages.ts';
+import type { ShopMessage } from '../../../src/local/demo/platform-messages.ts';
 import { messagesOf, planOrders } from '../../journey/sales-plan.ts';
 import type { BusyMarket, PlannedOrder } from '../../journey/sales-plan.ts';
 import { createKeptConnections, exchange } from './exchange.ts';

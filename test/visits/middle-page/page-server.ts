@@ -64,7 +64,7 @@ export async function openPageServer(options: { now?: () => Date; pageWaitMs?: n
       return { status: answer.statusCode, headers: Object.fromEntries(texts), body: answer.body };
     },
     loggedClicks: async () => {
-      const entries = await streams.redis.xrange('clicks:{0}', '-', '+');
+      const entries = await streams.inspector.xrange('clicks:{0}', '-', '+');
       return entries.flatMap(([, [, text]]) => {
         const reading = decodeClicks(text ?? '');
         if (!reading.ok) throw new Error(reading.reason);

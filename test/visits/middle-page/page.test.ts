@@ -1,10 +1,10 @@
 import { gzipSync } from 'node:zlib';
-import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
-import { seedLink } from '../../clicks/seed-link.ts';
-import type { SeededLink, SeedOptions } from '../../clicks/seed-link.ts';
+import { type SeededLink, seedLink, type SeedOptions, setLandingModeOverride } from '../../support/promotion.ts';
 import { AGENTS, clickIdOf, hrefOf, openPageServer } from './page-server.ts';
 import type { PageServer } from './page-server.ts';
+import { waitUntil } from '../../support/timing.ts';
 
 /** Over the wire, without the picture, as it is promised. */
 const MAX_PAGE_BYTES = 14 * 1024;
@@ -18,8 +18,8 @@ beforeAll(async () => {
 });
 afterAll(async () => pages.close());
 beforeEach(async () => {
-  await pages.streams.redis.del('clicks:{0}');
-  link = await seedLink(pages.test.db, { way: null });
+  await pages.streams.inspector.del('clicks:{0}');
+  link = await seedLink(pages.test.db, { landingMode: null });
 });
 
 async function setProduct(fields: { title?: string; taoCode?: string; priceTakenAt?: string }): Promise<void> {
@@ -90,17 +90,17 @@ describe('a visitor who gets the middle page', () => {
     await setProduct({ taoCode: '7￥AbCdEfG￥ 复制打开' });
     const ofProduct = (await pages.ask(`/${link.code}`)).body;
     expect(ofProduct).toContain('<p class="code" id="code">7￥AbCdEfG￥ 复制打开</p>');
-    const own = await seedLink(pages.test.db, { way: null });
+    const own = await seedLink(pages.test.db, { landingMode: null });
     await pages.test.db.query(`update links set tao_code = '8￥XyZ￥' where id = $1`, [own.linkId]);
     expect((await pages.ask(`/${own.code}`)).body).toContain('<p class="code" id="code">8￥XyZ￥</p>');
-    expect((await pages.ask(`/${(await seedLink(pages.test.db, { way: null })).code}`)).body).not.toContain(
+    expect((await pages.ask(`/${(await seedLink(pages.test.db, { landingMode: null })).code}`)).body).not.toContain(
       'id="copy"',
     );
   });
 
   it('sees the picture once it was fetched, from our own host, and a drawing until then', async () => {
     expect((await pages.ask(`/${link.code}`)).body).not.toContain('<img class="picture"');
-    const own = await seedLink(pages.test.db, { way: null });
+    const own = await seedLink(pages.test.db, { landingMode: null });
     await pages.test.db.query(`update products set image_url = 'https://img.example.com/a.jpg' where id = $1`, [
       own.productId,
     ]);
@@ -201,14 +201,14 @@ describe('the weight of the page', () => {
 
 describe('who is sent straight on', () => {
   const direct: [name: string, options: SeedOptions, agent: string][] = [
-    ['a desktop', { way: null }, AGENTS.desktop],
-    ['a visitor inside Taobao', { way: null }, AGENTS.taobao],
+    ['a desktop', { landingMode: null }, AGENTS.desktop],
+    ['a visitor inside Taobao', { landingMode: null }, AGENTS.taobao],
     [
       'a visitor of Youzan',
-      { way: null, platform: 'youzan', url: 'https://h5.youzan.com/wscgoods/detail/2abc' },
+      { landingMode: null, platform: 'youzan', url: 'https://h5.youzan.com/wscgoods/detail/2abc' },
       AGENTS.wechat,
     ],
-    ['a visitor of a link whose way is direct', { way: 'direct' }, AGENTS.douyinAndroid],
+    ['a visitor of a link whose way is direct', { landingMode: 'direct' }, AGENTS.douyinAndroid],
   ];
   it.each(direct)('%s', async (_name, options, agent) => {
     const { code } = await seedLink(pages.test.db, options);
@@ -229,22 +229,16 @@ describe('who is sent straight on', () => {
       await pages.test.db.query('alter table brands_away rename to brands');
     }
     // Postgres is left alone for a second after it failed, then asked again.
-    await vi.waitFor(async () => expect((await pages.ask(`/${link.code}`)).status).toBe(200), { timeout: 10_000 });
+    await waitUntil(async () => expect((await pages.ask(`/${link.code}`)).status).toBe(200));
   });
 });
 
 describe('the wishes of brand and operator', () => {
   const eventually = async (code: string, agent: string, status: number): Promise<void> => {
-    await vi.waitFor(async () => expect((await pages.ask(`/${code}`, { agent })).status).toBe(status), {
-      timeout: 10_000,
-    });
+    await waitUntil(async () => expect((await pages.ask(`/${code}`, { agent })).status).toBe(status));
   };
-  const wish = async (brandId: string | null, app: string, way: string): Promise<void> => {
-    await pages.test.db.query(
-      `insert into landing_mode_overrides as v (brand_id, app, landing_mode) values ($1, $2, $3)
-       on conflict on constraint landing_mode_overrides_key do update set landing_mode = excluded.landing_mode`,
-      [brandId, app, way],
-    );
+  const wish = async (brandId: string | null, app: string, landingMode: 'direct' | 'page'): Promise<void> => {
+    await setLandingModeOverride(pages.test.db, { brandId, app, landingMode });
   };
 
   it('reach a link that is known, each as soon as it is made: the link’s before the brand’s before the operator’s', async () => {
@@ -266,14 +260,14 @@ describe('the wishes of brand and operator', () => {
 
   it('may ask for a page anywhere: a Youzan shop has no app to open, a desktop neither', async () => {
     const youzan = await seedLink(pages.test.db, {
-      way: 'page',
+      landingMode: 'page',
       platform: 'youzan',
       url: 'https://h5.youzan.com/wscgoods/detail/2abc',
     });
     const { body } = await pages.ask(`/${youzan.code}`);
     expect(hrefOf(body, 'open')).toBeUndefined();
     expect(body).toContain('前往有赞购买');
-    const desktop = await seedLink(pages.test.db, { way: 'page' });
+    const desktop = await seedLink(pages.test.db, { landingMode: 'page' });
     expect(hrefOf((await pages.ask(`/${desktop.code}`, { agent: AGENTS.desktop })).body, 'open')).toBeUndefined();
   });
 });

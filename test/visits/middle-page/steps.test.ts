@@ -1,5 +1,5 @@
 import { pino } from 'pino';
-import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
 import { clickUpkeepJobs } from '../../../src/clicks/upkeep.ts';
 import { createPageMetrics } from '../../../src/clicks/steps/metrics.ts';
@@ -9,10 +9,10 @@ import { createMetricsRegistry } from '../../../src/http/metrics.ts';
 import { asAdmin, comparable } from '../../http/test-server.ts';
 import { drained, startTestWorker } from '../../clicks/click-server.ts';
 import { makeClickOn } from '../../clicks/make-clicks.ts';
-import { seedLink } from '../../clicks/seed-link.ts';
-import type { SeededLink } from '../../clicks/seed-link.ts';
+import { type SeededLink, seedLink } from '../../support/promotion.ts';
 import { AGENTS, clickIdOf, openPageServer } from './page-server.ts';
 import type { Answer, PageServer } from './page-server.ts';
+import { waitUntil } from '../../support/timing.ts';
 
 const NOON = new Date('2026-11-22T04:00:00Z');
 const SECOND_MS = 1_000;
@@ -28,8 +28,8 @@ beforeAll(async () => {
 afterAll(async () => pages.close());
 beforeEach(async () => {
   clock = NOON;
-  await pages.streams.redis.del('clicks:{0}');
-  link = await seedLink(pages.test.db, { way: null });
+  await pages.streams.inspector.del('clicks:{0}');
+  link = await seedLink(pages.test.db, { landingMode: null });
 });
 
 async function openPage(agent: string = AGENTS.douyinAndroid): Promise<string> {
@@ -196,7 +196,7 @@ describe('GET /-/seen/:clickId', () => {
     const clickId = await openPage();
     const picture = await pages.ask(`/-/seen/${clickId}`);
     expect([picture.status, picture.headers['content-type']]).toEqual([200, 'image/gif']);
-    await vi.waitFor(async () => expect(await storedSteps()).toMatchObject([{ clickId, step: 'view' }]));
+    await waitUntil(async () => expect(await storedSteps()).toMatchObject([{ clickId, step: 'view' }]));
     const forged = await pages.ask(`/-/seen/${'A'.repeat(38)}`);
     expect([forged.status, forged.body]).toEqual([200, picture.body]);
     const another = await openPage();
@@ -215,14 +215,14 @@ describe('GET /-/go/:clickId/:code', () => {
       'cache-control': 'no-store',
       'referrer-policy': 'no-referrer',
     });
-    await vi.waitFor(async () => expect(await storedSteps()).toMatchObject([{ clickId, step: 'continue' }]));
+    await waitUntil(async () => expect(await storedSteps()).toMatchObject([{ clickId, step: 'continue' }]));
     // No further click: the visit is the one that the page was shown for.
     expect(await pages.loggedClicks()).toHaveLength(1);
   });
 
   it('leads only where the click leads: a forged id and another link’s code are not found, like an unknown link', async () => {
     const clickId = await openPage();
-    const other = await seedLink(pages.test.db, { way: null, url: 'https://item.taobao.com/item.htm?id=7' });
+    const other = await seedLink(pages.test.db, { landingMode: null, url: 'https://item.taobao.com/item.htm?id=7' });
     const forged = (clickId.startsWith('B') ? 'C' : 'B') + clickId.slice(1);
     const urls = [
       `/-/go/${clickId}/${other.code}`,
@@ -242,7 +242,7 @@ describe('GET /-/go/:clickId/:code', () => {
   it('shows the page of a link that was paused meanwhile', async () => {
     const clickId = await openPage();
     await pages.test.db.query(`update links set status = 'paused' where id = $1`, [link.linkId]);
-    await vi.waitFor(async () => {
+    await waitUntil(async () => {
       expect((await pages.ask(`/-/go/${clickId}/${link.code}`)).status).toBe(410);
     });
   });
@@ -293,7 +293,7 @@ describe('the funnel of a link', () => {
     await drained(pages.server.redis);
     const douyin = { app: 'douyin', shown: 2, view: 2, copy: 0, open: 1, continue: 1 };
     const wechat = { app: 'wechat', shown: 1, view: 1, copy: 1, open: 0, continue: 0 };
-    await vi.waitFor(async () => expect(await funnel()).toEqual([douyin, wechat]));
+    await waitUntil(async () => expect(await funnel()).toEqual([douyin, wechat]));
     expect(await funnel('?from=2026-11-22')).toEqual([douyin]);
     expect(await funnel('?to=2026-11-22')).toEqual([wechat]);
     expect(await funnel('?from=2026-11-22T03:00:00Z&to=2026-11-22T05:00:00Z')).toEqual([douyin]);
