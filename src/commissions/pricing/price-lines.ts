@@ -5,7 +5,7 @@
  * line is not released; on a released line only when a person gave it to another influencer.
  */
 import assert from 'node:assert/strict';
-import { payableAt } from '../../core/money/terms.ts';
+import { payableAt } from '../../core/money/commission.ts';
 import type { Tx } from '../../infra/db.ts';
 import type { RateCard } from '../terms/rate-cards.ts';
 import { loadSplits, splitKey, type SplitRow, type Splits } from '../terms/split-queries.ts';

@@ -1,25 +1,28 @@
-/** What repeated looks at a product's destination add up to. Shops answer robots with log-in and challenge pages, so most answers say nothing. */
+/**
+ * The health of a product's destination, from repeated checks. Shops answer robots with log-in and challenge pages, so most answers allow no
+ * conclusion.
+ */
 import type { DestinationFailure } from '../vocabulary.ts';
 
-/** What one look found. `unknown`: nothing can be concluded. */
+/** The finding of one check. `unknown`: the answer allows no conclusion. */
 export type DestinationFinding =
   | { outcome: 'reachable' }
   | { outcome: 'unknown' }
   | { outcome: 'missing'; failure: DestinationFailure };
 
-/** What is known after all looks so far. */
+/** The state after all checks so far. */
 export interface DestinationHealth {
-  /** Clear failures since it was last seen reachable. */
+  /** Proofs of failure since the destination was last reachable. */
   failures: number;
-  /** Of the last failure; all four are null where `failures` is 0. */
+  /** The last failure. This and the next three fields are null where `failures` is 0. */
   failure: DestinationFailure | null;
   firstFailedAt: Date | null;
   lastFailedAt: Date | null;
-  /** Set once it counts as broken: when the first of these failures was seen. */
+  /** Set when the destination counts as broken: the time of the first of these failures. */
   brokenSince: Date | null;
 }
 
-export const UNHARMED: DestinationHealth = {
+export const HEALTHY: DestinationHealth = {
   failures: 0,
   failure: null,
   firstFailedAt: null,
@@ -30,26 +33,26 @@ export const UNHARMED: DestinationHealth = {
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
 const DAY_MS = 24 * HOUR_MS;
-/** One failure may be a deployment; broken is what fails three times in a row, over an hour at least. */
+/** One failure may be a deployment, so a destination is broken after three failures in a row over at least an hour. */
 const FAILURES_OF_BROKEN = 3;
 const SHORTEST_BREAKAGE_MS = HOUR_MS;
-/** A failure that could not be seen again for so long proves nothing of today. */
+/** A failure that no check confirmed for seven days is discarded. */
 const FAILURE_LASTS_MS = 7 * DAY_MS;
 
-/** `failing`: three looks at such pauses span a little more than the hour. */
-const PAUSE_MS = { well: DAY_MS, failing: 31 * MINUTE_MS, doubtful: 6 * HOUR_MS };
+/** `failing`: three checks at this interval span a little more than an hour. */
+const CHECK_INTERVAL_MS = { well: DAY_MS, failing: 31 * MINUTE_MS, doubtful: 6 * HOUR_MS };
 
 /**
- * Adds one look to what is known.
+ * Adds the finding of one check to the state.
  *
- * A failure counts; three in a row over an hour or more make it broken, since the first of them. Reachable clears everything. Unknown changes
- * nothing, but for failures that were last seen more than seven days before.
+ * Three failures in a row over an hour or more make the destination broken since the first of them. `reachable` clears the state. `unknown`
+ * leaves it, except that failures last seen more than seven days before are cleared.
  */
 export function addFinding(before: DestinationHealth, finding: DestinationFinding, at: Date): DestinationHealth {
-  if (finding.outcome === 'reachable') return UNHARMED;
+  if (finding.outcome === 'reachable') return HEALTHY;
   if (finding.outcome === 'unknown') {
     const isStale = before.lastFailedAt !== null && at.getTime() - before.lastFailedAt.getTime() > FAILURE_LASTS_MS;
-    return isStale ? UNHARMED : before;
+    return isStale ? HEALTHY : before;
   }
   const failures = before.failures + 1;
   const firstFailedAt = before.firstFailedAt ?? at;
@@ -64,18 +67,18 @@ export function addFinding(before: DestinationHealth, finding: DestinationFindin
 }
 
 /**
- * How long to wait before the next look, ms: a day where nothing speaks against the destination; half an hour while a failure waits to be
- * confirmed; six hours once broken, or where the last look could neither confirm nor clear a failure.
+ * The time until the next check, ms: a day for a destination without failures; 31 minutes while a failure waits for confirmation; six hours for
+ * a broken one, or when the last check neither confirmed nor cleared a failure.
  */
-export function pauseBeforeNextLookMs(
+export function nextCheckDelayMs(
   { failures, brokenSince }: DestinationHealth,
   { outcome }: DestinationFinding,
 ): number {
-  if (failures === 0) return PAUSE_MS.well;
-  return brokenSince === null && outcome === 'missing' ? PAUSE_MS.failing : PAUSE_MS.doubtful;
+  if (failures === 0) return CHECK_INTERVAL_MS.well;
+  return brokenSince === null && outcome === 'missing' ? CHECK_INTERVAL_MS.failing : CHECK_INTERVAL_MS.doubtful;
 }
 
-/** What the API says of a product or link: nothing, or that its destination is broken. */
+/** A problem that the API shows on a product or link: its destination is broken. */
 export interface DestinationProblem {
   code: 'destination_broken';
   since: Date;
@@ -89,7 +92,7 @@ const SENTENCES: Readonly<Record<DestinationFailure, string>> = {
   no_such_host: 'The host name of the page does not exist.',
 };
 
-/** @param health  both null where nothing was found, or nothing looked */
+/** The problems of a destination, [] where it is not broken. @param health  both fields null where no failure is known or no check was made */
 export function destinationProblems({
   brokenSince,
   failure,

@@ -1,5 +1,5 @@
 /**
- * Which stores may be promoted: at least 4 of 5 stars and some months of experience, on whatever scale the store's platform rates.
+ * The eligibility of a store for promotion: a rating of at least 4 of 5 stars, on any scale, and at least 90 days of experience by default.
  *
  * Ratings are compared as exact fractions, because 4.0 of 5 must pass and 3.9999 of 5 must not, on every scale.
  */
@@ -7,7 +7,7 @@ import assert from 'node:assert/strict';
 import { dayToInstant, isDay } from '../calendar.ts';
 
 export interface StoreRecord {
-  /** Decimal text, as Postgres gives a numeric: `4.8`. Null where no rating is known. */
+  /** Decimal text, as Postgres returns a numeric: `4.8`. Null where no rating is known. */
   score: string | null;
   /** The best score possible, decimal text: `5`, `100`. */
   scale: string | null;
@@ -16,20 +16,20 @@ export interface StoreRecord {
 }
 
 export interface EligibilityRule {
-  /** The least `score / scale` allowed, as decimal texts: `{ score: '4', scale: '5' }`. */
+  /** The lowest `score / scale` allowed, as decimal texts: `{ score: '4', scale: '5' }`. */
   minStars: { score: string; scale: string };
   minAgeDays: number;
 }
 
 export interface IneligibilityReason {
   code: 'no_rating' | 'invalid_rating' | 'score_too_low' | 'no_opening_day' | 'invalid_opening_day' | 'too_new';
-  /** One plain sentence for a person. */
+  /** One sentence for a person. */
   detail: string;
 }
 
 export interface Eligibility {
   eligible: boolean;
-  /** Everything that stands against the store, rating first; empty if it is eligible. */
+  /** Every reason against the store, the rating first; empty if it is eligible. */
   reasons: IneligibilityReason[];
 }
 
@@ -38,17 +38,17 @@ export const DEFAULT_ELIGIBILITY_RULE: EligibilityRule = { minStars: { score: '4
 const DAY_MS = 86_400_000;
 
 /**
- * Judges a store by what is recorded of it.
+ * Checks a store's recorded rating and opening day against the rule.
  *
- * @param today the Shanghai day of the decision, `yyyy-mm-dd`; a store that opened exactly `minAgeDays` before it is old enough
- * @throws AssertionError on a malformed rule or day: the configuration is checked where it is read
+ * @param today the Shanghai day of the decision, `yyyy-mm-dd`; a store that opened exactly `minAgeDays` earlier is old enough
+ * @throws AssertionError on a malformed rule or day: a bug, because the configuration is checked when it is read
  */
 export function checkEligibility(store: StoreRecord, rule: EligibilityRule, today: string): Eligibility {
-  const reasons = [judgeRating(store, rule), judgeAge(store, rule, today)].filter((reason) => reason !== undefined);
+  const reasons = [checkRating(store, rule), checkAge(store, rule, today)].filter((reason) => reason !== undefined);
   return { eligible: reasons.length === 0, reasons };
 }
 
-function judgeRating({ score, scale }: StoreRecord, { minStars }: EligibilityRule): IneligibilityReason | undefined {
+function checkRating({ score, scale }: StoreRecord, { minStars }: EligibilityRule): IneligibilityReason | undefined {
   const minScore = parseDecimal(minStars.score);
   const minScale = parseDecimal(minStars.scale);
   assert(minScore !== undefined && minScale !== undefined && minScale.units > 0n, 'the least rating is a fraction');
@@ -65,7 +65,7 @@ function judgeRating({ score, scale }: StoreRecord, { minStars }: EligibilityRul
   return { code: 'score_too_low', detail: `The store's rating is ${score} of ${scale}; at least ${wanted} is needed.` };
 }
 
-function judgeAge(
+function checkAge(
   { openedOn }: StoreRecord,
   { minAgeDays }: EligibilityRule,
   today: string,

@@ -125,8 +125,8 @@ export function balanceOf(leg: Pick<LegBalances, 'balances'>, account: AccountKi
 }
 
 /**
- * Where the commission of some buckets stands, for one payee or for all. The view `posting_figures` and the function `line_stage` of the
- * database say the same for reports; a test compares them with this and `stageOf`.
+ * The commission of some buckets by stage, for one payee or for all. Reports use the view `posting_figures` and the function `line_stage` of
+ * the database instead; a test compares them with this function and `stageOf`.
  *
  * paidOutFen is the amount that left `payable` and `in_payout` for cash or for netting, minus the debt recovered. It equals the sum of all
  * accounts but `cash` and `written_off`. Debt written off counts as recovered; the loss stays in `written_off` and is not the payee's. So

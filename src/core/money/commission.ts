@@ -1,7 +1,9 @@
 /**
- * The commission of a line and its split between payees. Integer fen and basis points only; every division rounds half up.
+ * The commission of a line, its split between payees, and the time from which it is payable. Integer fen and basis points only; every
+ * division rounds half up.
  */
 import assert from 'node:assert/strict';
+import { addDays } from '../calendar.ts';
 import type { CommissionBasis, PayeeKind } from '../vocabulary.ts';
 
 /** The highest rate a brand may offer, basis points (90 %). */
@@ -125,6 +127,26 @@ export function commissionLegs(line: LineAmounts, terms: CommissionTerms): Commi
   if (terms.agency !== undefined && agencyShareBp > 0) legs.unshift(leg(terms.agency.payeeId, 'agency', 'agencyFen'));
   if (terms.platformFeeBp > 0) legs.unshift(leg(terms.operatorPayeeId, 'operator', 'feeFen'));
   return legs;
+}
+
+/** A receipt that reaches us more than this many days after it happened is late. */
+const LATE_AFTER_DAYS = 1;
+/** A late receipt waits this long from its arrival, so that refunds of the same delivery are applied before the money is payable. */
+const LATE_WAIT_DAYS = 1;
+
+/**
+ * The instant from which a line may be paid: its receipt plus `holdDays`. A receipt that reached us more than a day after it happened makes
+ * the line payable a day after its arrival at the earliest. With `holdDays` 0 and a receipt in time, the line is payable at the receipt.
+ *
+ * @param line.receivedAt  when the buyer received the line
+ * @param line.receivedSeenAt  when the receipt first reached us; absent: at `receivedAt`
+ */
+export function payableAt(line: { receivedAt: Date; receivedSeenAt?: Date | undefined; holdDays: number }): Date {
+  const holdOverAt = addDays(line.receivedAt, line.holdDays);
+  const seenAt = line.receivedSeenAt ?? line.receivedAt;
+  if (seenAt <= addDays(line.receivedAt, LATE_AFTER_DAYS)) return holdOverAt;
+  const waitedAt = addDays(seenAt, LATE_WAIT_DAYS);
+  return waitedAt > holdOverAt ? waitedAt : holdOverAt;
 }
 
 function flatCommission(line: LineAmounts, rate: { flatFen: bigint }): bigint {

@@ -4,7 +4,6 @@
  */
 import type { CommissionBasis, InferredPolicy, MatchingScope } from '../vocabulary.ts';
 import type { CommissionRate } from './commission.ts';
-import { selectTerms, type TermsSubject, type TermsVersion } from './terms.ts';
 
 /** The rule chosen for a sale, without the split of its commission. */
 export interface ChosenTerms {
@@ -15,7 +14,74 @@ export interface ChosenTerms {
   holdDays: number;
 }
 
-/** What a brand pays for evidence that only infers (levels 5 and 6), how far a click reaches, and the operator's fee. */
+/**
+ * One version of a commission rule. A null id does not narrow the scope. The version is in force from `validFrom` (inclusive) to `validTo`
+ * (exclusive; null: without end).
+ */
+export interface TermsVersion {
+  termsId: string;
+  influencerId: string | null;
+  productId: string | null;
+  storeId: string | null;
+  validFrom: Date;
+  validTo: Date | null;
+}
+
+/** The sale that terms are selected for; `createdAt` is the creation of its order. */
+export interface TermsSubject {
+  createdAt: Date;
+  productId: string;
+  storeId: string;
+  influencerId: string;
+}
+
+/**
+ * The terms of a sale: the most specific version in force when the order was created. The levels are, from the most specific: influencer and
+ * product, influencer and store, product, store, brand. Without a version in force at any level, the first later version applies; of several
+ * that began at the same instant, the most specific.
+ *
+ * @param versions  every version of the brand, in any order
+ * @returns undefined when no version covers the sale at any time (reason `no_terms`)
+ */
+export function selectTerms<Version extends TermsVersion>(
+  versions: readonly Version[],
+  subject: TermsSubject,
+): Version | undefined {
+  const createdMs = subject.createdAt.getTime();
+  const covering = versions
+    .flatMap((version) => {
+      const level = specificityOf(version, subject);
+      return level === undefined ? [] : [{ version, level, fromMs: version.validFrom.getTime() }];
+    })
+    // Versions of one scope never overlap (a database constraint), so a level has at most one in force.
+    .toSorted((left, right) => left.level - right.level);
+  const inForce = covering.find(
+    ({ version, fromMs }) => fromMs <= createdMs && (version.validTo === null || createdMs < version.validTo.getTime()),
+  );
+  if (inForce !== undefined) return inForce.version;
+  const later = covering
+    .filter(({ fromMs }) => fromMs > createdMs)
+    .toSorted((left, right) => left.fromMs - right.fromMs);
+  return later[0]?.version;
+}
+
+/** The level of a version, 0 for the most specific, 4 for the whole brand; undefined when the version does not cover the sale. */
+function specificityOf(version: TermsVersion, subject: TermsSubject): number | undefined {
+  const covers =
+    (version.influencerId ?? subject.influencerId) === subject.influencerId &&
+    (version.productId ?? subject.productId) === subject.productId &&
+    (version.storeId ?? subject.storeId) === subject.storeId;
+  if (!covers) return undefined;
+  if (version.influencerId !== null) {
+    if (version.productId !== null) return 0;
+    // Terms of one influencer for the whole brand have no level; a check constraint refuses to store such a version.
+    return version.storeId === null ? undefined : 1;
+  }
+  if (version.productId !== null) return 2;
+  return version.storeId === null ? 4 : 3;
+}
+
+/** How a brand treats evidence that only infers (levels 5 and 6) (levels 5 and 6), the scope of a click, and the operator's fee. */
 export interface BrandPolicy {
   inferred: InferredPolicy;
   scope: MatchingScope;

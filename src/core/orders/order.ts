@@ -1,6 +1,6 @@
 /**
- * An order is a set of facts, folded. Messages arrive twice, late and in any order; the order they describe is a function of the set
- * alone, so any permutation and any duplication of the same events gives the same order.
+ * The fold of an order's events into the order. Messages arrive twice, late and in any order, so the order is a function of the set of
+ * events: any permutation and any duplication of the same events gives the same order.
  */
 import assert from 'node:assert/strict';
 import type { OrderStatus } from '../vocabulary.ts';
@@ -13,14 +13,14 @@ export type { StoredEvent } from './refunds.ts';
 export interface FoldedOrder {
   externalOrderId: string;
   status: OrderStatus;
-  /** When the buyer placed the order, by the best fact we have. */
+  /** When the buyer placed the order, by the best fact there is. */
   createdAt: Date;
   paidAt: Date | undefined;
   /** When the last surviving line was received; undefined unless the status is `received`. */
   receivedAt: Date | undefined;
   /** When the order was closed; undefined unless the status is `closed`. */
   closedAt: Date | undefined;
-  /** Every line any event of the order ever mentioned, ascending by id. */
+  /** Every line that any event of the order mentions, ascending by id. */
   lines: FoldedLine[];
 }
 
@@ -28,16 +28,16 @@ export interface FoldedLine {
   externalLineId: string;
   itemKeys: string[];
   quantity: number;
-  /** What the buyer paid before refunds, fen; 0n until a payment is known. */
+  /** The amount paid before refunds, fen; 0n until a payment is known. */
   paidFen: bigint;
-  /** What was given back, fen, 0n to paidFen. A closed line counts as given back in full. */
+  /** The amount refunded, fen, 0n to paidFen. A closed line counts as refunded in full. */
   refundedFen: bigint;
-  /** What refunds claim beyond what was paid, fen: a flag for people, it never moves money. */
+  /** The amount that refunds claim beyond paidFen, fen: a warning for people; it moves no money. */
   refundExcessFen: bigint;
   /** A close took the line out of the order. */
   closed: boolean;
   receivedAt: Date | undefined;
-  /** A refund was asked for and is not decided: the line must not be released. */
+  /** A refund was requested and is not decided: the line must not be released. */
   refundOpen: boolean;
   evidence: LineEvidence;
 }
@@ -47,13 +47,13 @@ type LineAsSold = Pick<FoldedLine, 'externalLineId' | 'itemKeys' | 'quantity' | 
 /**
  * Folds every known event of one order into the order.
  *
- * Per type the greatest (version, occurredAt, fingerprint) wins; versions never compare across types. Lines and what was paid come from
- * the winning payment, evidence from it and, field by field, from the winning creation. Facts that come before the payment are kept:
- * refunds take effect, and a receipt moves the status, once the payment is known.
+ * Of each type the event with the greatest (version, occurredAt, fingerprint) wins; versions are never compared across types. Lines and
+ * amounts come from the winning payment; evidence comes from it and, field by field, from the winning creation. Facts that arrive before the
+ * payment are kept: refunds apply, and a receipt changes the status, as soon as the payment is known.
  *
  * @param stored  any subset of the order's events, in any order, with any duplicates
- * @returns undefined when there is no event at all
- * @throws AssertionError on events of two orders, or a negative amount: bugs of the caller, never the sender's input
+ * @returns undefined when there is no event
+ * @throws AssertionError on events of two orders or a negative amount: bugs of the caller, never the sender's input
  */
 export function foldOrder(stored: readonly StoredEvent[]): FoldedOrder | undefined {
   const facts = greatestFirst(stored);
@@ -81,7 +81,29 @@ export function foldOrder(stored: readonly StoredEvent[]): FoldedOrder | undefin
   };
 }
 
-/** The facts as a set, each once, the greatest (version, occurredAt, fingerprint) first. */
+/**
+ * Completes the evidence of one folded line from the events of other sources, field by field. Such events make no money facts.
+ *
+ * A field of the line's own source always stays. Versions of different sources cannot be compared, so among the others the greatest
+ * fingerprint wins; the order of arrival has no influence.
+ *
+ * @param own  the folded line
+ * @param supplementary  every event of the same order from sources that are not the store's order source
+ */
+export function withSupplementaryEvidence(
+  own: Pick<FoldedLine, 'externalLineId' | 'evidence'>,
+  supplementary: readonly StoredEvent[],
+): LineEvidence {
+  if (supplementary.length === 0) return own.evidence;
+  const offers = supplementary
+    .toSorted((left, right) => compareIds(left.fingerprint, right.fingerprint))
+    .flatMap(({ event }) => event.lines ?? [])
+    .filter((line) => line.externalLineId === own.externalLineId)
+    .map((line) => line.evidence);
+  return Object.assign({}, ...offers, own.evidence) as LineEvidence;
+}
+
+/** The events as a set, each once, the greatest (version, occurredAt, fingerprint) first. */
 function greatestFirst(stored: readonly StoredEvent[]): StoredEvent[] {
   const byFingerprint = new Map(stored.map((fact) => [fact.fingerprint, fact]));
   return [...byFingerprint.values()].toSorted((left, right) => {
@@ -98,7 +120,7 @@ function foldLines(facts: readonly StoredEvent[]): FoldedLine[] {
   const lineIds = [...new Set(mentions.map((line) => line.externalLineId))].toSorted(compareIds);
   const sold = lineIds.map((lineId) => lineAsSold(lineId, { paid: paid[0], created: created[0], mentions }));
 
-  // Before a payment is known there is nothing a refund could exceed, so refunds wait for it.
+  // Refunds are capped by the amount paid, so they are not applied before a payment is known.
   const refunds = paid.length === 0 ? new Map<string, LineRefund>() : foldRefunds(facts, sold);
   const open = linesWithOpenRefund(facts, lineIds);
   const received = ofType(facts, 'received');
@@ -115,7 +137,7 @@ function foldLines(facts: readonly StoredEvent[]): FoldedLine[] {
   });
 }
 
-/** A line as sold, and what became of it. A plain close spares what was received; one with a full refund spares nothing. */
+/** A line as sold, with its receipt, close and refunds. A plain close leaves received lines as they are; one with a full refund closes all. */
 function afterwards(
   line: LineAsSold,
   facts: {
@@ -137,8 +159,8 @@ function afterwards(
 }
 
 /**
- * A line by the winning payment, else the winning creation, else the last event that mentioned it (a line that a later payment left out
- * stays known, with nothing paid). `mentions` lists every line of every payment, the greatest first, then of every creation.
+ * A line by the winning payment, else by the winning creation, else by the greatest event that mentions it. A line that the winning payment
+ * leaves out stays known with 0n paid. `mentions` has the lines of all payments, the greatest event first, then those of all creations.
  */
 function lineAsSold(
   externalLineId: string,
@@ -160,14 +182,14 @@ function lineAsSold(
   };
 }
 
-/** The greatest event that speaks of this line: one that names it, or one that names none and so means all. */
+/** The greatest event that concerns this line: one that names it, or one that names no line and so means all. */
 function findFor(events: readonly OrderEvent[], lineId: string): OrderEvent | undefined {
   return events.find(
     ({ lineIds }) => lineIds === undefined || lineIds.length === 0 || lineIds.some((named) => named === lineId),
   );
 }
 
-/** The lines that decide the status: gifts do so only where nothing else was ever paid for. */
+/** The lines that decide the status. Gifts decide it only in an order without any paid line. */
 function survivingLines(lines: readonly FoldedLine[]): FoldedLine[] {
   const paidFor = lines.filter((line) => line.paidFen > 0n);
   return (paidFor.length > 0 ? paidFor : lines).filter((line) => !line.closed);
@@ -181,8 +203,8 @@ function statusOf(order: { paid: boolean; closed: boolean; surviving: readonly F
 }
 
 /**
- * What a message says in so many words goes before what is inferred from when one happened: a creation that was sent again after a change
- * happened later than the order.
+ * A stated creation time outranks the time of an event, because a creation message that is sent again after a change occurs later than the
+ * order.
  */
 function createdAtOf(facts: readonly StoredEvent[]): Date {
   const [created] = ofType(facts, 'created');

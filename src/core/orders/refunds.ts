@@ -1,39 +1,39 @@
 /**
- * What refunds take from the lines of an order, and which lines wait for a refund to be decided.
+ * The refunds of an order's lines, and the lines with a refund that is not decided yet.
  *
- * Refund messages come late, twice, out of order and in several shapes (one line, several lines, the whole order), so everything here is
- * a function of the whole set of facts, never of the order in which they came.
+ * Refund messages arrive late, twice, out of order and in several shapes (one line, several lines, the whole order), so every result is a
+ * function of the whole set of events and never of their order of arrival.
  */
 import assert from 'node:assert/strict';
 import type { OrderEventType } from '../vocabulary.ts';
 import type { OrderEvent } from './order-event.ts';
 
-/** A message of an order as it is kept. The fingerprint is the SHA-256 (hex) of the normalised event: the last tie-break, and its identity. */
+/** A stored event of an order. The fingerprint is the SHA-256 (hex) of the normalised event: its identity, and the last tie-break. */
 export interface StoredEvent {
   fingerprint: string;
   event: OrderEvent;
 }
 
-/** What a refund can take from: a line and what the buyer paid for it, fen. */
+/** A line with the amount paid for it, fen. */
 export interface RefundableLine {
   externalLineId: string;
   paidFen: bigint;
 }
 
-/** What refunds took from one line: never more than was paid; what was claimed beyond that is the excess, kept and flagged. */
+/** The refunds of one line, fen: refundedFen is at most the amount paid; refundExcessFen is the amount claimed beyond it, kept for people. */
 export interface LineRefund {
   refundedFen: bigint;
   refundExcessFen: bigint;
 }
 
-interface StandingPortion {
-  /** Known lines it is taken from, ascending; none yet where the payment that brings them is still to come. */
+interface ApplyingPortion {
+  /** The known lines that the amount is taken from, ascending; empty until the payment with these lines arrives. */
   lineIds: string[];
   spread: boolean;
   amountFen: bigint;
 }
 
-/** Compares ids by their UTF-16 code units: the same on every machine, whatever its locale. */
+/** Compares ids by their UTF-16 code units, so the result is the same on every machine and for every locale. */
 export function compareIds(left: string, right: string): number {
   if (left === right) return 0;
   return left < right ? -1 : 1;
@@ -45,11 +45,11 @@ export function ofType(facts: readonly StoredEvent[], type: OrderEventType): Ord
 }
 
 /**
- * What refunds took from each line. Line-specific amounts come first, then each spread amount in the order of the refund ids.
+ * The refunds of each line. Amounts for one line are applied first, then each spread amount in the order of the refund ids.
  *
  * @param facts  every event of the order, each once, the greatest (version, occurredAt, fingerprint) first
- * @param lines  every line of the order with what was paid for it, fen
- * @returns one entry a line. A refund of a line not listed has no effect yet: it counts as soon as a payment brings the line.
+ * @param lines  every line of the order with the amount paid for it, fen
+ * @returns one entry for each line. A refund of an unknown line has no effect until a payment contains that line.
  * @throws AssertionError on a negative refund: a bug of the reader, never the sender's input
  */
 export function foldRefunds(facts: readonly StoredEvent[], lines: readonly RefundableLine[]): Map<string, LineRefund> {
@@ -61,7 +61,7 @@ export function foldRefunds(facts: readonly StoredEvent[], lines: readonly Refun
   }
   const remainingOf = (lineId: string): bigint => (paid.get(lineId) ?? 0n) - (taken.get(lineId)?.refundedFen ?? 0n);
 
-  const portions = standingPortions(facts, [...paid.keys()].toSorted(compareIds));
+  const portions = applyingPortions(facts, [...paid.keys()].toSorted(compareIds));
   const specificFirst = [...portions.filter((p) => !p.spread), ...portions.filter((p) => p.spread)];
   for (const portion of specificFirst) {
     const remaining = portion.lineIds.map((lineId) => ({ lineId, remainingFen: remainingOf(lineId) }));
@@ -74,9 +74,9 @@ export function foldRefunds(facts: readonly StoredEvent[], lines: readonly Refun
 }
 
 /**
- * Spreads one amount over what remains of some lines in proportion, by largest remainder; equal remainders go by line id.
+ * Spreads one amount over the remaining amounts of some lines, in proportion, by largest remainder; equal remainders go by line id.
  *
- * @returns a share for every line (0 ≤ share ≤ its remainingFen) and what did not fit; shares + excess = amountFen
+ * @returns a share for each line (0 ≤ share ≤ its remainingFen), fen, and the excess; shares + excess = amountFen
  * @throws AssertionError on a negative amount
  */
 export function spreadRefund({
@@ -99,7 +99,7 @@ export function spreadRefund({
     shares.set(line.lineId, floorFen);
     leftFen -= floorFen;
   }
-  // There are fewer single fen left than lines with a fraction, so no line is ever given more than remains of it.
+  // Fewer fen are left than lines have a fraction, so no line gets more than its remaining amount.
   const fractionOf = (remainingFen: bigint): bigint => (spreadFen * remainingFen) % totalFen;
   const byRemainder = lines.toSorted((left, right) => {
     const [leftFraction, rightFraction] = [fractionOf(left.remainingFen), fractionOf(right.remainingFen)];
@@ -115,8 +115,8 @@ export function spreadRefund({
 }
 
 /**
- * The lines that wait for a refund to be decided: asked for, with neither an end (a refund or an exchange made) nor a withdrawal at or
- * after the last request. Versions do not compare across types, so times do. An exchange takes no money back and holds nothing.
+ * The lines with an open refund: requested, without an end (a refund or an exchange made) and without a withdrawal at or after the last
+ * request. Versions are not comparable across types, so times decide. An exchange takes no money back and keeps no line open.
  *
  * @param lineIds  every known line of the order; a request that names no line means all of them
  */
@@ -140,31 +140,31 @@ export function linesWithOpenRefund(facts: readonly StoredEvent[], lineIds: read
 }
 
 /**
- * The portions that stand: for each refund the greatest event that names a line speaks for that line, and a lesser one no longer does.
- * A spread portion stands only whole, because its amount cannot be told apart once a greater event speaks for one of its lines.
+ * The portions that apply. For each refund, the greatest event that names a line decides about that line; lesser events do not. A spread
+ * portion applies only as a whole, because its amount has no known part for a line that a greater event decides.
  */
-function standingPortions(facts: readonly StoredEvent[], knownLineIds: readonly string[]): StandingPortion[] {
+function applyingPortions(facts: readonly StoredEvent[], knownLineIds: readonly string[]): ApplyingPortion[] {
   const known = new Set(knownLineIds);
   const refunds = ofType(facts, 'refunded').flatMap((event) => (event.refund?.kind === 'refund' ? [event.refund] : []));
-  const spokenFor = new Map<string, Set<string>>();
-  const standing: { refundId: string; portion: StandingPortion }[] = [];
+  const decidedOf = new Map<string, Set<string>>();
+  const applying: { refundId: string; portion: ApplyingPortion }[] = [];
   for (const { refundId, portions } of refunds) {
-    const claimed = spokenFor.get(refundId) ?? new Set<string>();
-    const claims: string[] = [];
+    const decided = decidedOf.get(refundId) ?? new Set<string>();
+    const concerned: string[] = [];
     for (const { lineIds, refundedFen } of portions) {
       assert(refundedFen >= 0n, 'a refund is never negative');
       const named = [...new Set(lineIds)].toSorted(compareIds);
       const targets = named.length === 0 ? [...knownLineIds] : named.filter((lineId) => known.has(lineId));
-      claims.push(...named, ...targets);
-      const stands = ![...named, ...targets].some((lineId) => claimed.has(lineId));
+      concerned.push(...named, ...targets);
+      const applies = ![...named, ...targets].some((lineId) => decided.has(lineId));
       const portion = { lineIds: targets, spread: named.length !== 1, amountFen: refundedFen };
-      if (stands) standing.push({ refundId, portion });
+      if (applies) applying.push({ refundId, portion });
     }
-    for (const lineId of claims) claimed.add(lineId);
-    spokenFor.set(refundId, claimed);
+    for (const lineId of concerned) decided.add(lineId);
+    decidedOf.set(refundId, decided);
   }
   // The sort is stable: within one refund the greatest event comes first, then the position of the portion in it.
-  return standing.toSorted((left, right) => compareIds(left.refundId, right.refundId)).map(({ portion }) => portion);
+  return applying.toSorted((left, right) => compareIds(left.refundId, right.refundId)).map(({ portion }) => portion);
 }
 
 function addTo(taken: Map<string, LineRefund>, lineId: string, change: LineRefund): void {

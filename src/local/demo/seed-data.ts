@@ -1,5 +1,5 @@
-import type { Platform } from '../../core/vocabulary.ts';
 /** The content of the demo data that `start` puts into an empty private database, so that a new user has something to look at. */
+import type { Platform } from '../../core/vocabulary.ts';
 
 export const SEED_BRAND = { name: '云朵家居（演示）', platformFeeBp: 500 };
 

@@ -1,7 +1,6 @@
 /** Step "fold": an order is what all its facts say, those that are stored and those that a message brings now. */
 import type { LineEvidence, OrderEvent } from '../../core/orders/order-event.ts';
-import { type FoldedLine, foldOrder, type FoldedOrder } from '../../core/orders/order.ts';
-import { withLentEvidence } from '../../core/orders/supplementary-evidence.ts';
+import { type FoldedLine, foldOrder, type FoldedOrder, withSupplementaryEvidence } from '../../core/orders/order.ts';
 import { newId } from '../../http/new-id.ts';
 import { type LockedOrder, orderKeyOf } from '../locks.ts';
 import { decodeOrderEvent } from './event-record.ts';
@@ -38,7 +37,7 @@ export function foldEvents(rows: readonly EventAtHand[]): FoldedOrder | undefine
   if (folded === undefined || supplementary.length === 0) return folded;
   const lines = folded.lines.map((line) => ({
     ...line,
-    evidence: withLentEvidence(line.evidence, line.externalLineId, supplementary),
+    evidence: withSupplementaryEvidence(line, supplementary),
   }));
   return { ...folded, lines };
 }

@@ -1,10 +1,10 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
-  UNHARMED,
+  HEALTHY,
   addFinding,
   destinationProblems,
-  pauseBeforeNextLookMs,
+  nextCheckDelayMs,
 } from '../../../src/core/catalog/destination-health.ts';
 import type { DestinationFinding, DestinationHealth } from '../../../src/core/catalog/destination-health.ts';
 
@@ -18,7 +18,7 @@ const REACHABLE: DestinationFinding = { outcome: 'reachable' };
 
 /** Looks at so many minutes after the start. */
 function after(...looks: readonly [minutes: number, finding: DestinationFinding][]): DestinationHealth {
-  let health = UNHARMED;
+  let health = HEALTHY;
   for (const [minutes, finding] of looks) health = addFinding(health, finding, at(minutes));
   return health;
 }
@@ -42,7 +42,7 @@ describe('a destination', () => {
   });
 
   it('that is seen again owes nothing to what was before', () => {
-    expect(after([0, MISSING], [31, MISSING], [62, MISSING], [400, REACHABLE])).toEqual(UNHARMED);
+    expect(after([0, MISSING], [31, MISSING], [62, MISSING], [400, REACHABLE])).toEqual(HEALTHY);
     expect(after([0, MISSING], [31, MISSING], [40, REACHABLE], [62, MISSING]).failures).toBe(1);
   });
 
@@ -50,23 +50,23 @@ describe('a destination', () => {
     const broken = after([0, MISSING], [31, MISSING], [62, MISSING]);
     expect(addFinding(broken, UNKNOWN, at(63))).toBe(broken);
     expect(addFinding(broken, UNKNOWN, new Date(at(62).getTime() + 7 * DAY_MS))).toBe(broken);
-    expect(addFinding(broken, UNKNOWN, new Date(at(62).getTime() + 7 * DAY_MS + 1))).toEqual(UNHARMED);
+    expect(addFinding(broken, UNKNOWN, new Date(at(62).getTime() + 7 * DAY_MS + 1))).toEqual(HEALTHY);
     expect(after([0, MISSING], [31, UNKNOWN], [62, MISSING], [93, MISSING]).brokenSince).toEqual(at(0));
   });
 
   it('is looked at daily; a failure is confirmed within half an hour, a broken one seen after six', () => {
-    expect(pauseBeforeNextLookMs(UNHARMED, REACHABLE)).toBe(DAY_MS);
-    expect(pauseBeforeNextLookMs(UNHARMED, UNKNOWN)).toBe(DAY_MS);
-    expect(pauseBeforeNextLookMs(after([0, MISSING]), MISSING)).toBe(31 * MINUTE_MS);
-    expect(pauseBeforeNextLookMs(after([0, MISSING]), UNKNOWN)).toBe(360 * MINUTE_MS);
-    expect(pauseBeforeNextLookMs(after([0, MISSING], [31, MISSING], [62, MISSING]), MISSING)).toBe(360 * MINUTE_MS);
+    expect(nextCheckDelayMs(HEALTHY, REACHABLE)).toBe(DAY_MS);
+    expect(nextCheckDelayMs(HEALTHY, UNKNOWN)).toBe(DAY_MS);
+    expect(nextCheckDelayMs(after([0, MISSING]), MISSING)).toBe(31 * MINUTE_MS);
+    expect(nextCheckDelayMs(after([0, MISSING]), UNKNOWN)).toBe(360 * MINUTE_MS);
+    expect(nextCheckDelayMs(after([0, MISSING], [31, MISSING], [62, MISSING]), MISSING)).toBe(360 * MINUTE_MS);
   });
 
   it('followed at the pauses it asks for, is known as broken after the third failure', () => {
     const first = after([0, MISSING]);
-    const second = addFinding(first, MISSING, new Date(START + pauseBeforeNextLookMs(first, MISSING)));
+    const second = addFinding(first, MISSING, new Date(START + nextCheckDelayMs(first, MISSING)));
     expect(second.brokenSince).toBeNull();
-    const third = addFinding(second, MISSING, new Date(START + 2 * pauseBeforeNextLookMs(second, MISSING)));
+    const third = addFinding(second, MISSING, new Date(START + 2 * nextCheckDelayMs(second, MISSING)));
     expect(third.brokenSince).toEqual(at(0));
   });
 
@@ -75,7 +75,7 @@ describe('a destination', () => {
     fc.assert(
       fc.property(fc.array(look, { maxLength: 40 }), (looks) => {
         let minutes = 0;
-        let health = UNHARMED;
+        let health = HEALTHY;
         for (const [pause, finding] of looks) {
           minutes += pause;
           health = addFinding(health, finding, at(minutes));

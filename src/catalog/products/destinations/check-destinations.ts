@@ -1,12 +1,8 @@
-import {
-  addFinding,
-  type DestinationFinding,
-  pauseBeforeNextLookMs,
-} from '../../../core/catalog/destination-health.ts';
+import { addFinding, type DestinationFinding, nextCheckDelayMs } from '../../../core/catalog/destination-health.ts';
+import type { Platform } from '../../../core/vocabulary.ts';
 import { type Db, withAdvisoryLock } from '../../../infra/db.ts';
 import type { FetchOutcome, GuardedFetch } from '../../../infra/guarded-fetch.ts';
 import { settleAll } from '../../../infra/settle-all.ts';
-import type { Platform } from '../../../core/vocabulary.ts';
 import { isMissingItemPage } from '../../../platforms/taobao/missing-item.ts';
 import { type DueDestination, storeDestinationCheck, takeDueDestinations } from './queries.ts';
 
@@ -48,7 +44,7 @@ async function checkOne(deps: DestinationCheckDeps, due: DueDestination, signal:
   const { outcome } = finding;
   const checkedAt = deps.now();
   const health = addFinding(due, finding, checkedAt);
-  const pauseMs = pauseBeforeNextLookMs(health, finding);
+  const pauseMs = nextCheckDelayMs(health, finding);
   const { productId, url } = due;
   await storeDestinationCheck(deps.db, { productId, url, checkedAt, outcome, status, ...health, pauseMs });
   deps.onResult(outcome);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { payableAt, selectTerms, type TermsVersion } from '../../../src/core/money/terms.ts';
+import { selectTerms, type TermsVersion } from '../../../src/core/money/rate-card.ts';
 import { minute } from './money-builders.ts';
 
 function version(termsId: string, more: Partial<TermsVersion> = {}): TermsVersion {
@@ -57,27 +57,5 @@ describe('which terms', () => {
     expect(chosen(later(product, 102), later(brand, 101))).toBe('brand');
     expect(chosen(later(brand, 101), later(product, 101), later(store, 101))).toBe('product');
     expect(chosen({ ...product, validTo: minute(50) }, later(store, 500))).toBe('store');
-  });
-});
-
-const receivedAt = new Date('2026-11-01T04:00:00.000Z');
-const after = (days: number, ms = 0): Date => new Date(receivedAt.getTime() + days * 86_400_000 + ms);
-
-describe('payableAt', () => {
-  it.each([
-    { holdDays: 15, seen: undefined, due: after(15) },
-    { holdDays: 0, seen: undefined, due: receivedAt },
-    { holdDays: 0, seen: after(0, 2000), due: receivedAt },
-    // Exactly a day later is on time, a millisecond more is late.
-    { holdDays: 0, seen: after(1), due: receivedAt },
-    { holdDays: 0, seen: after(1, 1), due: after(2, 1) },
-    { holdDays: 15, seen: after(2), due: after(15) },
-    { holdDays: 15, seen: after(14), due: after(15) },
-    { holdDays: 15, seen: after(14, 1), due: after(15, 1) },
-    { holdDays: 15, seen: after(30), due: after(31) },
-    // A shop's clock that runs ahead of ours is no late receipt.
-    { holdDays: 15, seen: after(-1), due: after(15) },
-  ])('hold $holdDays days, seen $seen: due $due', ({ holdDays, seen, due }) => {
-    expect(payableAt({ receivedAt, receivedSeenAt: seen, holdDays })).toEqual(due);
   });
 });
