@@ -163,3 +163,28 @@ create table sealer_state (
   constraint sealer_state_pkey primary key (singleton),
   constraint sealer_state_singleton_check check (singleton)
 );
+
+-- A row is a posting of a line with its share of each figure that finance reads, fen. This is the one place in SQL that says what an account
+-- means; totals, lines, balances, orders and statistics add these columns up. In the sums of any scope:
+-- commission = pending + payable + in payout + paid out − debt. The operator's fee counts as pending while it waits and as payable once it is
+-- earned. Paid out is what left a line for good: the sum of its own accounts; cash and written-off losses are kept beside them. A posting
+-- without a line (a brand pays what it owes) moves no commission and has no row. The view only projects and filters, so a reader's joins and
+-- conditions reach the table and its indexes. `core/money/accounts.ts` says the same in TypeScript, because it decides; a test compares the two.
+create view posting_figures as
+select p.brand_id, p.entry_id, p.position, p.line_position, p.payee_id,
+  case when p.account in ('brand_owes', 'platform_owes') then p.amount_fen else 0 end as commission_fen,
+  case when p.account in ('pending', 'fee_pending') then -p.amount_fen else 0 end as pending_fen,
+  case when p.account in ('payable', 'fee_earned') then -p.amount_fen else 0 end as payable_fen,
+  case when p.account = 'in_payout' then -p.amount_fen else 0 end as in_payout_fen,
+  case when p.account not in ('cash', 'written_off') then p.amount_fen else 0 end as paid_out_fen,
+  case when p.account = 'debt' then p.amount_fen else 0 end as debt_fen,
+  p.reversed_delta_fen as reversed_fen
+from postings p
+where p.line_position is not null;
+
+-- The stage of a line, from the sums of its figures: the one where money is nearest to the payee and still on its way. A function and not a
+-- column of a view, because the sums differ with the reader (the whole line, or a payee's leg) and with the instant (as of a seal).
+create function line_stage(pending_fen numeric, payable_fen numeric, in_payout_fen numeric, paid_out_fen numeric) returns text
+  language sql immutable parallel safe
+  return case when in_payout_fen > 0 then 'in_payout' when payable_fen > 0 then 'payable' when pending_fen > 0 then 'pending'
+    when paid_out_fen > 0 then 'paid' else 'none' end;

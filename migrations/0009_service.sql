@@ -16,10 +16,12 @@ create table idempotency_keys (
 -- Retention, the oldest first.
 create index idempotency_keys_expiry_idx on idempotency_keys (expires_at) where expires_at is not null;
 
--- A row is something that was changed by hand: a decision, terms in the past, a key.
+-- A row is a change that somebody made with a key, written in the transaction of the change. src/audit/actions.ts lists the actions and the
+-- shape of each detail.
 create table audit_log (
   id bigint generated always as identity,
-  at timestamptz not null default now(),
+  -- The clock and not the start of the transaction: a change that waited for a lock stands behind the one it waited for.
+  at timestamptz not null default clock_timestamp(),
   actor text not null,
   action text not null,
   -- Null: it concerns no brand.
@@ -28,8 +30,12 @@ create table audit_log (
   detail jsonb not null default '{}',
   constraint audit_log_pkey primary key (id)
 );
--- What was done to a subject, in its order.
+-- GET /v1/audit, the newest first: by object, whole, by brand, by actor, by action.
 create index audit_log_subject_idx on audit_log (subject, at, id);
+create index audit_log_at_idx on audit_log (at, id);
+create index audit_log_brand_idx on audit_log (brand_id, at, id);
+create index audit_log_actor_idx on audit_log (actor, at, id);
+create index audit_log_action_idx on audit_log (action, at, id);
 
 create trigger audit_log_append_only before update or delete on audit_log for each row execute function refuse_change();
 create trigger audit_log_no_truncate before truncate on audit_log for each statement execute function refuse_change();

@@ -1,4 +1,4 @@
--- The schema after all migrations, as Postgres describes it: tables with columns, constraints, indexes and triggers, then functions.
+-- The schema after all migrations, as Postgres describes it: tables with columns, constraints, indexes and triggers, then views, then functions.
 -- For reading and for reviews. 'npm run schema' writes this file; the program never runs it. The monthly partitions of clicks are left out.
 
 CREATE EXTENSION btree_gist;
@@ -52,7 +52,7 @@ CREATE INDEX attributions_state_idx ON public.attributions USING btree (brand_id
 
 CREATE TABLE audit_log (
   id bigint generated always as identity not null,
-  at timestamp with time zone not null default now(),
+  at timestamp with time zone not null default clock_timestamp(),
   actor text not null,
   action text not null,
   brand_id text,
@@ -60,6 +60,10 @@ CREATE TABLE audit_log (
   detail jsonb not null default '{}'::jsonb,
   constraint audit_log_pkey PRIMARY KEY (id)
 );
+CREATE INDEX audit_log_action_idx ON public.audit_log USING btree (action, at, id);
+CREATE INDEX audit_log_actor_idx ON public.audit_log USING btree (actor, at, id);
+CREATE INDEX audit_log_at_idx ON public.audit_log USING btree (at, id);
+CREATE INDEX audit_log_brand_idx ON public.audit_log USING btree (brand_id, at, id);
 CREATE INDEX audit_log_subject_idx ON public.audit_log USING btree (subject, at, id);
 CREATE TRIGGER audit_log_append_only BEFORE DELETE OR UPDATE ON public.audit_log FOR EACH ROW EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER audit_log_no_truncate BEFORE TRUNCATE ON public.audit_log FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
@@ -855,6 +859,40 @@ CREATE TABLE visitor_day_keys (
   constraint visitor_day_keys_key_check CHECK ((octet_length(key) = 16))
 );
 
+CREATE VIEW posting_figures AS
+ SELECT brand_id,
+    entry_id,
+    "position",
+    line_position,
+    payee_id,
+        CASE
+            WHEN (account = ANY (ARRAY['brand_owes'::text, 'platform_owes'::text])) THEN amount_fen
+            ELSE (0)::bigint
+        END AS commission_fen,
+        CASE
+            WHEN (account = ANY (ARRAY['pending'::text, 'fee_pending'::text])) THEN (- amount_fen)
+            ELSE (0)::bigint
+        END AS pending_fen,
+        CASE
+            WHEN (account = ANY (ARRAY['payable'::text, 'fee_earned'::text])) THEN (- amount_fen)
+            ELSE (0)::bigint
+        END AS payable_fen,
+        CASE
+            WHEN (account = 'in_payout'::text) THEN (- amount_fen)
+            ELSE (0)::bigint
+        END AS in_payout_fen,
+        CASE
+            WHEN (account <> ALL (ARRAY['cash'::text, 'written_off'::text])) THEN amount_fen
+            ELSE (0)::bigint
+        END AS paid_out_fen,
+        CASE
+            WHEN (account = 'debt'::text) THEN amount_fen
+            ELSE (0)::bigint
+        END AS debt_fen,
+    reversed_delta_fen AS reversed_fen
+   FROM postings p
+  WHERE (line_position IS NOT NULL);
+
 CREATE OR REPLACE FUNCTION public.advance_fencing_token(of_shard integer, by_worker text, latest_token bigint, next_token bigint)
  RETURNS void
  LANGUAGE plpgsql
@@ -917,6 +955,12 @@ begin
   end loop;
   return made;
 end $function$;
+
+CREATE OR REPLACE FUNCTION public.line_stage(pending_fen numeric, payable_fen numeric, in_payout_fen numeric, paid_out_fen numeric)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN (in_payout_fen > (0)::numeric) THEN 'in_payout'::text WHEN (payable_fen > (0)::numeric) THEN 'payable'::text WHEN (pending_fen > (0)::numeric) THEN 'pending'::text WHEN (paid_out_fen > (0)::numeric) THEN 'paid'::text ELSE 'none'::text END;
 
 CREATE OR REPLACE FUNCTION public.note_unbalanced_entries()
  RETURNS trigger

@@ -2,12 +2,12 @@ import type { Logger } from 'pino';
 import { outgoingJobs, type OutgoingJobDeps } from './catalog/products/outgoing-jobs.ts';
 import { clickUpkeepJobs } from './clicks/upkeep.ts';
 import { releaseDueLines } from './commissions/release/release.ts';
-import { sealJournals } from './ledger/seal/sealer.ts';
+import { sealEntries } from './ledger/seal/sealer.ts';
 import { deleteExpiredAnswers } from './http/queries.ts';
 import { type Db, withAdvisoryLock } from './infra/db.ts';
 import { repeat, type RepeatedJob } from './infra/repeat.ts';
-import { deleteOldRawMessages } from './orders/intake/queries.ts';
-import type { RecomputeDeps } from './orders/intake/recompute.ts';
+import { deleteOldRawMessages } from './orders/intake/message-queries.ts';
+import type { RecomputeDeps } from './orders/intake/recompute-orders.ts';
 import { sweepUnmatched } from './orders/attribution/sweep.ts';
 
 export interface JobDeps extends RecomputeDeps {
@@ -30,7 +30,7 @@ const RAW_MESSAGE_DAYS = 30;
 export function timedJobs(deps: JobDeps): RepeatedJob[] {
   const { db } = deps;
   return [
-    { name: 'seal journals', everyMs: SECOND_MS, run: () => sealJournals(db) },
+    { name: 'seal journals', everyMs: SECOND_MS, run: () => sealEntries(db) },
     { name: 'release due commissions', everyMs: 5 * SECOND_MS, run: () => releaseDueLines(db) },
     { name: 'sweep unmatched lines', everyMs: 5 * SECOND_MS, run: () => sweep(deps) },
     { name: 'raw messages retention', everyMs: HOUR_MS, run: () => deleteRawMessages(db) },

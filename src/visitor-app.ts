@@ -10,15 +10,17 @@ import { createPageMetrics } from './clicks/steps/metrics.ts';
 import { createStepRecorder } from './clicks/steps/step-recorder.ts';
 import { visitorPages } from './visits/pages.ts';
 import { redirectHeaders, redirectRoutes, type RedirectDeps } from './visits/redirect.ts';
-import { createVisitReader } from './clicks/capture/visit-facts.ts';
+import { createVisitReader } from './clicks/capture/make-click.ts';
 import type { VisitorKeys } from './clicks/visitor-keys/visitor-keys.ts';
 import { createClickIdReader } from './core/clicks/click-id.ts';
 import type { BucketLimits } from './http/token-bucket.ts';
-import { createClientAddress } from './http/client-address.ts';
+import { createClientAddress } from './http/node-server.ts';
 import { type Check, healthRoutes, postgresCheck, redisCheck } from './http/health.ts';
 import { type MissBudget, createMissBudget, createMissMetrics, NO_MISS_BUDGET } from './visits/unknown-code-limit.ts';
 import { metricsRoutes, type MetricsRegistry, type MetricsText } from './http/metrics.ts';
-import { createServer, type Server } from './http/server.ts';
+import { guardApi } from './access/guard-api.ts';
+import { createServer } from './http/create-server.ts';
+import type { Server } from './http/server.ts';
 import type { Db } from './infra/db.ts';
 import type { RedisClient } from './infra/redis.ts';
 import type { DerivedKeys } from './infra/secrets.ts';
@@ -80,9 +82,9 @@ export async function buildVisitorApp(deps: VisitorAppDeps & { schemaCheck: Chec
 export async function openServer(deps: VisitorAppDeps, visits: RedirectDeps): Promise<Server> {
   const { db, log, publicUrl, registry, adminKey, trustProxy = [] } = deps;
   return createServer({
-    db,
     log,
     publicUrl,
+    guard: (app) => guardApi(app, { db, ...(adminKey === undefined ? {} : { adminKey }) }),
     visitorPages,
     mendAddress: mendedAddress,
     metrics: registry,
@@ -96,7 +98,6 @@ export async function openServer(deps: VisitorAppDeps, visits: RedirectDeps): Pr
       }),
     ),
     trustProxy,
-    ...(adminKey === undefined ? {} : { adminKey }),
   });
 }
 

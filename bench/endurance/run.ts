@@ -1,6 +1,6 @@
 /** Whether a worker's memory stays flat, however many clicks go through it. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { streamKey } from '../../src/clicks/shards.ts';
+import { streamKey } from '../../src/clicks/click-batch.ts';
 import { createClickSet, entriesOf } from '../ingest/click-set.ts';
 import type { Link } from '../../test/support/promotion.ts';
 import { seedTenBrands } from '../support/seed.ts';

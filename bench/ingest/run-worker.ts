@@ -4,8 +4,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { pino } from 'pino';
-import { createClickMetrics } from '../../src/clicks/metrics.ts';
-import { streamKey } from '../../src/clicks/shards.ts';
+import { createIngestMetrics } from '../../src/clicks/ingest/metrics.ts';
+import { streamKey } from '../../src/clicks/click-batch.ts';
 import { startClickWorker } from '../../src/clicks/ingest/worker.ts';
 import { createMetricsRegistry } from '../../src/http/metrics.ts';
 import { createDb } from '../../src/infra/db.ts';
@@ -17,7 +17,7 @@ function start(databaseUrl: string, redisUrls: string) {
     db: createDb({ url: databaseUrl, applicationName: 'daihuo-bench-worker', onError: console.error }),
     redisUrls,
     shardCount: 1,
-    metrics: createClickMetrics(createMetricsRegistry()),
+    metrics: createIngestMetrics(createMetricsRegistry()),
     log: pino({ level: 'error' }, pino.destination(2)),
     now: () => new Date(),
   });

@@ -2,7 +2,7 @@
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
-import { streamKey } from '../../src/clicks/shards.ts';
+import { streamKey } from '../../src/clicks/click-batch.ts';
 import type { Db } from '../../src/infra/db.ts';
 import { BenchFault } from '../subject.ts';
 import { cpuSecondsOf, memoryOf } from '../support/cpu.ts';

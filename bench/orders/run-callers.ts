@@ -8,9 +8,9 @@ import { readFile } from 'node:fs/promises';
 import { createClickIdReader } from '../../src/core/clicks/click-id.ts';
 import { createDb } from '../../src/infra/db.ts';
 import { deriveKeys } from '../../src/infra/secrets.ts';
-import { createMessageIntake } from '../../src/orders/intake/message-intake.ts';
-import { findOrderStores } from '../../src/orders/intake/queries.ts';
-import type { IncomingMessage } from '../../src/orders/intake/record-message.ts';
+import { createMessageIntake } from '../../src/orders/intake/batch-messages.ts';
+import { listOrderStores } from '../../src/orders/intake/store-queries.ts';
+import type { IncomingMessage } from '../../src/orders/intake/incoming-message.ts';
 import { readShopMessage, verifyShop } from '../../src/platforms/shop/verify.ts';
 import { driveHttp, type LoadResult, summary } from './http-load.ts';
 import { type BenchMarket, SECRET } from './market.ts';
@@ -40,7 +40,7 @@ async function callInProcess(task: CallersTask, market: BenchMarket, next: () =>
   const db = createDb({ url: task.databaseUrl, applicationName: 'daihuo-bench-intake', onError: console.error });
   const keys = deriveKeys(Buffer.from(SECRET));
   const secretOf = new Map(market.stores.map(({ storeId, secret }) => [storeId, secret]));
-  const stores = await findOrderStores(db, [...secretOf.keys()]);
+  const stores = await listOrderStores(db, [...secretOf.keys()]);
   const intake = createMessageIntake({
     db,
     sealingKeys: keys.sealingKeys,

@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
 import { decodeClicks } from '../../src/clicks/click-batch.ts';
-import { CLICK_FIELD } from '../../src/clicks/shards.ts';
+import { CLICK_FIELD } from '../../src/clicks/click-batch.ts';
 import { BenchFault } from '../subject.ts';
 
 const PAGE = 500;

@@ -1,8 +1,8 @@
+import { recordAudit } from '../audit/record-audit.ts';
 import { newId } from '../http/new-id.ts';
-import { problems } from '../http/problem.ts';
-import { writeAudit } from '../audit/queries.ts';
 import { inTransaction } from '../infra/db.ts';
 import type { Db, Tx } from '../infra/db.ts';
+import type { Outcome } from '../infra/refusal.ts';
 import { newApiKey } from './api-key.ts';
 import type { Role } from './principal.ts';
 import { insertKey, revokeKeyRow } from './queries.ts';
@@ -10,71 +10,79 @@ import type { KeyRow } from './queries.ts';
 
 export interface KeyInput {
   role: Role;
-  /** Needed for `brand`; optional for `finance`, whose key then sees only that brand. */
+  /** Required for `brand`; optional for `finance`, whose key then sees only that brand. */
   brandId?: string | undefined;
-  /** Needed for `influencer`. */
+  /** Required for `influencer`. */
   influencerId?: string | undefined;
   label: string;
   expiresAt?: Date | undefined;
-  /** For the audit log: who creates it. */
+  /** The creator, for the audit log. */
   actor: string;
 }
 
-/**
- * Makes an API key and its audit entry, in the caller's transaction.
- *
- * @returns the row, and `key`: the only time it can be seen
- * @throws Problem validation_failed when role and subject do not fit, or the brand or influencer does not exist
- */
-export async function createKey(tx: Tx, input: KeyInput): Promise<KeyRow & { key: string }> {
+/** A field that does not fit the role, in words for the caller. */
+export interface SubjectFault {
+  path: 'brandId' | 'influencerId';
+  message: string;
+}
+
+export type KeyCreation = Outcome<
+  {
+    row: KeyRow;
+    /** The text of the key. It is stored nowhere, so this is the only time it can be shown. */
+    key: string;
+  },
+  { reason: 'subject_does_not_fit'; faults: SubjectFault[] } | { reason: 'unknown_subject'; path: SubjectFault['path'] }
+>;
+
+/** Makes an API key and its audit entry in the caller's transaction. A refusal has written nothing. */
+export async function createKey(tx: Tx, input: KeyInput): Promise<KeyCreation> {
   const { role, brandId, influencerId, label, expiresAt } = input;
-  assertSubjectFits(input);
+  const faults = findSubjectFaults(input);
+  if (faults.length > 0) return { ok: false, reason: 'subject_does_not_fit', faults };
   const { key, prefix, hash } = newApiKey(role);
   const row = await insertKey(tx, { id: newId('key'), role, brandId, influencerId, label, prefix, hash, expiresAt });
   if (row === undefined) {
-    const path = influencerId === undefined ? 'brandId' : 'influencerId';
-    throw problems.validationFailed([{ path, message: 'there is no such object' }]);
+    return { ok: false, reason: 'unknown_subject', path: influencerId === undefined ? 'brandId' : 'influencerId' };
   }
-  await writeAudit(tx, {
+  await recordAudit(tx, {
     actor: input.actor,
-    action: 'key.create',
-    subject: row.id,
-    ...(brandId === undefined ? {} : { brandId }),
+    action: 'key.created',
+    objectId: row.id,
+    brandId,
     detail: { role, label, influencerId, prefix, expiresAt },
   });
-  return { ...row, key };
+  return { ok: true, row, key };
 }
 
-/** The same rule as the check constraint api_keys_subject_check, in words for the caller. */
-function assertSubjectFits({ role, brandId, influencerId }: KeyInput): void {
-  const errors: { path: string; message: string }[] = [];
-  const refuse = (path: string, message: string): void => {
-    errors.push({ path, message });
-  };
+/** The rule of the check constraint api_keys_subject_check, in words. */
+function findSubjectFaults({ role, brandId, influencerId }: KeyInput): SubjectFault[] {
+  const faults: SubjectFault[] = [];
+  const refuse = (path: SubjectFault['path'], message: string): void => void faults.push({ path, message });
   if (role === 'brand' && brandId === undefined) refuse('brandId', 'is needed for a brand key');
   if (brandId !== undefined && role !== 'brand' && role !== 'finance')
     refuse('brandId', 'does not belong to this role');
   if (role === 'influencer' && influencerId === undefined) refuse('influencerId', 'is needed for an influencer key');
   if (influencerId !== undefined && role !== 'influencer') refuse('influencerId', 'does not belong to this role');
-  if (errors.length > 0) throw problems.validationFailed(errors);
+  return faults;
 }
 
-/**
- * Ends a key for good; ending it again changes nothing.
- *
- * @throws Problem not_found when there is no such key
- */
-export async function revokeKey(db: Db, request: { id: string; actor: string }): Promise<void> {
-  await inTransaction(db, async (tx) => {
+/** Ends a key for good. A second call changes nothing and leaves no second audit entry. */
+export async function revokeKey(
+  db: Db,
+  request: { id: string; actor: string },
+): Promise<'revoked' | 'already_revoked' | 'unknown_key'> {
+  return await inTransaction(db, async (tx) => {
     const revoked = await revokeKeyRow(tx, request.id);
-    if (revoked === undefined) throw problems.notFound();
-    if (!revoked.isNew) return;
-    await writeAudit(tx, {
+    if (revoked === undefined) return 'unknown_key';
+    if (!revoked.isNew) return 'already_revoked';
+    await recordAudit(tx, {
       actor: request.actor,
-      action: 'key.revoke',
-      subject: request.id,
-      ...(revoked.brandId === null ? {} : { brandId: revoked.brandId }),
+      action: 'key.revoked',
+      objectId: request.id,
+      brandId: revoked.brandId,
       detail: {},
     });
+    return 'revoked';
   });
 }

@@ -8,8 +8,8 @@ export interface KeySubject {
   influencerId: string | null;
 }
 
-// The one key with this hash if it opens anything now, by Postgres' clock; unique index api_keys_hash_key. Asked anew on every request
-// (0.1 ms, prepared), so a revoked key fails at its next use on every process.
+// The one key with this hash, if it is valid now by Postgres' clock. Every request runs this statement (0.1 ms, prepared), so a revoked key
+// fails at its next use on every process. Served by api_keys_hash_key.
 const FIND_VALID_KEY = `
   select k.id as "id", k.role as "role", k.brand_id as "brandId", k.influencer_id as "influencerId"
   from api_keys k
@@ -39,8 +39,8 @@ export interface KeyToInsert {
   expiresAt: Date | undefined;
 }
 
-// No row when the brand or the influencer does not exist, instead of a foreign key error; both are found by their primary keys.
-// The foreign keys stay the referee.
+// Inserts nothing where the brand or the influencer does not exist, so that the caller gets an answer and no foreign key error. The foreign
+// keys stay the referee. Served by brands_pkey and influencers_pkey.
 const INSERT_KEY = `
   insert into api_keys as k (id, role, brand_id, influencer_id, label, prefix, hash, expires_at)
   select $1, $2, $3, $4, $5, $6, $7, $8::timestamptz
@@ -64,7 +64,7 @@ export async function insertKey(tx: Tx, key: KeyToInsert): Promise<KeyRow | unde
   return rows[0];
 }
 
-// Newest first, ties by id; the cursor holds the time with its microseconds. A sequential scan: keys are few.
+// Newest first, ties by id; the cursor holds the time with its microseconds. A sequential scan, because keys are few.
 const LIST_KEYS = `
   select k.id as "id", k.role as "role", k.brand_id as "brandId", k.influencer_id as "influencerId", k.label as "label",
     k.prefix as "prefix", k.expires_at as "expiresAt", k.revoked_at as "revokedAt", k.created_at as "createdAt",
@@ -86,8 +86,8 @@ export async function listKeys(
   return rows;
 }
 
-// Sets the time once: "isNew" tells the first revocation from a repeated one. No row: no such key. Primary key. The locked read sees
-// a revocation that committed just before, so two at once count one.
+// Sets the time once; "isNew" is true for the first revocation only. No row: no such key. The locked read sees a revocation that committed
+// just before, so of two at once one is new. Served by api_keys_pkey.
 const REVOKE_KEY = `
   with old as (select k.id, k.revoked_at from api_keys k where k.id = $1 for update)
   update api_keys k

@@ -1,14 +1,15 @@
 import { z } from 'zod';
 
 import { instant, prefixedId, problemResponses, text } from '../http/fields.ts';
-import { cursorTime, decodeCursor, jsonOrCsv, listOf, pageQuery } from '../http/list.ts';
+import { cursorTime, decodeCursor, jsonOrCsv, listOf, pageQuery, pageOf, sendPage } from '../http/list.ts';
 import type { CsvColumn } from '../http/list.ts';
-import { pageOf, sendPage } from '../http/list-page.ts';
 import { problems } from '../http/problem.ts';
+import type { Problem } from '../http/problem.ts';
 import type { Server } from '../http/server.ts';
 import { inTransaction } from '../infra/db.ts';
 import type { Db } from '../infra/db.ts';
 import { createKey, revokeKey } from './keys.ts';
+import type { KeyCreation } from './keys.ts';
 import { actorOf, ROLES } from './principal.ts';
 import { listKeys } from './queries.ts';
 import type { KeyRow } from './queries.ts';
@@ -56,11 +57,16 @@ function toAnswer(row: KeyRow): z.output<typeof keyAnswer> {
   };
 }
 
+function refusalProblem(refusal: KeyCreation & { ok: false }): Problem {
+  if (refusal.reason === 'subject_does_not_fit') return problems.validationFailed(refusal.faults);
+  return problems.validationFailed([{ path: refusal.path, message: 'there is no such object' }]);
+}
+
 const columns = (
   ['id', 'role', 'brandId', 'influencerId', 'label', 'prefix', 'expiresAt', 'revokedAt', 'createdAt'] as const
 ).map((name): CsvColumn<z.output<typeof keyAnswer>> => ({ name, value: (key) => key[name] }));
 
-/** API keys: created, listed and revoked by admins. */
+/** `/v1/keys`: admins create, list and revoke API keys. */
 export async function accessRoutes(app: Server, deps: AccessDeps): Promise<void> {
   const { db } = deps;
 
@@ -81,7 +87,8 @@ export async function accessRoutes(app: Server, deps: AccessDeps): Promise<void>
       }
       const actor = actorOf(request.principal);
       const created = await inTransaction(db, (tx) => createKey(tx, { ...request.body, actor }));
-      return reply.code(201).send({ ...toAnswer(created), key: created.key });
+      if (!created.ok) throw refusalProblem(created);
+      return reply.code(201).send({ ...toAnswer(created.row), key: created.key });
     },
   });
 
@@ -115,7 +122,8 @@ export async function accessRoutes(app: Server, deps: AccessDeps): Promise<void>
       response: { 204: z.undefined().describe('Revoked'), ...problemResponses },
     },
     handler: async (request, reply) => {
-      await revokeKey(db, { id: request.params.id, actor: actorOf(request.principal) });
+      const outcome = await revokeKey(db, { id: request.params.id, actor: actorOf(request.principal) });
+      if (outcome === 'unknown_key') throw problems.notFound();
       return reply.code(204).send();
     },
   });

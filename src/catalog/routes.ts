@@ -11,13 +11,13 @@ import { storeRoutes } from './stores/routes.ts';
 export interface CatalogDeps {
   db: Db;
   now: () => Date;
-  /** Seals webhook secrets and Youzan client secrets; the current key first. */
+  /** Seal webhook secrets and Youzan client secrets; the current key first. */
   sealingKeys: readonly SealingKey[];
-  /** Which stores may be promoted. */
+  /** The rule for stores whose products may be promoted. */
   eligibilityRule: EligibilityRule;
 }
 
-/** Brands, payees, influencers, stores and products. */
+/** The routes of brands, payees, influencers, stores and products. */
 export async function catalogRoutes(app: Server, deps: CatalogDeps): Promise<void> {
   await brandRoutes(app, deps);
   await payeeRoutes(app, deps);

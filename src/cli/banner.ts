@@ -1,17 +1,17 @@
 export interface BannerFacts {
   /** Without a trailing slash. */
   address: string;
-  /** Of the private database; absent where daihuo runs on a database of yours, which gets no demo data. */
+  /** The demo of the private database; absent where daihuo runs on a given database, which gets no demo data. */
   demo: DemoFacts | undefined;
 }
 
 export interface DemoFacts {
   adminKey: string;
-  /** Absent where the private database is in use for brands of your own. */
+  /** Absent where the private database holds other brands than those of the demo. */
   promotion?: { influencerKey: string; linkCode: string };
 }
 
-/** What a person needs to see first, in plain words, with three commands to paste. */
+/** The first text that a person sees: addresses, keys, and three commands to paste. */
 export function bannerText({ address, demo }: BannerFacts): string {
   if (demo === undefined) return `daihuo runs. Its interface is described at ${address}/docs`;
   const { adminKey, promotion } = demo;

@@ -1,39 +1,32 @@
 import { flushCompileCache } from 'node:module';
 import { readConfig } from '../infra/config.ts';
-import type { Config, Environment } from '../infra/config.ts';
+import type { Environment } from '../infra/config.ts';
 import { OperatorFault } from '../infra/operator-fault.ts';
-import { UsageFault, USAGE } from './help.ts';
+import { USAGE, UsageFault } from './command.ts';
+import type { Command } from './command.ts';
 
-export interface Command {
-  name: string;
-  config: Config;
-  env: Environment;
-  /** What stands behind the command's name. */
-  args: string[];
-}
-
-/** Those that read options of their own. To the others a word too many is a mistake: `start --port 80` must not start on another port. */
+/** The commands with options of their own. For the others an extra word is a mistake: `start --port 80` must not start on another port. */
 const TAKING_ARGUMENTS = new Set(['serve', 'redirect', 'key', 'demo']);
 const ASKING_HELP = new Set(['help', '--help', '-h']);
 
 type RunCommand = (command: Command) => Promise<number>;
 
 /**
- * Each runs to its end and returns the exit code. Loaded when it is called for: a process that only redirects holds nothing of the API in
- * memory, and a server nothing of the worker.
+ * Each command runs to its end and returns the exit code. Its code is loaded only when it is called, so that a process that only redirects
+ * has nothing of the API in memory, and a server nothing of the worker.
  */
 const COMMANDS = new Map<string, () => Promise<RunCommand>>([
   ['start', async () => (await import('./start.ts')).runStart],
   ['serve', async () => (await import('./serve.ts')).runServe],
   ['redirect', async () => (await import('./redirect.ts')).runRedirect],
   ['worker', async () => (await import('./worker.ts')).runWorker],
-  ['migrate', async () => (await import('./migrate.ts')).runMigrate],
-  ['key', async () => (await import('./key.ts')).runKey],
+  ['migrate', async () => (await import('./database-commands.ts')).runMigrate],
+  ['key', async () => (await import('./database-commands.ts')).runKey],
   ['demo', async () => (await import('./demo.ts')).runDemo],
-  ['verify', async () => (await import('./verify.ts')).runVerify],
+  ['verify', async () => (await import('./database-commands.ts')).runVerify],
 ]);
 
-/** What was compiled is kept at once: at its end only, a process that is killed would leave nothing to the next one. */
+/** Writes the compile cache at once. Node writes it at the end of a process only, so a process that is killed would leave nothing. */
 async function loadCompiled(load: () => Promise<RunCommand>): Promise<RunCommand> {
   const run = await load();
   flushCompileCache();
@@ -45,6 +38,7 @@ function messagesOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
+/** @returns the exit code */
 function report(error: unknown, env: Environment): number {
   if (error instanceof UsageFault) {
     console.error(`${error.message}\n\n${USAGE}`);
@@ -67,7 +61,7 @@ function report(error: unknown, env: Environment): number {
 export async function runCommandLine(argv: string[], env: Environment): Promise<number> {
   const [name = 'help', ...args] = argv;
   if (ASKING_HELP.has(name) || args.some((arg) => arg === '--help' || arg === '-h')) {
-    // Loaded all the same: whoever builds an image leaves the command compiled in it by asking for its help.
+    // The build of an image runs `daihuo <command> --help` to leave the command compiled in the image, so its code is loaded here too.
     const load = COMMANDS.get(name);
     if (load !== undefined) await loadCompiled(load);
     console.log(USAGE);

@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 import { formatFenAsYuan } from '../core/money/money.ts';
 import { OperatorFault } from '../infra/operator-fault.ts';
-import type { Command } from './command-line.ts';
+import type { Command } from './command.ts';
 import { type Api, createApi, fetchFrom, sendOver } from '../local/demo/api.ts';
 import { checkBalances, checkJournal, checkTotals, showExplanation } from '../local/demo/books.ts';
 import { readDemoKeys } from '../local/demo/seed.ts';
@@ -10,7 +10,7 @@ import { openMarket } from '../local/demo/market.ts';
 import { PRODUCTS } from '../local/demo/rules.ts';
 import { sellFryer, sellKettleAndCups, sellTea, sellWithoutEvidence } from '../local/demo/sales.ts';
 import { checkClicks, visitLinks } from '../local/demo/visits.ts';
-import { UsageFault } from './help.ts';
+import { UsageFault } from './command.ts';
 
 const DEFAULT_ADDRESS = 'http://127.0.0.1:3000';
 

@@ -1,26 +1,28 @@
 import type { Worker } from 'node:cluster';
 import type { Logger } from 'pino';
 import { OperatorFault } from '../infra/operator-fault.ts';
-import { READY_MESSAGE } from './report-ready.ts';
 
-/** One that lasted this long may end once without suspicion: the next one starts at once. */
+/** The message of a process of several to the one that forked it, when it can take requests. */
+export const READY_MESSAGE = 'daihuo: ready';
+
+/** A process that ran for this long is replaced at once when it ends. */
 const SETTLED_AFTER_MS = 10_000;
-/** Those that end sooner are replaced after 0.5, 1, 2, 4, 8, 16, then every 30 s. */
+/** A process that ended sooner is replaced after 0.5, 1, 2, 4, 8, 16, then every 30 s. */
 const FIRST_DELAY_MS = 500;
 const LONGEST_DELAY_MS = 30_000;
-/** While none is ready, this many ending in a row before they were ready end the whole: its supervisor must see it. */
+/** While no process is ready: after this many in a row that ended before they were ready, the whole pool gives up, so that its supervisor sees it. */
 const GIVE_UP_AFTER = 5;
 
 export interface ProcessPoolOptions {
-  /** How many to keep running. */
+  /** The number of processes to keep running. */
   count: number;
-  /** The first pause before one that ended early is replaced; 500 ms by default. */
+  /** The first pause before a process that ended early is replaced; 500 ms by default. */
   firstDelayMs?: number;
   fork: () => Worker;
   log: Logger;
-  /** Told of every process that ended while it should run. */
+  /** Runs for every process that ended while it should run. */
   onEnd: (worker: Worker) => void;
-  /** None runs and none gets ready any more, after all were ready once. */
+  /** Runs when the pool gives up after all processes were ready once. */
   onLost: (fault: OperatorFault) => void;
 }
 
@@ -28,12 +30,10 @@ interface Member {
   worker: Worker;
   forkedAtMs: number;
   isReady: boolean;
-  isTold: boolean;
+  isSignalled: boolean;
 }
 
-/**
- * Keeps a number of processes running. The first is forked alone: what keeps it from starting would keep all, and is said once.
- */
+/** Keeps a number of processes running. The first is forked alone, so that a fault that stops every process from starting is reported once. */
 export class ProcessPool {
   readonly #options: ProcessPoolOptions;
   readonly #members = new Set<Member>();
@@ -44,17 +44,17 @@ export class ProcessPool {
   #isStarted = false;
   #isStopping = false;
   #badExits = 0;
-  /** In a row: those that ended early, and those of them that were not even ready. */
+  /** Processes in a row that ended early, and those among them that never were ready. */
   #early = 0;
   #unready = 0;
 
   constructor(options: ProcessPoolOptions) {
     this.#options = options;
-    // Rejected or not, `start` hands it out.
+    // Attach a handler now, so that Node reports no unhandled rejection; the error surfaces in `start`.
     this.#started.promise.catch(() => undefined);
   }
 
-  /** Resolves when all are ready. @throws OperatorFault where none gets ready, or the first ends before it is */
+  /** Resolves when all processes are ready. @throws OperatorFault where none gets ready, or the first ends before it is ready */
   async start(): Promise<void> {
     this.#fork();
     return this.#started.promise;
@@ -68,21 +68,21 @@ export class ProcessPool {
     return [...this.#members].map(({ worker }) => worker.process.pid ?? 0);
   }
 
-  /** Ends the keeping, and passes a signal on, to each process once. */
-  pass(signal: NodeJS.Signals): void {
+  /** Stops respawning and forwards the signal once to each process. */
+  forwardSignal(signal: NodeJS.Signals): void {
     this.#isStopping = true;
     this.#started.reject(new Error('stopped while starting'));
     for (const timer of this.#timers) clearTimeout(timer);
     for (const member of this.#members) {
-      if (!member.isTold) member.worker.process.kill(signal);
-      member.isTold = true;
+      if (!member.isSignalled) member.worker.process.kill(signal);
+      member.isSignalled = true;
     }
     if (this.#members.size === 0) this.#ended.resolve();
   }
 
-  /** Resolves when all have ended. Rejects where one of them did not end well. */
+  /** Resolves when all processes have ended. Rejects where one of them ended with a fault. */
   async stop(): Promise<void> {
-    this.pass('SIGTERM');
+    this.forwardSignal('SIGTERM');
     await this.#ended.promise;
     if (this.#badExits > 0) throw new Error(`${this.#badExits} processes did not stop in order`);
   }
@@ -93,7 +93,7 @@ export class ProcessPool {
 
   #fork(): void {
     const worker = this.#options.fork();
-    const member: Member = { worker, forkedAtMs: performance.now(), isReady: false, isTold: false };
+    const member: Member = { worker, forkedAtMs: performance.now(), isReady: false, isSignalled: false };
     this.#members.add(member);
     worker.on('message', (message: unknown) => {
       if (message === READY_MESSAGE) this.#memberReady(member);

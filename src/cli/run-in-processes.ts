@@ -4,17 +4,16 @@ import { parseArgs } from 'node:util';
 import { Counter, Gauge, Registry } from 'prom-client';
 import type { OpenMetricsContentType } from 'prom-client';
 import type { MetricsRegistry } from '../http/metrics.ts';
-import { ClusterMetrics } from './cluster-metrics.ts';
-import type { Command } from './command-line.ts';
-import { UsageFault } from './help.ts';
-import { addressOf, findPort } from './listen.ts';
-import { openMetricsServer } from './process-metrics.ts';
+import { UsageFault } from './command.ts';
+import type { Command } from './command.ts';
+import { ClusterMetrics, openMetricsServer } from './process-metrics.ts';
 import { ProcessPool } from './process-pool.ts';
-import { runUntilStopped } from './run-until-stopped.ts';
+import { addressOf, findPort } from './run-http.ts';
+import { runUntilStopped } from './runtime.ts';
 
 const MAX_PROCESSES = 256;
 const SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
-/** A process of its own accord stops within ten seconds after its grace. */
+/** A process stops by itself within ten seconds after its grace. */
 const STOP_MS = 10_000;
 
 /** @throws UsageFault for anything but `--workers <number>` or `--workers auto` */
@@ -41,7 +40,7 @@ function readWorkers({ name, args }: Command): number {
  */
 export async function runInProcesses(command: Command, run: () => Promise<number>): Promise<number> {
   const count = readWorkers(command);
-  return count === 1 || cluster.isWorker ? run() : keepProcesses(command, count);
+  return count === 1 || cluster.isWorker ? run() : runPool(command, count);
 }
 
 function measurePool(readyCount: () => number, count: number): { registry: MetricsRegistry; restarted: () => void } {
@@ -50,7 +49,7 @@ function measurePool(readyCount: () => number, count: number): { registry: Metri
   const registers = [registry];
   const processes = new Gauge({
     name: 'http_processes',
-    help: 'Processes of this server: wanted, and ready at the moment',
+    help: 'Processes of this server: the number that should run, and the number that is ready',
     labelNames: ['state'],
     registers,
     collect: () => {
@@ -60,14 +59,14 @@ function measurePool(readyCount: () => number, count: number): { registry: Metri
   });
   const restarts = new Counter({
     name: 'http_process_ends_total',
-    help: 'Processes of this server that ended while they should run, each replaced by another',
+    help: 'Processes of this server that ended while they should run; each was replaced',
     registers,
   });
   return { registry, restarted: () => restarts.inc() };
 }
 
-/** The process that forks the others. It holds no connection to anything, and knows the port so that all get the same. */
-async function keepProcesses({ config }: Command, count: number): Promise<number> {
+/** Runs in the process that forks the others. It opens no connection, and chooses the port so that all processes share it. */
+async function runPool({ config }: Command, count: number): Promise<number> {
   return runUntilStopped(config, async ({ log, shutdown }) => {
     const port = await findPort(config);
     const { registry, restarted } = measurePool(() => pool.readyCount, count);
@@ -97,8 +96,8 @@ async function keepProcesses({ config }: Command, count: number): Promise<number
       async () => pool.stop(),
       () => pool.kill(),
     );
-    // The phases begin after the grace; the others are to hear of it now.
-    for (const signal of SIGNALS) process.once(signal, () => pool.pass(signal));
+    // The phases of the shutdown begin after the grace, but the other processes need the signal at once.
+    for (const signal of SIGNALS) process.once(signal, () => pool.forwardSignal(signal));
     await pool.start();
     shutdown.waitAfterSigterm(config.shutdownGraceMs);
     console.log(`daihuo runs in ${count} processes: ${pool.pids.join(', ')}`);

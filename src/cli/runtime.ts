@@ -1,22 +1,27 @@
-import { DatabaseError } from 'pg';
+/** The life of a long-running process: its services, its connections, and the wait for the signal that stops it. */
+import cluster from 'node:cluster';
+import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { DatabaseError } from 'pg';
 import type { Logger } from 'pino';
-import { isDependencyDown } from '../http/dependency-down.ts';
+import { isDependencyDown } from '../infra/failures.ts';
 import { pingPostgres } from '../http/queries.ts';
 import type { Config, Environment } from '../infra/config.ts';
 import { createDb } from '../infra/db.ts';
 import type { Db } from '../infra/db.ts';
-import { findRunningServices, keepSecret } from '../local/home.ts';
-import type { ServiceUrls } from '../local/home.ts';
-import { startLocalServices } from '../local/local-services.ts';
+import { createLog } from '../infra/log.ts';
 import { OperatorFault } from '../infra/operator-fault.ts';
 import { closeRedis, createRedis, waitForRedis } from '../infra/redis.ts';
 import type { RedisClient } from '../infra/redis.ts';
 import { deriveKeys } from '../infra/secrets.ts';
 import type { DerivedKeys } from '../infra/secrets.ts';
+import { createShutdown } from '../infra/shutdown.ts';
 import type { Shutdown } from '../infra/shutdown.ts';
+import { findRunningServices, keepSecret } from '../local/home.ts';
+import type { ServiceUrls } from '../local/home.ts';
+import { startLocalServices } from '../local/local-services.ts';
 
-/** What a long-running command works with. Whatever opens something more adds its own phase to `shutdown`. */
+/** The services and connections of a long-running command. Code that opens more adds its own phase to `shutdown`. */
 export interface Runtime {
   config: Config;
   log: Logger;
@@ -24,7 +29,7 @@ export interface Runtime {
   urls: ServiceUrls;
   db: Db;
   redis: RedisClient;
-  /** As `DAIHUO_SECRET` gives it, or the one that `start` keeps. */
+  /** From `DAIHUO_SECRET`, or the one that `start` stores in DAIHUO_HOME. */
   secret: Buffer;
   keys: DerivedKeys;
 }
@@ -40,15 +45,48 @@ const REDIS_WAIT_MS = 5_000;
 const IMPATIENT_REDIS_WAIT_MS = 1_000;
 const RETRY_MS = 500;
 const LOCAL_STOP_MS = 8_000;
-/** Wrong user, password or database: waiting does not mend those. */
+/** Wrong user, password or database: waiting does not help. */
 const PERMANENT = new Set(['28000', '28P01', '3D000', '42501']);
+
+/**
+ * Runs `start` and keeps the process alive until a signal stops it.
+ *
+ * @param start  adds a phase to `shutdown` for everything that it opens, at the moment when it opens it
+ * @returns the exit code, after the last phase
+ * @throws the error of `start`, after everything that it had opened was stopped
+ */
+export async function runUntilStopped(
+  config: Config,
+  start: (context: { log: Logger; shutdown: Shutdown }) => Promise<void>,
+): Promise<number> {
+  const log = createLog({ level: config.logLevel });
+  const shutdown = createShutdown({ log });
+  const exit = Promise.withResolvers<number>();
+  shutdown.listen(exit.resolve, { isKept: cluster.isWorker });
+  try {
+    await start({ log, shutdown });
+  } catch (error) {
+    // A person who stops daihuo while it starts gets an orderly stop and not the errors that it causes.
+    if (!shutdown.signal.aborted) {
+      await shutdown.run('it could not start', { failed: true });
+      throw error;
+    }
+  }
+  return exit.promise;
+}
+
+/** The version of daihuo, from its manifest. */
+export function readVersion(): string {
+  const manifest: unknown = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
+  return String((manifest as { version?: unknown }).version);
+}
 
 function placeOf(url: string): string {
   const { host, pathname } = new URL(url);
   return `${host}${pathname}`;
 }
 
-/** The addresses of the settings; where one is missing, that of a private server, started for as long as this process lives. */
+/** The addresses of the settings. Where one is missing, a private server is started for as long as this process lives. */
 export async function openServices({
   config,
   log,
@@ -65,7 +103,7 @@ export async function openServices({
     onLost: (name) => process.emit('uncaughtException', new Error(`the private ${name} has ended`)),
     given: { ...(databaseUrl === undefined ? {} : { databaseUrl }), ...(redisUrl === undefined ? {} : { redisUrl }) },
   });
-  // Added before it has started: a person who stops daihuo while it starts must not leave half of it running.
+  // Added before the servers have started, so that a stop during the start leaves none of them running.
   let kill: (() => void) | undefined;
   shutdown.add(
     'private services',
@@ -93,12 +131,12 @@ function unusable(error: unknown, url: string): OperatorFault {
   });
 }
 
-/** What waiting does not mend: a wrong user, password or database. Undefined for anything else. */
+/** A fault that waiting does not mend: a wrong user, password or database. Undefined for anything else. */
 export function permanentFault(error: unknown, url: string): OperatorFault | undefined {
   return isPermanent(error) ? unusable(error, url) : undefined;
 }
 
-/** Postgres may start after us, as in a compose file: asks for a minute before giving up. */
+/** Postgres may start later than this process, as in a compose file: tries for a minute before it gives up. */
 async function waitForDatabase(db: Db, url: string, shutdown: Shutdown): Promise<void> {
   const deadlineMs = performance.now() + WAIT_MS;
   for (let isFirst = true; ; isFirst = false) {
@@ -117,17 +155,17 @@ async function waitForDatabase(db: Db, url: string, shutdown: Shutdown): Promise
 }
 
 /**
- * Opens database and Redis. A missing Redis is said but does not stop the start: visitors are sent on without it.
+ * Opens the connections to Postgres and Redis. Without Redis the start goes on with an error in the log, because visitors are redirected without it.
  *
- * @param name       shown by Postgres beside each connection
- * @param isPatient  false: waits for Postgres not at all, and for Redis only a moment; true by default
- * @throws OperatorFault where Postgres was waited for and does not answer within a minute
+ * @param name       the name that Postgres shows for each connection
+ * @param isPatient  false: does not wait for Postgres, and waits for Redis only one second; true by default
+ * @throws OperatorFault where a patient start gets no answer from Postgres within a minute
  */
 export async function openRuntime(
   options: OpenOptions & { urls: ServiceUrls; name: string; isPatient?: boolean },
 ): Promise<Runtime> {
   const { config, log, shutdown, urls, isPatient = true } = options;
-  // While stopping, the private Postgres may end before the last connection has said goodbye: nothing for a person to look at.
+  // While stopping, the private Postgres may end before the last connection is closed: no person needs to look at that.
   const onError = (error: Error): void =>
     log[shutdown.signal.aborted ? 'debug' : 'warn']({ err: error }, 'a database connection broke');
   const db = createDb({ url: urls.databaseUrl, applicationName: `daihuo-${options.name}`, onError });
@@ -141,7 +179,7 @@ export async function openRuntime(
   return { config, log, shutdown, urls, db, redis, secret, keys: deriveKeys(secret, config.previousSecret) };
 }
 
-/** The addresses `serve` and `worker` need: those run where services are already, so nothing is started for them. */
+/** The addresses for `serve`, `redirect` and `worker`, which run beside existing services and start none. */
 export function givenServices(config: Config, command: string): ServiceUrls {
   const { databaseUrl, redisUrl } = config;
   if (databaseUrl === undefined || redisUrl === undefined) {
@@ -152,10 +190,10 @@ export function givenServices(config: Config, command: string): ServiceUrls {
   return { databaseUrl, redisUrl };
 }
 
-/** A migration or a proof of the books reads whole tables; a person waits for it and can stop it. */
+/** A migration or a proof of the books reads whole tables. A person waits for it and can stop it. */
 const COMMAND_STATEMENT_MS = 3_600_000;
 
-/** What an operator can mend, in one sentence; undefined for anything else. */
+/** A fault that an operator can correct, in one sentence; undefined for anything else. */
 function databaseFault(error: unknown, url: string): OperatorFault | undefined {
   if (error instanceof DatabaseError) return permanentFault(error, url);
   if (!isDependencyDown(error)) return undefined;
@@ -163,8 +201,8 @@ function databaseFault(error: unknown, url: string): OperatorFault | undefined {
 }
 
 /**
- * Runs `work` on the database of the settings; without DATABASE_URL on the private one: of the daihuo that runs at the moment, else started
- * for this command.
+ * Runs `work` on the database of the settings. Without DATABASE_URL it uses the private one: that of the daihuo that runs at the moment, else one
+ * that it starts for this command.
  */
 export async function withDatabase<T>(config: Config, env: Environment, work: (db: Db) => Promise<T>): Promise<T> {
   const running = config.databaseUrl === undefined ? await findRunningServices(config.home) : undefined;

@@ -5,11 +5,11 @@ import { pause } from '../infra/repeat.ts';
 import { permanentFault } from './runtime.ts';
 import type { Runtime } from './runtime.ts';
 
-/** A start waits this long for Postgres before it goes on without. */
+/** A start waits this long for Postgres before it goes on without it. */
 const START_WAIT_MS = 2_000;
 const LOOK_AGAIN_MS = 1_000;
 
-/** A process that would meet a schema older than itself does not start: it would fail at its first query instead. */
+/** Refuses to start on a schema that is older than the program, because the first query would fail. */
 export async function requireSchema({ db }: Pick<Runtime, 'db'>): Promise<void> {
   const pending = await pendingMigrations(db);
   if (pending.length > 0) {
@@ -17,16 +17,16 @@ export async function requireSchema({ db }: Pick<Runtime, 'db'>): Promise<void> 
   }
 }
 
-/** A schema that a process may have to start without having seen. */
+/** The state of the schema, for a process that may start before Postgres answers. */
 export interface SchemaWatch {
   isCurrent(): boolean;
-  /** Well once the schema was seen to be current, for ever: it only goes forward. */
+  /** Well from the moment when the schema was seen to be current, for ever: migrations only go forward. */
   check: Check;
-  /** Runs `work` when the schema is seen to be current; what it throws is logged. */
+  /** Runs `work` when the schema is seen to be current, and logs its error. */
   whenCurrent(work: () => Promise<void>): void;
 }
 
-/** What waiting does not mend: a schema too old, or wrong settings. */
+/** A fault that waiting does not mend: an old schema, or wrong settings. */
 function lastingFault(error: unknown, { urls }: Pick<Runtime, 'urls'>): OperatorFault | undefined {
   return error instanceof OperatorFault ? error : permanentFault(error, urls.databaseUrl);
 }
@@ -41,7 +41,7 @@ async function lookUntilCurrent(runtime: Runtime): Promise<void> {
       log.info('postgres is there, and its schema is current');
       return;
     } catch (error) {
-      // Nobody sees a process that started without Postgres refuse; whoever reads its log and /readyz does.
+      // A process that has already started cannot refuse to start, so the fault stands in its log and in /readyz.
       const fault = lastingFault(error, runtime);
       if (fault !== undefined && fault.message !== lastFault) log.error({ err: fault }, 'the database cannot be used');
       lastFault = fault?.message ?? '';
@@ -50,7 +50,7 @@ async function lookUntilCurrent(runtime: Runtime): Promise<void> {
 }
 
 /**
- * Looks at the schema; where Postgres is away, again and again until it was seen to be current or the process stops.
+ * Checks the schema. Where Postgres is down, it checks again every second until the schema is current or the process stops.
  *
  * @throws OperatorFault where Postgres answers and the schema is too old, or the settings are wrong
  */
@@ -59,14 +59,14 @@ export async function watchSchema(runtime: Runtime): Promise<SchemaWatch> {
   let isCurrent = false;
   try {
     const looked = requireSchema(runtime).then(() => true);
-    // It may still fail after the wait is over.
+    // Attach a handler now, so that Node reports no unhandled rejection if the check fails after the wait.
     looked.catch(() => undefined);
     isCurrent = await Promise.race([looked, pause(START_WAIT_MS, shutdown.signal).then(() => false)]);
   } catch (error) {
     const fault = lastingFault(error, runtime);
     if (fault !== undefined) throw fault;
   }
-  if (!isCurrent) log.error('postgres does not answer; redis and what is remembered serve until it does');
+  if (!isCurrent) log.error('postgres does not answer; redis and cached links serve until it does');
   const seen = isCurrent ? Promise.resolve() : lookUntilCurrent(runtime);
   void seen.then(() => (isCurrent = !shutdown.signal.aborted));
   return {
@@ -77,7 +77,7 @@ export async function watchSchema(runtime: Runtime): Promise<SchemaWatch> {
     whenCurrent: (work) => {
       void seen
         .then(async () => (shutdown.signal.aborted ? undefined : work()))
-        .catch((error: unknown) => log.warn({ err: error }, 'what waited for postgres failed'));
+        .catch((error: unknown) => log.warn({ err: error }, 'a task that waited for postgres failed'));
     },
   };
 }

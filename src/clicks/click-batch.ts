@@ -1,22 +1,47 @@
 /**
- * The text of a stream entry: one or many clicks in one field, versioned from the first day.
+ * How clicks stand in Redis: the streams of the shards, and the text of a stream entry with one or many clicks.
  *
- * The first line names the version, each following line is a click: `clickId, clickedAt in ms, linkNumber, tag, verdict, visitor, app,
- * os, province`, separated by tabs, an absent value empty. Lines, so that a click is encoded once when it happens and a batch is a
- * join; and so that a line that cannot be read costs one click, not its batch.
+ * The first line of an entry names the version, each following line is a click: `clickId, clickedAt in ms, linkNumber, tag, verdict, visitor,
+ * app, os, province`, separated by tabs, an absent value empty. Lines, because a click is then encoded once when it happens, a batch is a
+ * join, and a line that cannot be read costs one click and not its batch.
  *
  * Version 2 adds a tenth field, `page`, to the lines of clicks that were answered by the middle page. An entry without such a line is
- * written as version 1, so that a worker of an older program misses nothing but what it could not store. Both are read for ever: entries
- * and spools of older processes may come at any time.
+ * written as version 1, so that a worker of an older program fails only on the entries it could not store. Both versions are read for ever:
+ * entries and spools of older processes may arrive at any time.
  */
 import assert from 'node:assert/strict';
 import { isClickIdText, MAX_CLICKED_AT_MS, MAX_LINK_NUMBER } from '../core/clicks/click-id.ts';
 import { VERDICTS } from '../core/clicks/click.ts';
 import type { Click, Verdict } from '../core/clicks/click.ts';
 
+/*
+ * Clicks are sharded by visitor, so that one consumer decides about all clicks of a visitor. CLICK_SHARDS, which redirects and workers share,
+ * may change at any time: workers also drain the shards of an earlier number.
+ */
+
+/** The numbers of the shards: 0, 1, …. */
+export function shardsOf(count: number): number[] {
+  return Array.from({ length: count }, (_, shard) => shard);
+}
+
+/** The consumer group of the workers. */
+export const CLICK_GROUP = 'ingest';
+/** The one field of a stream entry. */
+export const CLICK_FIELD = 'clicks';
+
+/** @param visitor 16 hex characters, evenly distributed */
+export function shardOf(visitor: string, count: number): number {
+  return count === 1 ? 0 : parseInt(visitor.slice(0, 8), 16) % count;
+}
+
+/** In a cluster the braces keep all keys of a shard on one node. */
+export function streamKey(shard: number): string {
+  return `clicks:{${shard}}`;
+}
+
 const PLAIN_VERSION = 'clicks/1';
 const PAGE_VERSION = 'clicks/2';
-/** Group commit gathers 24–35 clicks at 64 connections; the limit only bounds what a stall can pile up in one entry. */
+/** Group commit gathers 24–35 clicks at 64 connections; the limit only bounds the entry that follows a stall. */
 export const MAX_CLICKS_PER_ENTRY = 1_000;
 /** Of the free texts (tag, app, os, province), in code points. */
 export const MAX_CLICK_TEXT_CHARACTERS = 32;
@@ -24,7 +49,7 @@ export const MAX_CLICK_TEXT_CHARACTERS = 32;
 const FIELD_COUNT = 9;
 const PAGE_FIELD_COUNT = 10;
 const PAGE_ENDING = '\tpage';
-/** Nearly every text is a short word of ours: this spares the redirect the slow way. */
+/** Nearly every text is a short word from this program; for those one test replaces the cleaning. */
 const PLAIN_TEXT = /^[ -~]{0,32}$/;
 const CONTROL_CHARACTERS = /\p{Cc}/gu;
 const WHOLE_NUMBER = /^(?:0|[1-9]\d{0,14})$/;
@@ -57,7 +82,7 @@ export interface UnreadableBatch {
 
 export type ClickBatchReading = { ok: true; clicks: Click[]; badLines: BadLine[] } | UnreadableBatch;
 
-/** One click as one line, without a line end. Free text is made safe and cut, never refused: a visitor is waiting for the answer. */
+/** One click as one line, without a line end. Free text is cleaned and cut, never refused: a visitor waits for the answer. */
 export function encodeClickLine(click: Click): string {
   const { clickId, linkNumber, verdict, visitor, tag = '', province = '' } = click;
   const texts = `${cleanClickText(click.app)}\t${cleanClickText(click.os)}\t${cleanClickText(province)}`;
@@ -77,12 +102,12 @@ export function joinClickLines(lines: readonly string[]): string {
   return `${version}\n${lines.join('\n')}`;
 }
 
-/** The text of an entry; what `decodeClicks` reads back. */
+/** The text of an entry, for `decodeClicks`. */
 export function encodeClicks(clicks: readonly Click[]): string {
   return joinClickLines(clicks.map(encodeClickLine));
 }
 
-/** Takes an entry apart into its lines, each for `decodeClickLine`. Not `ok`: as `decodeClicks`. */
+/** Splits an entry into its lines, each for `decodeClickLine`. Not `ok`: as `decodeClicks`. */
 export function splitClickLines(text: string): { ok: true; lines: string[] } | UnreadableBatch {
   const lines = text.split('\n');
   const version = lines.shift();
@@ -93,8 +118,8 @@ export function splitClickLines(text: string): { ok: true; lines: string[] } | U
 }
 
 /**
- * Reads an entry. Lines that cannot be read are named one by one beside the clicks of the others. Not `ok`: nothing of it can be read
- * by this version of the program; the entry must be kept.
+ * Reads an entry. Lines that cannot be read are listed beside the clicks of the others. Not `ok`: this version of the program cannot read
+ * any of it; the entry must be kept.
  */
 export function decodeClicks(text: string): ClickBatchReading {
   const split = splitClickLines(text);
@@ -109,7 +134,7 @@ export function decodeClicks(text: string): ClickBatchReading {
   return { ok: true, clicks, badLines };
 }
 
-/** Reads one line, with the first thing that is wrong with it as the reason. What it accepts, Postgres accepts. */
+/** Reads one line; the reason names the first field that is wrong. Postgres accepts every click that this accepts. */
 export function decodeClickLine(line: string): ClickLineReading {
   const fields = line.split('\t', PAGE_FIELD_COUNT + 1);
   const isPage = fields.length === PAGE_FIELD_COUNT && line.endsWith(PAGE_ENDING);
@@ -131,7 +156,7 @@ export function decodeClickLine(line: string): ClickLineReading {
   return { ok: true, click };
 }
 
-/** Free text as it is kept: control characters (tabs, line ends, NUL) are spaces, lone surrogates replaced, at most 32 code points. */
+/** Free text as it is stored: control characters (tabs, line ends, NUL) are spaces, lone surrogates replaced, at most 32 code points. */
 export function cleanClickText(text: string): string {
   if (PLAIN_TEXT.test(text)) return text;
   // A code point has at most two code units, so cutting here first bounds the work without touching the first 32 code points.

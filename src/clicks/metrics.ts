@@ -4,8 +4,8 @@ import type { FallbackKind } from '../core/links/fallback.ts';
 import type { MetricsRegistry } from '../http/metrics.ts';
 
 /**
- * How a request through a link was answered. `page`: with the middle page. `untracked`: sent on or shown the page, but the click could not be
- * kept in time. `limited`: not looked up, too many misses came from its network.
+ * How a request through a link was answered. `page`: with the middle page. `untracked`: redirected or shown the page, but the click could not
+ * be kept in time. `limited`: not looked up, because its network had asked for too many unknown codes.
  */
 export type RedirectOutcome =
   | 'tracked'
@@ -18,39 +18,27 @@ export type RedirectOutcome =
   | 'unavailable';
 
 /**
- * Why Redis did not acknowledge a click: no connection, no answer in time, an error as answer, too many waiting, or it was not asked because
- * it had just been late or refused.
+ * Why Redis did not acknowledge a click: no connection, no answer in time, an error as the answer, too many clicks waiting, or not sent to
+ * Redis because Redis had been late or had refused a moment before.
  */
 export type UnackedReason = 'away' | 'late' | 'refused' | 'full' | 'resting';
 
-export interface IngestedClicks {
-  stored: number;
-  /** Delivered once more; nothing was written for them. */
-  duplicate: number;
-}
-
+/** What is measured of visits and of their clicks until they are durable. */
 export interface ClickMetrics {
   redirected(outcome: RedirectOutcome): void;
-  /** What the visitor of a paused or gone link was given instead. */
+  /** A visit to a paused or gone link, by what was offered instead. */
   deadLinkAnswered(fallback: FallbackKind | 'none'): void;
   /** One stream entry acknowledged. */
   appended(entry: { clicks: number; seconds: number }): void;
   unacked(reason: UnackedReason): void;
   /** Clicks of this process that wait for their entry. */
   waiting(clicks: number): void;
-  ingested(clicks: IngestedClicks): void;
-  deadLettered(reason: string): void;
-  /** Entries that left the stream before a worker had them: loss, somebody must look. */
-  vanished(entries: number): void;
-  streamSeen(stream: { shard: number; entries: number; lagSeconds: number }): void;
-  /** Shards that this worker consumes. */
-  shardsHeld(shards: number): void;
 }
 
-function createRedirectMetrics(
-  registers: MetricsRegistry[],
-): Pick<ClickMetrics, 'redirected' | 'deadLinkAnswered' | 'appended' | 'unacked' | 'waiting'> {
-  // Counted in plain numbers and handed over when somebody looks: a counter of the library costs more than the rest of a batch.
+/** Registers what is measured of visits and of clicks on their way to a stream. */
+export function createClickMetrics(registry: MetricsRegistry): ClickMetrics {
+  const registers = [registry];
+  // Counted in plain numbers and passed on at each collection: a counter of the library costs more than the rest of a batch.
   const outcomes = new Map<RedirectOutcome, number>();
   const redirects = new Counter({
     name: 'redirects_total',
@@ -64,14 +52,14 @@ function createRedirectMetrics(
   });
   const deadLinks = new Counter({
     name: 'dead_link_answers_total',
-    help: 'Visits to links that are paused or gone, by what was given instead',
+    help: 'Visits to links that are paused or gone, by what was offered instead',
     labelNames: ['fallback'],
     registers,
   });
   const appended = new Counter({ name: 'clicks_appended_total', help: 'Clicks acknowledged by Redis', registers });
   const unacked = new Counter({
     name: 'clicks_unacked_total',
-    help: 'Clicks that Redis did not acknowledge in time; the spool keeps them, or their visitors are sent on without a click id',
+    help: 'Clicks that Redis did not acknowledge in time; the spool keeps them, or their visitors are redirected without a click id',
     labelNames: ['reason'],
     registers,
   });
@@ -92,57 +80,4 @@ function createRedirectMetrics(
     unacked: (reason) => unacked.inc({ reason }),
     waiting: (clicks) => waiting.set(clicks),
   };
-}
-
-function createIngestMetrics(
-  registers: MetricsRegistry[],
-): Pick<ClickMetrics, 'ingested' | 'deadLettered' | 'vanished' | 'streamSeen' | 'shardsHeld'> {
-  const ingested = new Counter({
-    name: 'clicks_ingested_total',
-    help: 'Clicks read from the streams: stored, or delivered once more',
-    labelNames: ['result'],
-    registers,
-  });
-  const deadLetters = new Counter({
-    name: 'click_dead_letters_total',
-    help: 'Clicks or entries that could not be stored and were set aside',
-    labelNames: ['reason'],
-    registers,
-  });
-  const vanished = new Counter({
-    name: 'click_entries_vanished_total',
-    help: 'Stream entries deleted before a worker had them; must stay 0',
-    registers,
-  });
-  const entries = new Gauge({
-    name: 'click_stream_entries',
-    help: 'Entries in a stream',
-    labelNames: ['shard'],
-    registers,
-  });
-  const lag = new Gauge({
-    name: 'click_stream_lag_seconds',
-    help: 'Age of the oldest entry in a stream',
-    labelNames: ['shard'],
-    registers,
-  });
-  const held = new Gauge({ name: 'click_shards_held', help: 'Shards that this worker consumes', registers });
-  return {
-    ingested: ({ stored, duplicate }) => {
-      ingested.inc({ result: 'stored' }, stored);
-      ingested.inc({ result: 'duplicate' }, duplicate);
-    },
-    deadLettered: (reason) => deadLetters.inc({ reason }),
-    vanished: (count) => vanished.inc(count),
-    streamSeen: (stream) => {
-      entries.set({ shard: String(stream.shard) }, stream.entries);
-      lag.set({ shard: String(stream.shard) }, stream.lagSeconds);
-    },
-    shardsHeld: (shards) => held.set(shards),
-  };
-}
-
-/** Registers everything that is measured of clicks, in the redirect process and in the worker. */
-export function createClickMetrics(registry: MetricsRegistry): ClickMetrics {
-  return { ...createRedirectMetrics([registry]), ...createIngestMetrics([registry]) };
 }

@@ -1,17 +1,17 @@
 import { addDays, shanghaiDay } from '../core/calendar.ts';
 import type { Db } from '../infra/db.ts';
 import type { RepeatedJob } from '../infra/repeat.ts';
+import { ensureClickPartitions } from './ingest/store-queries.ts';
 import { deleteStepsBefore } from './steps/queries.ts';
-import { ensureClickPartitions } from './ingest/queries.ts';
 import { deleteVisitorsBefore } from './visitor-keys/queries.ts';
 
 const HOUR_MS = 3_600_000;
-/** This month and the two after it: a database nobody looks at for weeks still takes clicks. */
+/** This month and the next two: a database without a worker for weeks still takes clicks. */
 const MONTHS_AHEAD = 2;
 /** Today's and yesterday's key stay: a click may be stored a day late and must still be recognised as a repeat. */
 const KEPT_DAYS = 2;
 
-/** The longest window terms may have is 90 days; a sale that comes to light later is for a person. The funnel's sums stay. */
+/** The longest attribution window is 90 days; a person decides about sales that become known later. The sums of the funnel stay. */
 const KEPT_STEP_DAYS = 100;
 const DELETED_STEPS = 5_000;
 
@@ -21,8 +21,8 @@ async function deleteOldSteps({ db, now }: { db: Db; now: () => Date }): Promise
 }
 
 /**
- * What the tables of clicks need from time to time. Any number of processes may run it at once: making a partition that exists and deleting
- * what is gone change nothing.
+ * The periodic jobs for the tables of clicks. Any number of processes may run them at once: making a partition that exists and deleting rows
+ * that are gone change nothing.
  */
 export function clickUpkeepJobs(deps: { db: Db; now: () => Date }): RepeatedJob[] {
   return [

@@ -5,7 +5,7 @@ import { z } from 'zod';
 
 import type { Server } from './server.ts';
 
-/** The page runs only its own scripts and asks only this server; the UI sets style attributes, hence 'unsafe-inline' for styles alone. */
+/** The page runs only its own scripts and calls only this server. The UI sets style attributes, which need 'unsafe-inline' for styles. */
 const DOCS_POLICY = [
   "default-src 'none'",
   "script-src 'self'",
@@ -25,18 +25,19 @@ Errors are RFC 9457 problem details. A POST may carry an Idempotency-Key.`;
 
 const LOGO = `<svg xmlns="http://www.w3.org/2000/svg" width="180" height="40"><text x="0" y="28" fill="#fff" font-family="sans-serif" font-size="22">带货 daihuo</text></svg>`;
 
-/** In the order in which somebody meets them. */
+/** In the order in which an integration needs them. */
 const SECTIONS = [
   ['Catalogue', 'brands, stores, products, influencers and their agencies'],
   ['Links', 'short links, tracking slots, coupons, statistics'],
-  ['Visitors', 'what a visitor or a phone asks for'],
+  ['Visitors', 'addresses that visitors and phones open'],
   ['Orders in', 'signed messages of platforms and shops'],
   ['Orders', 'orders, attribution, explanations, decisions'],
   ['Commissions', 'terms, commissions, totals, journal, balances'],
   ['Access', 'API keys'],
+  ['Audit', 'the record of changes made by hand'],
 ] as const;
 
-/** Every POST with an API key takes it (`guardApi`), so it is described once, here. */
+/** Every POST with an API key accepts it (`guardApi`), so it is described once, here. */
 const IDEMPOTENCY_HEADER = {
   type: 'object',
   properties: {
@@ -45,12 +46,12 @@ const IDEMPOTENCY_HEADER = {
       minLength: 1,
       maxLength: 255,
       description:
-        'For 7 days, the same body with the same key answers what the first answered and does nothing again.',
+        'For 7 days, a repeated request with the same key and body gets the first answer and is not executed again.',
     },
   },
 };
 
-/** The JSON side of values that JSON has not: amounts and counts (bigint) are integers, moments (Date) are texts. */
+/** The JSON side of values that JSON does not have: amounts and counts (bigint) are integers, instants (Date) are texts. */
 const toJson = createJsonSchemaTransform({
   zodToJsonConfig: {
     override: ({ zodSchema, jsonSchema }) => {
@@ -61,7 +62,7 @@ const toJson = createJsonSchemaTransform({
         jsonSchema.format = 'date-time';
       }
       if (type === 'undefined') jsonSchema.type = 'null';
-      // zod drops the examples of whatever holds a codec, since they could be of either side; ours are of the JSON side.
+      // zod drops the examples of a schema that holds a codec, because they could be of either side; ours are of the JSON side.
       const examples = z.globalRegistry.get(zodSchema)?.['examples'];
       if (Array.isArray(examples)) jsonSchema.examples = examples;
     },
@@ -71,7 +72,7 @@ const toJson = createJsonSchemaTransform({
 /**
  * `/openapi.json` (3.1, from the zod schemas of the routes) and `/docs`, an interactive page.
  *
- * Call before the routes are registered: only later ones are seen. Routes without tags are left out.
+ * Call it before the routes are registered, because it sees only later ones. Routes without tags are left out.
  */
 export async function docsRoutes(app: Server, deps: { version: string }): Promise<void> {
   await app.register(swagger, {
@@ -102,7 +103,7 @@ export async function docsRoutes(app: Server, deps: { version: string }): Promis
     url: '/openapi.json',
     schema: { hide: true },
     handler: async (_request, reply) =>
-      // The contract is public; a page elsewhere may read it.
+      // The contract is public, so pages on other hosts may read it.
       reply
         .header('access-control-allow-origin', '*')
         .type('application/json; charset=utf-8')

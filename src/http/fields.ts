@@ -7,8 +7,8 @@ import type { IdPrefix } from './new-id.ts';
 /**
  * Building blocks of request and answer schemas.
  *
- * All two-way blocks are zod codecs: a request is decoded (JSON → our value), an answer is encoded (our value → JSON), so one
- * schema serves both and OpenAPI shows the JSON side. Do not use `.transform()` in an answer: it has no way back.
+ * All two-way blocks are zod codecs: a request is decoded (JSON → our value), an answer is encoded (our value → JSON), so one schema serves
+ * both and OpenAPI shows the JSON side. Do not use `.transform()` in an answer, because it cannot be encoded.
  */
 
 /** No NUL and no lone surrogate: Postgres refuses the first in text and both in jsonb, which would end as a 500. */
@@ -16,7 +16,7 @@ export function isStorableText(text: string): boolean {
   return text.isWellFormed() && !text.includes('\0');
 }
 
-/** Trimmed text of 1 to `maxLength` characters that Postgres can keep. */
+/** Trimmed text of 1 to `maxLength` characters that Postgres can store. */
 export function text(maxLength: number) {
   return z
     .string()
@@ -38,7 +38,7 @@ export const fen = z
   })
   .meta({ description: 'fen (1/100 yuan)' });
 
-/** A whole number kept as bigint (counts and quantities from int8 columns) ↔ JSON integer, never negative. */
+/** A count or quantity of an int8 column: JSON integer ↔ bigint, never negative. */
 export const count = z.codec(z.int().min(0), z.bigint().min(0n), {
   decode: (value) => BigInt(value),
   encode: (value) => fenToJson(value),
@@ -50,7 +50,7 @@ export const rateBp = z.int().min(0).max(9000).meta({ description: 'basis points
 const EARLIEST = new Date('1970-01-01T00:00:00Z');
 const LATEST = new Date('9999-12-31T00:00:00Z');
 
-/** A moment: ISO 8601 with a zone in requests, always UTC with `Z` in answers ↔ Date. */
+/** An instant: ISO 8601 with a zone in requests, UTC with `Z` in answers ↔ Date. */
 export const instant = z.codec(z.iso.datetime({ offset: true }), z.date().min(EARLIEST).max(LATEST), {
   decode: (iso) => new Date(iso),
   encode: (date) => date.toISOString(),
@@ -59,15 +59,15 @@ export const instant = z.codec(z.iso.datetime({ offset: true }), z.date().min(EA
 /** A calendar day of Asia/Shanghai, `2026-11-22`; text on both sides. */
 export const day = z.string().refine(isDay, { error: 'must be a real day, as 2026-11-22' }).meta({ format: 'date' });
 
-/** `from` and `to` of API.md: an instant, or a day, which means its 00:00 +08:00 → Date. Requests only. */
+/** `from` and `to`: an instant, or a day, which means its 00:00 +08:00 → Date. Requests only. */
 export const dayOrInstant = z
   .union([day, z.iso.datetime({ offset: true })])
   .transform((value) => (isDay(value) ? dayToInstant(value) : new Date(value)))
   .pipe(z.date().min(EARLIEST).max(LATEST));
 
 /**
- * For the query of whatever takes `from` and `to`: a range that ends before it begins is a slip of the pen, and an empty answer (or a total of
- * nothing) would hide it. An empty range is allowed.
+ * Refuses a range that ends before it begins, in queries with `from` and `to`: it is a mistake that an empty list or a total of 0 would hide.
+ * An empty range is allowed.
  */
 export function endsAfterItBegins({ from, to }: { from?: Date | undefined; to?: Date | undefined }): boolean {
   return from === undefined || to === undefined || from <= to;
@@ -81,10 +81,10 @@ export function prefixedId(prefix: IdPrefix) {
     .regex(new RegExp(`^${prefix}_[a-z0-9_]{1,48}$`), { error: `must be an id that starts with ${prefix}_` });
 }
 
-/** What somebody should look at, on whatever has the trouble; its work goes on meanwhile. */
+/** Problems of an object that a person should look at; the object goes on working. */
 export const troubles = z.array(z.object({ code: z.string(), since: instant, detail: z.string() })).meta({
   description:
-    'what is wrong and since when; nothing is paused by it. `destination_broken`: the page it leads to was gone at every look',
+    'what is wrong and since when; nothing is paused by it. `destination_broken`: the page it leads to was gone at every check',
   examples: [
     [
       {

@@ -1,31 +1,31 @@
 import type { Queryable } from '../infra/db.ts';
-import { loggableError } from './loggable-error.ts';
+import { loggableError } from './error-handler.ts';
 import { pingPostgres } from './queries.ts';
 import type { Server } from './server.ts';
 
-/** One thing the service works with. Resolves when it is well, throws when not. */
+/** Checks one dependency of the service. Resolves when it is well, throws when it is not. */
 export type Check = () => Promise<void>;
 
 export interface HealthDeps {
-  /** Without these the process must not be sent anybody. By name, as shown in the answer: postgres, migrations. */
+  /** Dependencies without which the process must get no requests. By name, as shown in the answer: postgres, migrations. */
   needed: Readonly<Record<string, Check>>;
-  /** What it works without for a while, so that an outage all processes share does not take all of them out of a balancer. */
+  /** Dependencies that it works without for a while, so that an outage of one does not take every process out of the load balancer. */
   spare: Readonly<Record<string, Check>>;
-  /** True once the process is stopping: a load balancer must send nobody new. */
+  /** True once the process is stopping: a load balancer must send no new requests. */
   isDraining: () => boolean;
   /** A check that takes longer has failed; 2,000 ms by default. */
   checkTimeoutMs?: number;
 }
 
 const CHECK_TIMEOUT_MS = 2000;
-/** Anybody may ask, so the checks run at most once in this time however often they do. */
+/** The address is public, so the checks run at most once in this time, however many requests come. */
 const REUSE_MS = 1000;
 
 type CheckResult = 'ok' | 'failed';
 
 /**
- * `/healthz`: the process answers. `/readyz`: it can do its work, and is not stopping: 200 `ready`, or `degraded` where something it can
- * spare is away; 503 `unavailable`, or `draining` from the moment a signal came.
+ * `/healthz`: the process answers. `/readyz`: it can do its work and is not stopping: 200 `ready`, or `degraded` where a spare dependency is
+ * down; 503 `unavailable`, or `draining` from the moment of the stop signal.
  */
 export async function healthRoutes(app: Server, deps: HealthDeps): Promise<void> {
   const timeoutMs = deps.checkTimeoutMs ?? CHECK_TIMEOUT_MS;
@@ -34,7 +34,7 @@ export async function healthRoutes(app: Server, deps: HealthDeps): Promise<void>
 
   const running = new Map<string, Promise<void>>();
 
-  // One that still hangs is waited for once more instead of begun anew, or probes would take up every connection to a silent Postgres.
+  // A check that still hangs is awaited again and not started again, or probes would take every connection to a silent Postgres.
   const begin = async (name: string, check: Check): Promise<void> => {
     const begun = running.get(name) ?? check().finally(() => running.delete(name));
     running.set(name, begun);
@@ -69,7 +69,7 @@ export async function healthRoutes(app: Server, deps: HealthDeps): Promise<void>
     schema: { hide: true },
     handler: async (_request, reply) => {
       void reply.header('cache-control', 'no-store');
-      // Said at once, whatever the checks would wait for.
+      // Answered at once, without the checks, which may have to wait.
       if (deps.isDraining()) return reply.code(503).send({ status: 'draining', checks: {} });
       const checks = await results();
       const status = statusOf(checks, Object.keys(deps.needed));
@@ -89,7 +89,9 @@ function statusOf(
 async function withinTime(work: Promise<void>, timeoutMs: number): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs);
+    const fail = (): void => reject(new Error(`no answer within ${timeoutMs} ms`));
+    // One poll of the sockets first: after a stop of this process the timer is due before the answer has been read.
+    timer = setTimeout(() => setImmediate(fail), timeoutMs);
   });
   try {
     await Promise.race([work, late]);
@@ -110,7 +112,7 @@ export function redisCheck(redis: { ping: () => Promise<unknown> }): Check {
   };
 }
 
-/** Well when the database has every migration this version needs. @param pending  names of those it lacks (`pendingMigrations`) */
+/** Well when the database has every migration that this version needs. @param pending  names of the missing ones (`pendingMigrations`) */
 export function migrationsCheck(pending: () => Promise<readonly string[]>): Check {
   return async () => {
     const missing = await pending();

@@ -1,42 +1,34 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 
 import type { Db } from '../infra/db.ts';
-import { sha256 } from './body-parsers.ts';
-import { loggableError } from './loggable-error.ts';
+import { loggableError } from './error-handler.ts';
 import { problems } from './problem.ts';
 import { claimRequest, findAnswer, keepAnswer, releaseRequest } from './queries.ts';
 import type { Claim, RequestName } from './queries.ts';
+import { sha256 } from './request-pipeline.ts';
 
 /**
  * `Idempotency-Key` on POST (API.md "Conventions").
  *
- * What it promises: of any number of copies of a request, at the same time or within 7 days, on any process, one runs, and the others get
- * its answer (or 409 while it runs). What it cannot promise: the claim and the kept answer are committed on their own, not in the
- * handler's transaction. If the process dies between the handler's COMMIT and the kept answer, a copy sent 60 s later runs the handler again. So
- * whatever must never happen twice has a constraint of its own (one link per pair, one active store per shop, one event per id).
+ * Guarantee: of any number of copies of a request, at the same time or within 7 days, on any process, one runs, and the others get its answer
+ * (or 409 while it runs). Limit: the claim and the kept answer are committed on their own and not in the handler's transaction. If the process
+ * dies between the handler's COMMIT and the kept answer, a copy sent 60 s later runs the handler again. So everything that must never happen
+ * twice has a constraint of its own (one link per pair, one active store per shop, one event per id).
  */
 export interface Idempotency {
-  /** preHandler: claims the request, or answers with what was kept. After validation, so that an invalid request leaves no trace. */
+  /** preHandler: claims the request, or answers with the kept answer. After validation, so that an invalid request leaves no trace. */
   claim: (request: FastifyRequest, reply: FastifyReply) => Promise<FastifyReply | undefined>;
   /** onSend: keeps the answer before the client sees it, or gives the claim back on a 5xx. */
   keep: (request: FastifyRequest, reply: FastifyReply, payload: unknown) => Promise<unknown>;
 }
 
-declare module 'fastify' {
-  interface FastifyContextConfig {
-    /** Top-level fields of the answer that are shown once: never kept, so absent from a replay. */
-    secretFields?: readonly string[];
-    /** The answers of this route are kept for ever instead of 7 days (payouts). */
-    keepAnswersForEver?: boolean;
-  }
-}
-
 /** 1 to 255 visible ASCII characters; a UUID is usual. */
 const IDEMPOTENCY_KEY = /^[\u0021-\u007e]{1,255}$/;
-/** A claim that vanished between our INSERT and our SELECT was given back after a 5xx: try to have it, but not for ever. */
+/** A claim that vanished between our INSERT and our SELECT was given back after a 5xx. Try to take it, but not for ever. */
 const MAX_ATTEMPTS = 3;
 
-export function createIdempotency(db: Db): Idempotency {
+/** @param callerOf  the id of the API key that sends the request: the same Idempotency-Key of another caller is another request */
+export function createIdempotency(db: Db, callerOf: (request: FastifyRequest) => string): Idempotency {
   const claims = new WeakMap<FastifyRequest, Claim>();
   return {
     async claim(request, reply) {
@@ -47,7 +39,7 @@ export function createIdempotency(db: Db): Idempotency {
           { path: 'Idempotency-Key', message: 'must be 1 to 255 visible ASCII characters' },
         ]);
       }
-      const outcome = await claimOrFind(db, request, key);
+      const outcome = await claimOrFind(db, request, { keyId: callerOf(request), idempotencyKey: key });
       if (outcome.claim !== undefined) {
         claims.set(request, outcome.claim);
         return undefined;
@@ -59,13 +51,13 @@ export function createIdempotency(db: Db): Idempotency {
       const claim = claims.get(request);
       if (claim === undefined) return payload;
       claims.delete(request);
-      // 5xx are not kept. What cannot be kept as text (a stream) is not either: no POST of ours answers one.
+      // A 5xx is not kept, and neither is a stream: no POST of ours answers one.
       const isText = payload === undefined || payload === null || typeof payload === 'string';
       try {
         if (reply.statusCode >= 500 || !isText) await releaseRequest(db, claim);
         else await keepAnswer(db, claim, { status: reply.statusCode, body: withoutSecrets(request, payload ?? '') });
       } catch (error) {
-        // The handler has done its work: its true answer goes out. Copies get 409 for 60 s, then run again (see above).
+        // The handler has done its work, so its true answer is sent. Copies get 409 for 60 s and then run again (see above).
         request.log.error({ error: loggableError(error) }, 'an answer could not be kept for its Idempotency-Key');
       }
       return payload;
@@ -75,9 +67,13 @@ export function createIdempotency(db: Db): Idempotency {
 
 type Outcome = { claim: Claim; answer?: never } | { claim?: never; answer: { status: number; body: string } };
 
-async function claimOrFind(db: Db, request: FastifyRequest, idempotencyKey: string): Promise<Outcome> {
+async function claimOrFind(
+  db: Db,
+  request: FastifyRequest,
+  named: Pick<RequestName, 'keyId' | 'idempotencyKey'>,
+): Promise<Outcome> {
   const [path = '', query = ''] = request.url.split(/\?(.*)/s);
-  const name: RequestName = { keyId: request.principal.keyId, method: request.method, path, idempotencyKey };
+  const name: RequestName = { ...named, method: request.method, path };
   const body = request.bodySha256 ?? sha256('');
   const bodySha256 = query === '' ? body : sha256(Buffer.concat([body, Buffer.from(query, 'utf8')]));
   const keepForEver = request.routeOptions.config.keepAnswersForEver ?? false;

@@ -29,8 +29,8 @@ export function jsonOrCsv<Body extends z.ZodType>(body: Body) {
 /**
  * The place after the last row of a page: the values of the sort key, in order.
  *
- * Dates become ISO texts and bigints digits. A timestamptz has microseconds that a Date has not: sort by id, or put the
- * timestamp's own text into the key, or rows are skipped.
+ * Dates become ISO texts and bigints digits. A timestamptz has microseconds and a Date has not: sort by id, or put the timestamp's own text
+ * (`cursorTime`) into the key, or rows are skipped.
  */
 export function encodeCursor(values: readonly unknown[]): string {
   const json = JSON.stringify(values, (_key, value: unknown) => (typeof value === 'bigint' ? value.toString() : value));
@@ -40,7 +40,7 @@ export function encodeCursor(values: readonly unknown[]): string {
 /**
  * Reads a cursor back by a zod tuple (`z.tuple([instant, z.string()])`).
  *
- * @throws Problem validation_failed on anything that is not a cursor of this shape: it comes from the caller and may be forged
+ * @throws Problem validation_failed on anything that is not a cursor of this shape: callers can forge one
  */
 export function decodeCursor<Shape extends z.ZodType>(cursor: string, shape: Shape): z.output<Shape> {
   const refused = problems.validationFailed([{ path: 'cursor', message: 'is not a cursor of this list' }]);
@@ -67,12 +67,12 @@ export const cursorBigint = z.codec(
 );
 
 /**
- * A timestamptz inside a cursor, as text that keeps the microseconds; Postgres knows no year 0, which ISO 8601 does. Select it as
+ * A timestamptz inside a cursor, as text that keeps the microseconds. Postgres has no year 0, which ISO 8601 has. Select it as
  * `to_char(t.at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')` and pass it back as `$1::timestamptz`.
  */
 export const cursorTime = z.iso.datetime().refine((time) => time >= '1970');
 
-/** Whether the caller asked for CSV rather than JSON. */
+/** Whether the caller accepts CSV rather than JSON. */
 export function wantsCsv(request: Pick<FastifyRequest, 'headers'>): boolean {
   const accepted = (request.headers.accept ?? '').toLowerCase().split(',');
   const quality = (wanted: readonly string[]): number =>
@@ -91,20 +91,20 @@ export function wantsCsv(request: Pick<FastifyRequest, 'headers'>): boolean {
 
 export type CsvValue = string | number | bigint | boolean | Date | null | undefined;
 
-/** One column: its heading (the JSON name of the field) and what a row shows there. */
+/** One column: its heading (the JSON name of the field) and the value of a row. */
 export interface CsvColumn<Row> {
   name: string;
   value: (row: Row) => CsvValue;
 }
 
-/** A cell as text. Numbers and dates are written plainly; only text from outside can hold a formula. */
+/** A cell as text. Numbers and dates are written as they are; only text from outside can hold a formula. */
 function cellText(value: CsvValue): string {
   if (value === null || value === undefined) return '';
   if (value instanceof Date) return value.toISOString();
   return String(value);
 }
 
-/** Whether a spreadsheet would run the cell: also behind blanks, and in the full-width forms it folds (＝ ＋ － ＠). */
+/** A cell that a spreadsheet would run as a formula: also behind blanks, and in the full-width forms that it folds (＝ ＋ － ＠). */
 const FORMULA = /^[\s\u00a0\ufeff]*[=+\-@\t\r\uff1d\uff0b\uff0d\uff20]/;
 
 function safeCell(value: CsvValue): string {
@@ -112,12 +112,12 @@ function safeCell(value: CsvValue): string {
   return typeof value === 'string' && FORMULA.test(cell) ? `'${cell}` : cell;
 }
 
-/** What `sendCsv` needs of a reply; routes with a typed reply fit too. */
+/** The part of a reply that `sendCsv` uses, so that routes with a typed reply fit too. */
 type CsvReply = Pick<FastifyReply, 'type'> & { send(payload: never): unknown };
 
 /**
- * Answers rows as CSV: UTF-8 with BOM so that spreadsheet programs show Chinese, CRLF, formula-injection safe. Rows are streamed, so a
- * long list does not stand in memory twice; pass an async iterable for one that should not stand there at all.
+ * Answers rows as CSV: UTF-8 with BOM, so that spreadsheet programs show Chinese; CRLF; safe against formula injection. Rows are streamed, so
+ * a long list is not in memory twice; pass an async iterable for one that should not be in memory at all.
  *
  * Use as `if (wantsCsv(request)) return sendCsv(reply, rows, columns);`
  */
@@ -135,8 +135,46 @@ export function sendCsv<Row>(
   async function* records(): AsyncGenerator<string[]> {
     for await (const row of rows) yield columns.map((column) => safeCell(column.value(row)));
   }
-  // A fault in the rows destroys the answer half-way (the client sees a broken transfer, not a short file); Fastify logs it.
+  // A fault in the rows destroys the answer half-way, so the client sees a broken transfer and not a short file. Fastify logs the fault.
   pipeline(Readable.from(records()), csv, () => {});
   reply.type('text/csv; charset=utf-8');
   return reply.send(csv as never) as FastifyReply;
+}
+
+export interface Page<Answer> {
+  data: Answer[];
+  nextCursor: string | null;
+}
+
+/**
+ * One page of a list, from a query with `limit + 1` rows: the extra row only shows that there is a next page.
+ *
+ * @param keyOf  the sort key of a row, as `decodeCursor` of this list reads it back
+ */
+export function pageOf<Row, Answer>(
+  rows: readonly Row[],
+  { limit, keyOf, answerOf }: { limit: number; keyOf: (row: Row) => unknown[]; answerOf: (row: Row) => Answer },
+): Page<Answer> {
+  const kept = rows.slice(0, limit);
+  const last = kept.at(-1);
+  const nextCursor = rows.length > limit && last !== undefined ? encodeCursor(keyOf(last)) : null;
+  return { data: kept.map(answerOf), nextCursor };
+}
+
+const idCursor = z.tuple([z.string().max(64)]);
+
+/** The id after which a page of a list sorted by id begins. @throws Problem validation_failed on a forged cursor */
+export function readIdCursor(cursor: string | undefined): string | undefined {
+  return cursor === undefined ? undefined : decodeCursor(cursor, idCursor)[0];
+}
+
+/** Sends a page as JSON, or as CSV for `Accept: text/csv`; the cursor of a CSV page stands in the `Next-Cursor` header. */
+export function sendPage<Answer>(
+  request: Pick<FastifyRequest, 'headers'>,
+  reply: FastifyReply,
+  { page, columns }: { page: Page<Answer>; columns: readonly CsvColumn<Answer>[] },
+): FastifyReply {
+  if (!wantsCsv(request)) return reply.send(page);
+  if (page.nextCursor !== null) reply.header('next-cursor', page.nextCursor);
+  return sendCsv(reply, page.data, columns);
 }

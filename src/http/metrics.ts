@@ -7,7 +7,7 @@ import type { Server } from './server.ts';
 
 export type MetricsRegistry = Registry<OpenMetricsContentType>;
 
-/** What a scraper is shown: a registry, or several processes as one. */
+/** The source of `/metrics`: a registry, or several processes as one. */
 export type MetricsText = Pick<MetricsRegistry, 'contentType' | 'metrics'>;
 
 /** A registry in the OpenMetrics format, with the figures of the process itself (memory, event loop, garbage collection). */
@@ -18,14 +18,14 @@ export function createMetricsRegistry(): MetricsRegistry {
   return registry;
 }
 
-/** Seconds. A webhook sender gives up at 5 s; a healthy API answer takes a few milliseconds. */
+/** Seconds. Webhook senders give up after 5 s; a healthy API answer takes a few milliseconds. */
 const DURATION_BUCKETS = [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
 
 /**
- * Times every request to /v1 and /hooks by method, route pattern and status. The label is the pattern, never the URL, so no caller can
- * invent label values. Visitors' requests are counted by the redirect itself.
+ * Times every request to /v1 and /hooks by method, route pattern and status. The label is the pattern and never the URL, so no caller can
+ * create label values. The redirect counts the requests of visitors.
  *
- * Call before routes are registered.
+ * Call it before routes are registered.
  */
 export function measureRequests(app: Server, registry: MetricsRegistry): void {
   const duration = new Histogram({
@@ -60,7 +60,7 @@ export async function metricsRoutes(app: Server, deps: { metrics: MetricsText })
   });
 }
 
-/** A server for `METRICS_PORT` that answers /metrics to anybody who reaches it: for a port that only the monitoring can. */
+/** A server for `METRICS_PORT` that answers /metrics without a key: for a port that only the monitoring can reach. */
 export function createMetricsServer(deps: { metrics: MetricsText; log: FastifyBaseLogger }): FastifyInstance {
   const server: FastifyInstance = fastify({
     loggerInstance: deps.log,

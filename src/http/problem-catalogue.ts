@@ -1,4 +1,6 @@
-/** What every error code means: the one source of status and title of an answer and of the page behind its `type`. */
+import type { Server } from './server.ts';
+
+/** The meaning of an error code: the one source of status and title of an answer, and of the page behind its `type`. */
 export interface ProblemKind {
   status: number;
   title: string;
@@ -27,7 +29,7 @@ export const problemCatalogue = {
   not_found: {
     status: 404,
     title: 'Not found',
-    meaning: 'There is no such object, or it belongs to somebody else: both answer alike.',
+    meaning: 'There is no such object, or it belongs to another tenant: both answer alike.',
   },
   method_not_allowed: {
     status: 405,
@@ -68,7 +70,7 @@ export const problemCatalogue = {
     status: 422,
     title: 'No new link for now',
     meaning:
-      'The score of the store is too low or it has not been open long enough, the store is closed, or the product or the influencer is paused. "errors" lists the reasons. Links that exist go on.',
+      'The score of the store is too low or it has not been open long enough, the store is closed, or the product or the influencer is paused. "errors" lists the reasons. Existing links go on.',
   },
   alias_reserved: {
     status: 422,
@@ -114,4 +116,24 @@ export type ProblemCode = keyof typeof problemCatalogue;
 export function problemCodeOf(slug: string): ProblemCode | undefined {
   const code = slug.replaceAll('-', '_');
   return Object.hasOwn(problemCatalogue, code) ? (code as ProblemCode) : undefined;
+}
+
+/** `GET /problems/:slug`: the page behind the `type` of an error. English, as the API is. */
+export async function problemPages(app: Server): Promise<void> {
+  app.route({
+    method: 'GET',
+    url: '/problems/:slug',
+    schema: { hide: true },
+    handler: async (request, reply) => {
+      const { slug } = request.params as { slug: string };
+      const code = problemCodeOf(slug);
+      if (code === undefined) return reply.callNotFound();
+      const { status, title, meaning } = problemCatalogue[code];
+      return reply.type('text/html; charset=utf-8').header('cache-control', 'public, max-age=3600')
+        .send(`<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>${title}</title></head>
+<body><h1>${title}</h1><p><code>${code}</code>, HTTP status ${status}</p><p>${meaning}</p></body></html>
+`);
+    },
+  });
 }

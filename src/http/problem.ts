@@ -7,13 +7,13 @@ export interface FieldError {
   message: string;
 }
 
-/** A fault of the caller (or of a dependency) that the error handler renders as application/problem+json. Throw it; never catch it in a feature. */
+/** A fault of the caller or of a dependency, which the error handler renders as application/problem+json. Routes throw it; features never catch it. */
 export class Problem extends Error {
   readonly status: number;
   readonly code: ProblemCode;
   readonly detail: string;
   readonly errors?: readonly FieldError[];
-  /** Headers the status demands: `Retry-After`, `Allow`, `WWW-Authenticate`. */
+  /** Headers that the status requires: `Retry-After`, `Allow`, `WWW-Authenticate`. */
   readonly headers: Readonly<Record<string, string>>;
 
   constructor(problem: {
@@ -33,11 +33,11 @@ export class Problem extends Error {
   }
 }
 
-/** The same words for every bad key, so that an answer never tells an unknown key from a revoked or expired one. */
+/** One text for every bad key, so that an answer never distinguishes unknown keys from revoked or expired ones. */
 const NO_VALID_KEY = 'Send a valid API key as "Authorization: Bearer <key>", and never in the URL.';
 const RETRY_AFTER_SECONDS = '2';
 
-/** Every problem this API answers with. Each function returns the Problem; the caller throws it. */
+/** Every problem that this API answers. Each function returns the Problem; the caller throws it. */
 export const problems = {
   validationFailed(errors: readonly FieldError[] | string): Problem {
     if (typeof errors === 'string') return new Problem({ code: 'validation_failed', detail: errors });
@@ -90,6 +90,14 @@ export const problems = {
   conflict: (detail: string) => new Problem({ code: 'conflict', detail }),
   platformNotSupported: (detail: string) => new Problem({ code: 'platform_not_supported', detail }),
   destinationNotAllowed: (detail: string) => new Problem({ code: 'destination_not_allowed', detail }),
+  /** As the rules of destinations refuse a URL. */
+  destinationRefused: ({
+    code,
+    detail,
+  }: {
+    code: 'platform_not_supported' | 'destination_not_allowed';
+    detail: string;
+  }) => new Problem({ code, detail }),
   storeNotEligible: (reasons: readonly { code: string; detail: string }[]) =>
     new Problem({
       code: 'store_not_eligible',
@@ -122,7 +130,7 @@ export function renderProblem(
   return { body, contentType: 'application/problem+json; charset=utf-8' };
 }
 
-/** Where a problem type is explained: `<public url>/problems/alias-taken`. */
+/** The address of the page that explains a problem type: `<public url>/problems/alias-taken`. */
 export function problemTypeUrl(publicUrl: string, code: ProblemCode): string {
   return `${publicUrl.replace(/\/+$/, '')}/problems/${code.replaceAll('_', '-')}`;
 }

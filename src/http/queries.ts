@@ -1,6 +1,6 @@
 import type { Queryable } from '../infra/db.ts';
 
-/** Whose request a key names: the same text from another API key, method or path is another request. */
+/** The request that an Idempotency-Key names: the same text from another API key, method or path is another request. */
 export interface RequestName {
   keyId: string;
   method: string;
@@ -8,7 +8,7 @@ export interface RequestName {
   idempotencyKey: string;
 }
 
-/** Proof of a claim: a request that was taken over after it looked dead holds an old one, and can no longer write its answer. */
+/** Proof of a claim. A request that was taken over because it looked dead holds an old one and can no longer write its answer. */
 export interface Claim extends RequestName {
   claimedAt: string;
 }
@@ -20,9 +20,9 @@ export interface KeptAnswer {
   body: string | null;
 }
 
-// Inserts first, so that of any number of copies exactly one gets a row back and may run; primary key idempotency_keys_pkey.
-// Taken over: a row whose time is over, and one without an answer for 60 s (longer than any request may take, so its process
-// died) where the body is the same. The new claimed time fences the old owner off.
+// Inserts first, so that of any number of copies exactly one gets a row back and may run. Takes over an expired row, and a row with the same body
+// that has had no answer for 60 s: no request may take that long, so its process died. The new claimed time is a fencing token against the old
+// owner. Served by idempotency_keys_pkey.
 const CLAIM_REQUEST = `
   insert into idempotency_keys as k (key_id, method, path, idempotency_key, body_sha256, expires_at)
   values ($1, $2, $3, $4, $5, case when $6 then null else now() + interval '7 days' end)
@@ -51,13 +51,13 @@ export async function claimRequest(
   return claimedAt === undefined ? undefined : { keyId, method, path, idempotencyKey, claimedAt };
 }
 
-// At most one row, by the primary key. None: the owner failed with a 5xx in between and gave its claim back.
+// At most one row. None: the owner failed with a 5xx in between and gave its claim back. Served by idempotency_keys_pkey.
 const FIND_ANSWER = `
   select k.body_sha256 as "bodySha256", k.status as "status", k.body as "body"
   from idempotency_keys k
   where k.key_id = $1 and k.method = $2 and k.path = $3 and k.idempotency_key = $4`;
 
-/** What is known of a request that another copy claimed. */
+/** The state of a request that another copy claimed. */
 export async function findAnswer(db: Queryable, request: RequestName): Promise<KeptAnswer | undefined> {
   const { rows } = await db.query<KeptAnswer>(FIND_ANSWER, [
     request.keyId,
@@ -68,20 +68,20 @@ export async function findAnswer(db: Queryable, request: RequestName): Promise<K
   return rows[0];
 }
 
-// Writes only under the claim it was given ($5), by the primary key: after a take-over the first owner's answer changes nothing.
+// Writes only under the given claim ($5): after a take-over the first owner's answer changes nothing. Served by idempotency_keys_pkey.
 const KEEP_ANSWER = `
   update idempotency_keys k
   set status = $6, body = $7
   where k.key_id = $1 and k.method = $2 and k.path = $3 and k.idempotency_key = $4
     and k.created_at = $5::timestamptz and k.status is null`;
 
-/** Keeps the answer that later copies of the request will get. */
+/** Keeps the answer for later copies of the request. */
 export async function keepAnswer(db: Queryable, claim: Claim, answer: { status: number; body: string }): Promise<void> {
   const { keyId, method, path, idempotencyKey, claimedAt } = claim;
   await db.query(KEEP_ANSWER, [keyId, method, path, idempotencyKey, claimedAt, answer.status, answer.body]);
 }
 
-// Gives a claim back so that a retry runs at once; only the claim it was given, and only without an answer. Primary key.
+// Gives a claim back, so that a retry runs at once; only the given claim ($5), and only without an answer. Served by idempotency_keys_pkey.
 const RELEASE_REQUEST = `
   delete from idempotency_keys k
   where k.key_id = $1 and k.method = $2 and k.path = $3 and k.idempotency_key = $4
@@ -92,8 +92,8 @@ export async function releaseRequest(db: Queryable, claim: Claim): Promise<void>
   await db.query(RELEASE_REQUEST, [keyId, method, path, idempotencyKey, claimedAt]);
 }
 
-// Deletes at most $1 rows that are past their time, oldest first; index idempotency_keys_expiry_idx. A row that a request is just
-// taking over is locked and skipped.
+// Deletes at most $1 expired rows, the oldest first. A row that a request takes over at the moment is locked and skipped. Served by
+// idempotency_keys_expiry_idx.
 const DELETE_EXPIRED_ANSWERS = `
   delete from idempotency_keys k
   where k.ctid = any (array(
@@ -103,7 +103,7 @@ const DELETE_EXPIRED_ANSWERS = `
     limit $1
     for update skip locked))`;
 
-/** Retention, for the worker: deletes answers older than their 7 days. @returns how many; call again while it equals `limit` */
+/** Retention, for the worker: deletes expired answers. @returns how many; call it again while it equals `limit` */
 export async function deleteExpiredAnswers(db: Queryable, limit = 1000): Promise<number> {
   const { rowCount } = await db.query(DELETE_EXPIRED_ANSWERS, [limit]);
   return rowCount ?? 0;

@@ -1,4 +1,4 @@
-/** A token bucket: bursts are free, a steady stream is held to a rate. Times are given, so the same rules serve tests and any clock. */
+/** A token bucket: bursts pass, a steady stream is limited to a rate. Times are arguments, so the same rules serve tests and any clock. */
 
 export interface BucketLimits {
   /** Tokens of a full bucket, at least 1. */
@@ -14,7 +14,7 @@ export interface Bucket {
   atMs: number;
 }
 
-/** The bucket as it is now. A clock that stepped back gives nothing and takes nothing. */
+/** The bucket as it is now. A clock that stepped back adds and removes no tokens. */
 export function refilled(bucket: Bucket, nowMs: number, { burst, perSecond }: BucketLimits): Bucket {
   const elapsedMs = Math.max(0, nowMs - bucket.atMs);
   return {
@@ -23,7 +23,7 @@ export function refilled(bucket: Bucket, nowMs: number, { burst, perSecond }: Bu
   };
 }
 
-/** Whole seconds until there is a token again, at least 1: what `Retry-After` says. */
+/** Whole seconds until the next token, at least 1, for `Retry-After`. */
 export function secondsUntilToken({ tokens }: Bucket, { perSecond }: BucketLimits): number {
   return Math.max(1, Math.ceil((1 - tokens) / perSecond));
 }

@@ -1,10 +1,9 @@
-/**
- * How every page of ours looks to a visitor: small, in Chinese, complete in itself (nothing is loaded, nothing runs), readable in the dark.
- */
+/** The pages of visitors: small, in Chinese or English, complete in themselves (nothing is loaded, nothing runs), readable in the dark. */
 import { createHash } from 'node:crypto';
-import type { FastifyReply } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 
-import type { Language } from './language.ts';
+/** The languages of pages for visitors. */
+export type Language = 'zh' | 'en';
 
 const STYLE = `
 :root{color-scheme:light dark;--paper:#fff;--ink:#1d1d1f;--soft:#6e6e73;--line:#e5e5ea;--back:#f5f5f7}
@@ -35,11 +34,11 @@ form .go{margin-top:12px}
 
 const STYLE_HASH = createHash('sha256').update(STYLE).digest('base64');
 
-/** As strict as the server's own policy, but for the one style above. */
+/** As strict as the server's own policy, except for the one style above. */
 const POLICY = policyWith("form-action 'none'");
 /**
- * Browsers hold every redirect that follows on a form against `form-action`, and a code typed into ours leads to a shop, which may send its
- * visitors on: any https address, since nobody but us writes the form.
+ * Browsers check every redirect that follows a form against `form-action`. A code typed into our form leads to a shop, which may redirect its
+ * visitors further, so any https address is allowed; the form itself is ours.
  */
 const FORM_POLICY = policyWith("form-action 'self' https:");
 
@@ -49,11 +48,11 @@ function policyWith(formAction: string): string {
 
 const LANGUAGE_TAGS: Readonly<Record<Language, string>> = { zh: 'zh-CN', en: 'en' };
 
-/** Of an `<svg>`: how every line drawing of ours is drawn, on 24 × 24. */
+/** The attributes of the `<svg>` of every line drawing, on 24 × 24. */
 export const LINE_DRAWING =
   'viewBox="0 0 24 24" fill="none" stroke="currentColor" stroke-width="1.5" stroke-linecap="round" stroke-linejoin="round" aria-hidden="true"';
 
-/** Line drawings, to stand above the title. */
+/** Line drawings that stand above the title. */
 export const PAGE_ICONS = {
   brokenLink:
     '<path d="M10 14 7 17a3.5 3.5 0 0 1-5-5l3-3M14 10l3-3a3.5 3.5 0 0 1 5 5l-3 3M9 3l1 3M3 9l3 1M15 21l-1-3M21 15l-3-1"/>',
@@ -63,8 +62,8 @@ export const PAGE_ICONS = {
 } as const;
 
 /**
- * What every page for visitors has in common. All of it is HTML: whatever does not come from this project goes through `escapeHtml` first.
- * `body` is the whole element. The empty icon spares the visitor a search for one.
+ * The frame of every page for visitors. All arguments are HTML: text from outside this project goes through `escapeHtml` first. `body` is the
+ * whole element. The empty icon saves the browser a request for one.
  */
 export function visitorDocument(page: { language: Language; title: string; style: string; body: string }): string {
   return `<!doctype html>
@@ -83,12 +82,12 @@ ${page.body}
 `;
 }
 
-/** A page. `title` and `body` are HTML: whatever does not come from this project goes through `escapeHtml` first. */
+/** A page. `title` and `body` are HTML: text from outside this project goes through `escapeHtml` first. */
 export function visitorPage(content: {
   title: string;
   icon: keyof typeof PAGE_ICONS;
   body: string;
-  /** Chinese unless it says otherwise. */
+  /** Chinese by default. */
   language?: Language;
 }): string {
   const { title, icon, language = 'zh' } = content;
@@ -102,7 +101,7 @@ ${content.body}
   return visitorDocument({ language, title, style: STYLE, body });
 }
 
-/** Sends a page made by `visitorPage`; nobody on the way keeps it. A page with a form says so, or the form cannot be sent. */
+/** Sends a page made by `visitorPage`; no cache keeps it. `hasForm` is needed for a page with a form, or browsers refuse to send the form. */
 export function sendVisitorPage(
   reply: FastifyReply,
   status: number,
@@ -128,4 +127,58 @@ const ENTITIES: Readonly<Record<string, string>> = {
 /** Text as HTML, safe in an element and in a quoted attribute. */
 export function escapeHtml(text: string): string {
   return text.replace(/[&<>"']/g, (char) => ENTITIES[char] ?? char);
+}
+
+/** The address of a product's picture on our own host, from `product_pictures.sha256`. */
+export function picturePath(sha256: string): string {
+  return `/-/pictures/${sha256}.webp`;
+}
+
+/** The pages that a visitor sees where no route matches or a request fails. They answer the reply themselves. */
+export interface VisitorPages {
+  notFound: (request: FastifyRequest, reply: FastifyReply) => void | Promise<void>;
+  failed: (request: FastifyRequest, reply: FastifyReply, status: number) => void | Promise<void>;
+}
+
+/** A page of plain text without style. Both arguments are constants of this project and never input. */
+export function plainPage(title: string, sentence: string): string {
+  return `<!doctype html>
+<html lang="zh-CN"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>${title}</title></head>
+<body><h1>${title}</h1><p>${sentence}</p></body></html>
+`;
+}
+
+function sendPlainPage(reply: FastifyReply, status: number, page: string): void {
+  void reply.code(status).header('cache-control', 'no-store').type('text/html; charset=utf-8').send(page);
+}
+
+/** The pages of a server that is given no others. */
+export const plainVisitorPages: VisitorPages = {
+  notFound: (_request, reply) => {
+    sendPlainPage(reply, 404, plainPage('页面不存在', '链接可能输入有误,请核对后再试。'));
+  },
+  failed: (_request, reply, status) => {
+    const page =
+      status < 500 ? plainPage('无法打开', '请求有误,请核对链接后再试。') : plainPage('暂时无法打开', '请稍后再试。');
+    sendPlainPage(reply, status, page);
+  },
+};
+
+/** No browser sends a longer list. */
+const MAX_HEADER_LENGTH = 256;
+const ENTRY = /^\s*([a-z]{1,8})(?:-[a-z0-9]{1,8})*\s*(?:;\s*q\s*=\s*(0(?:\.\d{1,3})?|1(?:\.0{1,3})?)\s*)?$/i;
+
+/**
+ * The language that an `Accept-Language` header prefers: English only where its weight is above that of Chinese; Chinese for everything else,
+ * also without a header.
+ */
+export function languageOf(acceptLanguage: string | undefined): Language {
+  const weights = { zh: 0, en: 0 };
+  for (const entry of (acceptLanguage ?? '').slice(0, MAX_HEADER_LENGTH).split(',')) {
+    const [, name = '', quality = '1'] = ENTRY.exec(entry) ?? [];
+    const language = name.toLowerCase();
+    if (language === 'zh' || language === 'en') weights[language] = Math.max(weights[language], Number(quality));
+  }
+  // Chinese browsers often add English with the same weight.
+  return weights.en > weights.zh ? 'en' : 'zh';
 }

@@ -1,5 +1,6 @@
 import { DatabaseError, Pool, types } from 'pg';
 import type { CustomTypesConfig, PoolClient } from 'pg';
+import { isServerRefusal } from './failures.ts';
 
 export type Db = Pool;
 export type Tx = PoolClient;
@@ -103,11 +104,6 @@ export function createDb(options: DbOptions): Db {
 /** COMMIT did not answer `COMMIT`: what the transaction wrote is not there, or nobody can know. Never acknowledge anything on this. */
 export class CommitLostError extends Error {
   override readonly name = 'CommitLostError';
-}
-
-/** The server refused and said so (severity ERROR): the connection is sound, and the transaction is certainly not committed. */
-export function isServerRefusal(error: unknown): boolean {
-  return error instanceof DatabaseError && error.severity === 'ERROR';
 }
 
 function isLostAnswer(error: unknown): boolean {

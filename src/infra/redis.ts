@@ -3,6 +3,10 @@ import { Cluster, Redis } from 'ioredis';
 import type { ClusterOptions, RedisOptions } from 'ioredis';
 import type { Logger } from 'pino';
 
+import { countRunningTimeInIoredis } from './ioredis-timeouts.ts';
+
+countRunningTimeInIoredis();
+
 export type RedisClient = Redis | Cluster;
 
 /** The longest a blocking read may ask to wait (`XREADGROUP … BLOCK`). The time limits of the blocking connection are made for it. */

@@ -1,4 +1,5 @@
-import { commit, isServerRefusal } from './db.ts';
+import { commit } from './db.ts';
+import { isServerRefusal } from './failures.ts';
 import type { Db, Tx } from './db.ts';
 import { together } from './together.ts';
 

@@ -1,24 +1,36 @@
-import { z } from 'zod';
-import { fen } from '../http/fields.ts';
+import type { Position } from '../core/money/accounts.ts';
 
-/** The sums every row and total of commissions shows, fen. Always: commission = pending + payable + inPayout + paidOut − debt. */
-export const balanceFields = {
-  commissionFen: fen,
-  pendingFen: fen,
-  payableFen: fen,
-  inPayoutFen: fen,
-  paidOutFen: fen,
-  debtFen: fen,
-  reversedFen: fen,
-};
+/** Which part of the journal a reader may see and requests; null does not narrow. */
+export interface CommissionFilter {
+  /** The brand that the caller is confined to. */
+  brandScope: string | null;
+  /** The influencer that the caller is confined to: only its own leg of its own lines. */
+  influencerScope: string | null;
+  brandId: string | null;
+  influencerId: string | null;
+  storeId: string | null;
+  productId: string | null;
+  platform: string | null;
+  stage: string | null;
+  /** Inclusive. */
+  from: Date | null;
+  /** Exclusive. */
+  to: Date | null;
+}
 
-/** The buyers' money behind them, fen: paidFen before refunds. */
-export const buyerFields = { paidFen: fen, refundedFen: fen };
+/** The sums over some lines: how many, the buyers' money, and where the commission stands; fen. */
+export interface Figures extends Position {
+  orders: bigint;
+  lines: bigint;
+  paidFen: bigint;
+  refundedFen: bigint;
+}
 
-export const STAGES = ['pending', 'payable', 'in_payout', 'paid', 'none'] as const;
-export const stage = z.enum(STAGES);
-
-export const BALANCE_COLUMNS = [
+/** What adds up over rows: everything but `orders`, which counts an order once in each row. */
+export const ADDITIVE_FIGURES = [
+  'lines',
+  'paidFen',
+  'refundedFen',
   'commissionFen',
   'pendingFen',
   'payableFen',
@@ -26,4 +38,4 @@ export const BALANCE_COLUMNS = [
   'paidOutFen',
   'debtFen',
   'reversedFen',
-] as const;
+] as const satisfies (keyof Figures)[];

@@ -1,7 +1,7 @@
 import { actorOf, brandScope, influencerScope } from '../access/principal.ts';
 import type { Principal } from '../access/principal.ts';
 import { problems } from '../http/problem.ts';
-import { writeAudit } from '../audit/queries.ts';
+import { recordAudit } from '../audit/record-audit.ts';
 import { inTransaction } from '../infra/db.ts';
 import type { Db } from '../infra/db.ts';
 import type { LinkChangeInput } from './link-fields.ts';
@@ -20,18 +20,23 @@ export async function changeLink(db: Db, principal: Principal, code: string, inp
   if (changesPage && principal.role === 'influencer') throw problems.forbidden();
   if (status !== undefined && principal.role === 'brand') throw problems.forbidden();
   await inTransaction(db, async (tx) => {
-    const isChanged =
-      status === undefined || (await setLinkStatus(tx, { code, status, scope: influencerScope(principal) }));
-    if (!isChanged) throw problems.notFound();
+    const actor = actorOf(principal);
+    if (status !== undefined) {
+      const link = await setLinkStatus(tx, { code, status, scope: influencerScope(principal) });
+      if (link === undefined) throw problems.notFound();
+      const action = status === 'paused' ? 'link.paused' : 'link.resumed';
+      if (link.isChanged)
+        await recordAudit(tx, { actor, action, brandId: link.brandId, objectId: link.id, detail: {} });
+    }
     if (!changesPage) return;
     const link = await setLinkPage(tx, { code, scope: brandScope(principal), change: { way, taoCode } });
     if (link === undefined) throw problems.notFound();
-    await writeAudit(tx, {
-      actor: actorOf(principal),
-      action: 'link.change_page',
+    await recordAudit(tx, {
+      actor,
+      action: 'link.page_changed',
       brandId: link.brandId,
-      subject: link.id,
-      detail: { way, taoCode },
+      objectId: link.id,
+      detail: { landingMode: way, taoCode },
     });
   });
 }

@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict';
-import { MAX_CODE_ATTEMPTS, newCode } from '../http/new-code.ts';
+import { MAX_CODE_ATTEMPTS, newCode, newId } from '../http/new-id.ts';
 import { shanghaiDay } from '../core/calendar.ts';
 import { checkEligibility } from '../core/catalog/eligibility.ts';
 import type { EligibilityRule } from '../core/catalog/eligibility.ts';
 import { checkAlias } from '../core/links/link-code.ts';
-import { newId } from '../http/new-id.ts';
 import { problems } from '../http/problem.ts';
 import { inTransaction } from '../infra/db.ts';
 import type { Db, Tx } from '../infra/db.ts';

@@ -1,4 +1,4 @@
-import { violatedConstraint } from '../infra/violated-constraint.ts';
+import { violatedConstraint } from '../infra/failures.ts';
 import { problems } from '../http/problem.ts';
 
 /**

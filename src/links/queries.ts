@@ -216,20 +216,29 @@ export async function listLinks(
   return rows;
 }
 
-// A status that stays the same changes no row's version and is told to nobody (triggers). $3 as in FIND_LINK. Served by link_codes_pkey.
+// Locks the row first, so that of two calls with one new status only one is a change. A status that stays the same changes no row's version
+// and announces nothing (triggers). $3 as in FIND_LINK. Served by link_codes_pkey and links_pkey.
 const SET_LINK_STATUS = `
+with old as (
+  select l.brand_id, l.id, l.status
+  from link_codes lc
+  join links l on l.brand_id = lc.brand_id and l.id = lc.link_id
+  where lc.code = $1 and ($3::text is null or l.influencer_id = $3)
+  for no key update of l
+)
 update links
 set status = $2
-from link_codes lc
-where lc.code = $1 and links.brand_id = lc.brand_id and links.id = lc.link_id and ($3::text is null or links.influencer_id = $3)
-returning links.id`;
+from old
+where links.brand_id = old.brand_id and links.id = old.id
+returning links.id, links.brand_id as "brandId", old.status <> $2 as "isChanged"`;
 
-/** @returns false when there is no such link, or it is not the caller's */
+/** @returns undefined when there is no such link, or it is not the caller's */
 export async function setLinkStatus(
-  db: Queryable,
+  tx: Tx,
   { code, status, scope }: { code: string; status: LinkStatus; scope: string | undefined },
-): Promise<boolean> {
+): Promise<{ id: string; brandId: string; isChanged: boolean } | undefined> {
   const values = [code, status, scope ?? null];
-  const { rows } = await db.query({ name: 'set_link_status', text: SET_LINK_STATUS, values });
-  return rows.length === 1;
+  const query = { name: 'set_link_status', text: SET_LINK_STATUS, values };
+  const { rows } = await tx.query<{ id: string; brandId: string; isChanged: boolean }>(query);
+  return rows[0];
 }

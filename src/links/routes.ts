@@ -1,11 +1,10 @@
 import { z } from 'zod';
 import { influencerScope } from '../access/principal.ts';
 import type { Principal } from '../access/principal.ts';
-import { pageOf, sendPage } from '../http/list-page.ts';
+import { cursorTime, decodeCursor, jsonOrCsv, listOf, pageOf, pageQuery, sendPage } from '../http/list.ts';
 import { shanghaiDay } from '../core/calendar.ts';
 import { canonicalCode } from '../core/links/link-code.ts';
 import { prefixedId, problemResponses } from '../http/fields.ts';
-import { cursorTime, decodeCursor, jsonOrCsv, listOf, pageQuery } from '../http/list.ts';
 import type { CsvColumn } from '../http/list.ts';
 import { problems } from '../http/problem.ts';
 import type { Server } from '../http/server.ts';

@@ -1,19 +1,19 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 
-import { languageOf } from '../http/language.ts';
+import { languageOf } from '../http/visitor-page.ts';
 import { canonicalTag } from '../core/links/link-code.ts';
 import { openingOf, wayOf } from '../core/links/landing-mode.ts';
 import type { LinkTarget } from '../links/resolve.ts';
 import { locationOf } from '../platforms/destination.ts';
-import type { ClickStream } from '../clicks/capture/stream-producer.ts';
+import type { StreamProducer } from '../clicks/capture/stream-producer.ts';
 import type { ClickMaker } from '../clicks/capture/make-click.ts';
 import type { ClickMetrics } from '../clicks/metrics.ts';
 import type { PageContent, PageContents } from './middle-page/content.ts';
 import { middlePage, sendMiddlePage } from './middle-page/page-template.ts';
-import type { VisitFacts } from '../clicks/capture/visit-facts.ts';
+import type { VisitFacts } from '../clicks/capture/make-click.ts';
 
 export interface SendOnDeps {
-  clickStream: ClickStream;
+  clickStream: StreamProducer;
   makeClick: ClickMaker;
   metrics: ClickMetrics;
   pageContents: PageContents;

@@ -6,14 +6,14 @@ import { wayOf } from '../core/links/landing-mode.ts';
 import type { EarlyRoute } from '../http/server.ts';
 import type { LinkResolver, LinkTarget } from '../links/resolve.ts';
 import { locationOf } from '../platforms/destination.ts';
-import type { ClickStream } from '../clicks/capture/stream-producer.ts';
+import type { StreamProducer } from '../clicks/capture/stream-producer.ts';
 import type { ClickMaker } from '../clicks/capture/make-click.ts';
 import type { ClickMetrics } from '../clicks/metrics.ts';
-import type { VisitFacts, VisitReader } from '../clicks/capture/visit-facts.ts';
+import type { VisitFacts, VisitReader } from '../clicks/capture/make-click.ts';
 
 export interface HotPathDeps {
   resolver: Pick<LinkResolver, 'knownTarget'>;
-  clickStream: Pick<ClickStream, 'append'>;
+  clickStream: Pick<StreamProducer, 'append'>;
   readVisit: VisitReader;
   makeClick: ClickMaker;
   metrics: Pick<ClickMetrics, 'redirected'>;

@@ -3,15 +3,15 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { canonicalTag } from '../core/links/link-code.ts';
 import type { FindFallback } from '../links/fallback/find-fallback.ts';
 import type { LinkTarget } from '../links/resolve.ts';
-import type { ClickStream } from '../clicks/capture/stream-producer.ts';
+import type { StreamProducer } from '../clicks/capture/stream-producer.ts';
 import { sendOtherProductsPage } from './other-products-page.ts';
 import type { ClickMaker } from '../clicks/capture/make-click.ts';
 import type { ClickMetrics } from '../clicks/metrics.ts';
 import { sendGonePage } from './pages.ts';
-import type { VisitReader } from '../clicks/capture/visit-facts.ts';
+import type { VisitReader } from '../clicks/capture/make-click.ts';
 
 export interface InactiveLinkDeps {
-  clickStream: Pick<ClickStream, 'append'>;
+  clickStream: Pick<StreamProducer, 'append'>;
   readVisit: VisitReader;
   makeClick: ClickMaker;
   metrics: Pick<ClickMetrics, 'redirected' | 'deadLinkAnswered'>;

@@ -1,6 +1,6 @@
 import { isProgramAddress } from '../http/error-handler.ts';
 import type { EarlyRoute } from '../http/server.ts';
-import { plainPage } from '../http/visitor-pages.ts';
+import { plainPage } from '../http/visitor-page.ts';
 
 const PAGE = plainPage('无法打开', '这个网址不是短链的网址，请对照视频或简介核对后再试。');
 const HEADERS = [

@@ -1,9 +1,8 @@
 import type { FastifyReply } from 'fastify';
 
-import { languageOf } from '../http/language.ts';
-import type { Language } from '../http/language.ts';
+import { languageOf, escapeHtml, sendVisitorPage, visitorPage } from '../http/visitor-page.ts';
+import type { Language } from '../http/visitor-page.ts';
 import { formatFenAsYuan } from '../core/money/money.ts';
-import { escapeHtml, sendVisitorPage, visitorPage } from '../http/visitor-page.ts';
 import type { OtherProduct } from '../links/fallback/find-fallback.ts';
 import { PAGE_TEXTS } from './page-texts.ts';
 

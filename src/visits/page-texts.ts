@@ -1,5 +1,4 @@
-import type { PAGE_ICONS } from '../http/visitor-page.ts';
-import type { Language } from '../http/language.ts';
+import type { PAGE_ICONS, Language } from '../http/visitor-page.ts';
 
 /** HTML of ours; `intro` stands above a form, `outro` below it. */
 interface PageText {

@@ -2,10 +2,8 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 
 import { boxTextOf, readAddressText } from '../core/links/typed-code.ts';
-import { languageOf } from '../http/language.ts';
-import type { Language } from '../http/language.ts';
-import { escapeHtml, sendVisitorPage as sendPage, visitorPage as page } from '../http/visitor-page.ts';
-import type { VisitorPages } from '../http/visitor-pages.ts';
+import { languageOf, escapeHtml, sendVisitorPage as sendPage, visitorPage as page } from '../http/visitor-page.ts';
+import type { Language, VisitorPages } from '../http/visitor-page.ts';
 import { mendedAddress } from './mended-address.ts';
 import { PAGE_TEXTS } from './page-texts.ts';
 import type { PageName } from './page-texts.ts';

@@ -16,7 +16,7 @@ import type { StepDeps } from './middle-page/routes.ts';
 import { sendLandingPage, sendLimitedPage, sendUnavailablePage } from './pages.ts';
 import { createSendOn } from './answer-active-link.ts';
 import type { SendOnDeps } from './answer-active-link.ts';
-import type { VisitReader } from '../clicks/capture/visit-facts.ts';
+import type { VisitReader } from '../clicks/capture/make-click.ts';
 
 export interface RedirectDeps extends SendOnDeps {
   resolver: LinkResolver;

@@ -4,7 +4,7 @@ import type { FastifyInstance, RouteOptions } from 'fastify';
 import { pino } from 'pino';
 import { buildApp } from '../../src/app.ts';
 import { createClickMetrics } from '../../src/clicks/metrics.ts';
-import { createClickStream } from '../../src/clicks/capture/stream-producer.ts';
+import { createStreamProducer } from '../../src/clicks/capture/stream-producer.ts';
 import { createVisitorKeys } from '../../src/clicks/visitor-keys/visitor-keys.ts';
 import { DEFAULT_ELIGIBILITY_RULE } from '../../src/core/catalog/eligibility.ts';
 import { createMetricsRegistry } from '../../src/http/metrics.ts';
@@ -75,7 +75,7 @@ export async function openAbuseApp(): Promise<AbuseApp> {
   const resolver = createLinkResolver({ db, databaseUrl: test.url, redis, log, now });
   const visitorKeys = createVisitorKeys({ db, now, log });
   await visitorKeys.refresh();
-  const clickStream = createClickStream({ redis, shardCount: 1, spool: NO_SPOOL, metrics: clickMetrics, log });
+  const clickStream = createStreamProducer({ redis, shardCount: 1, spool: NO_SPOOL, metrics: clickMetrics, log });
   const { app, routes } = await withRouteTable(() =>
     buildApp({
       db,

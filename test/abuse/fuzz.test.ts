@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { verify } from '../../src/ledger/verify/verify.ts';
+import { verify } from '../../src/verify.ts';
 import { type AbuseApp, openAbuseApp } from './abuse-app.ts';
 import { type Attack, prepareAttack } from './attack.ts';
 import { makeRequest, send, urlOf, wireOf } from './client.ts';

@@ -1,7 +1,7 @@
 /** Two brands and three influencers who deal with each other: whatever one of them owns, somebody else must not see. */
 import { randomBytes } from 'node:crypto';
 import { issueKey, type KeyFields, registerAgency } from '../../src/local/demo/market.ts';
-import { sealJournals } from '../../src/ledger/seal/sealer.ts';
+import { sealEntries } from '../../src/ledger/seal/sealer.ts';
 import { ADMIN_KEY, bearer } from '../http/test-server.ts';
 import type { AbuseApp } from './abuse-app.ts';
 import { sell, type SoldLine, type SoldOrder } from './sell.ts';
@@ -233,7 +233,7 @@ function viewsOf({
 /** Seals everything, and answers an instant by which it was sealed. */
 async function seal(db: AbuseApp['db']): Promise<string> {
   const sealedThrough = async (): Promise<Date> => {
-    await sealJournals(db);
+    await sealEntries(db);
     const { rows } = await db.query<{ at: Date }>('select s.sealed_through as "at" from sealer_state s');
     return rows[0]?.at ?? new Date(0);
   };

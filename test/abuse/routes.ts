@@ -69,6 +69,21 @@ const access: Example[] = [
     status: 204,
     make: ({ ids }) => ({ path: `/v1/keys/${ids.key}` }),
   },
+  {
+    route: 'GET /v1/audit',
+    callers: ['admin', 'brand'],
+    status: 200,
+    make: ({ ids }) => ({ path: '/v1/audit', query: { ...PAGE, object: ids.store, brandId: ids.brand } }),
+  },
+  {
+    route: 'GET /v1/audit',
+    callers: ['admin'],
+    status: 200,
+    make: () => ({
+      path: '/v1/audit',
+      query: { ...PAGE, actor: 'admin:key_environment', action: 'store.registered', from: '2020-01-01', to: IN_A_YEAR },
+    }),
+  },
 ];
 
 const brandsAndPeople: Example[] = [

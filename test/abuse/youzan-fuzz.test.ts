@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { verify } from '../../src/ledger/verify/verify.ts';
+import { verify } from '../../src/verify.ts';
 import {
   javaUrlEncode,
   readYouzanCapture,

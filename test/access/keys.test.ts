@@ -13,7 +13,7 @@ import {
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { createKey } from '../../src/access/keys.ts';
+import { makeKey } from '../support/make-key.ts';
 import { inTransaction } from '../../src/infra/db.ts';
 import { asAdmin, bearer, createTestServer } from '../http/test-server.ts';
 import type { TestServer } from '../http/test-server.ts';
@@ -107,8 +107,8 @@ describe('a new key', () => {
     );
     const who = { actor: 'admin:key_environment', brandId: 'brd_one' };
     expect(rows).toEqual([
-      { ...who, action: 'key.create', detail: { role: 'finance', label: '财务', prefix: key.slice(11, 19) } },
-      { ...who, action: 'key.revoke', detail: {} },
+      { ...who, action: 'key.created', detail: { role: 'finance', label: '财务', prefix: key.slice(11, 19) } },
+      { ...who, action: 'key.revoked', detail: {} },
     ]);
   });
 
@@ -127,7 +127,7 @@ describe('a new key', () => {
 
   it('rolls back with the transaction that made it', async () => {
     const making = inTransaction(database.db, async (tx) => {
-      const made = await createKey(tx, { role: 'admin', label: 'undone', actor: 'test' });
+      const made = await makeKey(tx, { role: 'admin', label: 'undone', actor: 'test' });
       throw new Error(made.key);
     });
     const key = await making.then(

@@ -1,4 +1,4 @@
-import { createKey } from '../../src/access/keys.ts';
+import { makeKey } from '../support/make-key.ts';
 import { catalogRoutes } from '../../src/catalog/routes.ts';
 import { addDays, shanghaiDay } from '../../src/core/calendar.ts';
 import { DEFAULT_ELIGIBILITY_RULE } from '../../src/core/catalog/eligibility.ts';
@@ -66,8 +66,8 @@ export async function createCatalogServer(): Promise<CatalogServer> {
     });
     await linkPageRoutes(server, { db, entryDomains, missBudget: NO_MISS_BUDGET });
   });
-  const keyFor = async (subject: Parameters<typeof createKey>[1]): Promise<Caller> => {
-    const { key } = await inTransaction(db, async (tx) => createKey(tx, subject));
+  const keyFor = async (subject: Parameters<typeof makeKey>[1]): Promise<Caller> => {
+    const { key } = await inTransaction(db, async (tx) => makeKey(tx, subject));
     return callerOf(app, key);
   };
   return {

@@ -1,6 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { checkDueDestinations } from '../../src/catalog/products/destinations/check-destinations.ts';
-import { lookAtDestination } from '../../src/catalog/products/destinations/look-at-destination.ts';
+import { checkDueDestinations, lookAtDestination } from '../../src/catalog/products/destinations/check-destinations.ts';
 import { renewDestinationList } from '../../src/catalog/products/destinations/queries.ts';
 import { createGuardedFetch } from '../../src/infra/guarded-fetch.ts';
 import type { GuardedFetch } from '../../src/infra/guarded-fetch.ts';

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { fetchDuePictures } from '../../src/catalog/products/pictures/fetch-pictures.ts';
 import { pictureRoutes } from '../../src/catalog/products/pictures/routes.ts';
 import { MAX_PICTURE_BYTES, shrinkPicture } from '../../src/catalog/products/pictures/shrink-picture.ts';
-import { picturePath } from '../../src/http/picture-path.ts';
+import { picturePath } from '../../src/http/visitor-page.ts';
 import type { Server } from '../../src/http/server.ts';
 import { createGuardedFetch } from '../../src/infra/guarded-fetch.ts';
 import type { GuardedFetch } from '../../src/infra/guarded-fetch.ts';

@@ -1,41 +1,41 @@
 import { pino } from 'pino';
 import { vi } from 'vitest';
 
-import { createClickIdReader } from '../../src/core/clicks/click-id.ts';
-import type { ClickIdReading } from '../../src/core/clicks/click-id.ts';
-import type { BucketLimits } from '../../src/http/token-bucket.ts';
-import { createClickStream } from '../../src/clicks/capture/stream-producer.ts';
-import { createHotPath } from '../../src/visits/hot-path.ts';
 import type { ClickSpool } from '../../src/clicks/capture/click-batcher.ts';
-import { onKnownHosts } from '../../src/visits/known-hosts.ts';
-import { createClickMaker } from '../../src/clicks/capture/make-click.ts';
-import { createClickMetrics } from '../../src/clicks/metrics.ts';
-import { mendedAddress } from '../../src/visits/mended-address.ts';
-import { createPageContents } from '../../src/visits/middle-page/content.ts';
-import { createPageMetrics } from '../../src/clicks/steps/metrics.ts';
-import { createStepRecorder } from '../../src/clicks/steps/step-recorder.ts';
-import { visitorPages } from '../../src/visits/pages.ts';
-import { redirectHeaders, redirectRoutes } from '../../src/visits/redirect.ts';
-import { linkStatsRoutes } from '../../src/clicks/stats/routes.ts';
-import { createVisitReader } from '../../src/clicks/capture/visit-facts.ts';
-import { createVisitorKeys } from '../../src/clicks/visitor-keys/visitor-keys.ts';
+import { createClickMaker, createVisitReader } from '../../src/clicks/capture/make-click.ts';
+import { createStreamProducer } from '../../src/clicks/capture/stream-producer.ts';
+import { createIngestMetrics } from '../../src/clicks/ingest/metrics.ts';
 import { startClickWorker } from '../../src/clicks/ingest/worker.ts';
 import type { ClickWorkerLimits } from '../../src/clicks/ingest/worker.ts';
-import { createClientAddress } from '../../src/http/client-address.ts';
-import { createMissBudget, createMissMetrics, NO_MISS_BUDGET } from '../../src/visits/unknown-code-limit.ts';
+import { createClickMetrics } from '../../src/clicks/metrics.ts';
+import { linkStatsRoutes } from '../../src/clicks/stats/routes.ts';
+import { createPageMetrics } from '../../src/clicks/steps/metrics.ts';
+import { createStepRecorder } from '../../src/clicks/steps/step-recorder.ts';
+import { createVisitorKeys } from '../../src/clicks/visitor-keys/visitor-keys.ts';
+import { createClickIdReader } from '../../src/core/clicks/click-id.ts';
+import type { ClickIdReading } from '../../src/core/clicks/click-id.ts';
+import { createClientAddress } from '../../src/http/node-server.ts';
 import { createMetricsRegistry } from '../../src/http/metrics.ts';
 import type { MetricsRegistry } from '../../src/http/metrics.ts';
 import type { Server } from '../../src/http/server.ts';
+import type { BucketLimits } from '../../src/http/token-bucket.ts';
 import type { Db } from '../../src/infra/db.ts';
 import { closeRedis, createRedis, waitForRedis } from '../../src/infra/redis.ts';
 import type { RedisClient } from '../../src/infra/redis.ts';
 import { deriveKeys } from '../../src/infra/secrets.ts';
-import { createLinkResolver } from '../../src/links/resolve.ts';
-import type { LinkResolver } from '../../src/links/resolve.ts';
 import { createEntryDomains } from '../../src/links/entry-domains/entry-domains.ts';
 import type { EntryDomains } from '../../src/links/entry-domains/entry-domains.ts';
 import { createFindFallback } from '../../src/links/fallback/find-fallback.ts';
+import { createLinkResolver } from '../../src/links/resolve.ts';
+import type { LinkResolver } from '../../src/links/resolve.ts';
+import { createHotPath } from '../../src/visits/hot-path.ts';
+import { onKnownHosts } from '../../src/visits/known-hosts.ts';
 import { linkPageRoutes } from '../../src/visits/link-pages/routes.ts';
+import { mendedAddress } from '../../src/visits/mended-address.ts';
+import { createPageContents } from '../../src/visits/middle-page/content.ts';
+import { visitorPages } from '../../src/visits/pages.ts';
+import { redirectHeaders, redirectRoutes } from '../../src/visits/redirect.ts';
+import { NO_MISS_BUDGET, createMissBudget, createMissMetrics } from '../../src/visits/unknown-code-limit.ts';
 import { PUBLIC_URL, createTestServer } from '../http/test-server.ts';
 import type { TestDatabase } from '../support/database.ts';
 import { NO_SPOOL } from '../support/no-spool.ts';
@@ -78,7 +78,7 @@ export async function createClickServer(options: {
   const redis = createRedis({ urls: options.redisUrl, role: 'commands', log });
   await waitForRedis(redis, 5_000);
   const resolver = createLinkResolver({ db, databaseUrl, redis, log, now });
-  const clickStream = createClickStream({ redis, shardCount: 1, spool: options.spool ?? NO_SPOOL, metrics, log });
+  const clickStream = createStreamProducer({ redis, shardCount: 1, spool: options.spool ?? NO_SPOOL, metrics, log });
   const visitorKeys = createVisitorKeys({ db, now, log });
   await visitorKeys.refresh();
   const [clickIdKey] = clickIdKeys;
@@ -169,7 +169,7 @@ export function startTestWorker(options: {
     db: options.db,
     redisUrls: options.redisUrl,
     shardCount: options.shardCount ?? 1,
-    metrics: createClickMetrics(registry),
+    metrics: createIngestMetrics(registry),
     log: pino({ level: 'silent' }),
     now: options.now ?? (() => new Date()),
     limits: {

@@ -2,10 +2,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { pino } from 'pino';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 
-import { createClickStream } from '../../src/clicks/capture/stream-producer.ts';
-import type { ClickStream } from '../../src/clicks/capture/stream-producer.ts';
+import { createStreamProducer } from '../../src/clicks/capture/stream-producer.ts';
+import type { StreamProducer } from '../../src/clicks/capture/stream-producer.ts';
 import { createClickMetrics } from '../../src/clicks/metrics.ts';
-import { CLICK_GROUP, shardsOf, streamKey } from '../../src/clicks/shards.ts';
+import { CLICK_GROUP, shardsOf, streamKey } from '../../src/clicks/click-batch.ts';
 import type { Click } from '../../src/core/clicks/click.ts';
 import { createMetricsRegistry } from '../../src/http/metrics.ts';
 import { closeRedis, createRedis, waitForRedis } from '../../src/infra/redis.ts';
@@ -25,7 +25,7 @@ const SHARDS = 8;
 let test: TestDatabase;
 let cluster: RedisCluster;
 let redis: RedisClient;
-let clickStream: ClickStream;
+let clickStream: StreamProducer;
 let linkNumber: number;
 const workers: TestWorker[] = [];
 const log = pino({ level: 'silent' });
@@ -35,7 +35,7 @@ beforeAll(async () => {
   redis = createRedis({ urls: cluster.urls, role: 'commands', log });
   if (!(await waitForRedis(redis, 10_000))) throw new Error('the cluster does not answer');
   const metrics = createClickMetrics(createMetricsRegistry());
-  clickStream = createClickStream({ redis, shardCount: SHARDS, spool: NO_SPOOL, metrics, log });
+  clickStream = createStreamProducer({ redis, shardCount: SHARDS, spool: NO_SPOOL, metrics, log });
   ({ linkNumber } = await seedLink(test.db));
 });
 afterAll(async () => {
@@ -91,8 +91,8 @@ async function expectStoredOnce(acked: readonly string[]): Promise<void> {
   const stored = new Set(rows.map(({ clickId }) => clickId));
   expect(acked.filter((clickId) => !stored.has(clickId))).toEqual([]);
   expect(stored.size).toBe(rows.length);
-  const { rollups, shown, uniques, letters } = await findDifferences(test.db);
-  expect({ rollups, shown, letters }).toEqual({ rollups: [], shown: [], letters: [] });
+  const { rollups, shown, uniques, deadLetters } = await findDifferences(test.db);
+  expect({ rollups, shown, deadLetters }).toEqual({ rollups: [], shown: [], deadLetters: [] });
   expect(uniques.kept).toBe(uniques.counted);
 }
 

@@ -2,8 +2,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 
-import { streamKey } from '../../src/clicks/shards.ts';
-import { encodeClicks } from '../../src/clicks/click-batch.ts';
+import { encodeClicks, streamKey } from '../../src/clicks/click-batch.ts';
 import { runProgram } from '../support/child-program.ts';
 import type { Program } from '../support/child-program.ts';
 import { createTestDatabase } from '../support/database.ts';
@@ -91,8 +90,8 @@ it('workers killed again and again store every click that was answered exactly o
   // A click may be stored although its acknowledgement came too late; never the other way round.
   expect(clickIds.filter((clickId) => !storedIds.has(clickId))).toEqual([]);
   expect(storedIds.size).toBe(stored.rows.length);
-  const { rollups, shown, uniques, letters } = await findDifferences(test.db);
-  expect({ rollups, shown, letters }).toEqual({ rollups: [], shown: [], letters: [] });
+  const { rollups, shown, uniques, deadLetters } = await findDifferences(test.db);
+  expect({ rollups, shown, deadLetters }).toEqual({ rollups: [], shown: [], deadLetters: [] });
   expect(uniques.kept).toBe(uniques.counted);
 }, 60_000);
 
@@ -112,7 +111,7 @@ it.each(['claimed', 'read', 'sent', 'inserted', 'committed'])(
     first.child.kill('SIGKILL');
     await first.ended;
     for (let kill = 0; kill < KILLS_AT_STEP; kill += 1) {
-      // Stored already: so the careful way, which comes to 'inserted', is taken too.
+      // Stored already, so that the idempotent way, which reaches 'inserted', is taken too.
       await append(0, 10);
       await append(kill * 60, (kill + 1) * 60);
       const worker = await startWorker('1', step, step === 'inserted' ? '1' : String(kill + 1));
@@ -131,8 +130,8 @@ it.each(['claimed', 'read', 'sent', 'inserted', 'committed'])(
     expect(stored.rows.map(({ clickId }) => clickId).toSorted()).toEqual(
       clicks.map(({ clickId }) => clickId).toSorted(),
     );
-    const { rollups, shown, uniques, letters } = await findDifferences(test.db);
-    expect({ rollups, shown, letters }).toEqual({ rollups: [], shown: [], letters: [] });
+    const { rollups, shown, uniques, deadLetters } = await findDifferences(test.db);
+    expect({ rollups, shown, deadLetters }).toEqual({ rollups: [], shown: [], deadLetters: [] });
     expect(uniques.kept).toBe(uniques.counted);
   },
   60_000,

@@ -37,7 +37,7 @@ export interface Differences {
   shown: unknown[];
   /** Unique visitors kept, and counted anew. */
   uniques: { kept: bigint | null; counted: bigint };
-  letters: unknown[];
+  deadLetters: unknown[];
 }
 
 /** What is wrong with the counts of a whole database: nothing, where clicks were stored once and counted as they were stored. */
@@ -64,11 +64,11 @@ export async function findDifferences(db: Db): Promise<Differences> {
        (select count(distinct (c.link_number, c.visitor, (c.clicked_at at time zone 'Asia/Shanghai')::date))
         from clicks c where c.verdict = 'counted') as counted`,
   );
-  const letters = await db.query('select * from click_dead_letters');
+  const deadLetters = await db.query('select * from click_dead_letters');
   return {
     rollups: rollups.rows,
     shown: shown.rows,
     uniques: uniques.rows[0] ?? { kept: null, counted: 0n },
-    letters: letters.rows,
+    deadLetters: deadLetters.rows,
   };
 }

@@ -84,7 +84,7 @@ describe('while Redis is stopped', () => {
     await isTrackedAgain();
   });
 
-  it('a link nobody asked for before is found without it', async () => {
+  it('a link that is not cached is found without it', async () => {
     const fresh = await seedLink(test.db);
     await proxy.cut();
     const answers = await visits(20, fresh.code);
@@ -96,7 +96,7 @@ describe('while Redis is stopped', () => {
 });
 
 describe('while Redis hangs', () => {
-  it('nobody waits longer than 150 ms, and no click id is handed out that Redis has not acknowledged', async () => {
+  it('no visitor waits longer than 150 ms, and no click id is handed out that Redis has not acknowledged', async () => {
     await streams.redis.del('clicks:{0}');
     proxy.mute(true);
     const answers: Answered[] = [];
@@ -113,7 +113,7 @@ describe('while Redis hangs', () => {
     for (const { clickId } of tracked) expect(ids.filter((id) => id === clickId)).toHaveLength(1);
   });
 
-  it('clicks that arrived although nobody was told are stored once, like any other', async () => {
+  it('clicks that arrived although their visitors went untracked are stored once, like any other', async () => {
     const worker = startTestWorker({ db: test.db, redisUrl: streams.url });
     const ids = await idsInStream();
     expect(ids.length).toBeGreaterThan(20);

@@ -1,7 +1,7 @@
 // Run as a program of its own by tests that kill and stop workers: <database url> <redis urls> [number of shards] [step] [times]. Where a step
 // is given, it kills itself the nth time it comes to it. SIGTERM stops it in order.
 import { pino } from 'pino';
-import { createClickMetrics } from '../../src/clicks/metrics.ts';
+import { createIngestMetrics } from '../../src/clicks/ingest/metrics.ts';
 import { startClickWorker } from '../../src/clicks/ingest/worker.ts';
 import { createMetricsRegistry } from '../../src/http/metrics.ts';
 import { createDb } from '../../src/infra/db.ts';
@@ -13,7 +13,7 @@ const worker = startClickWorker({
   db,
   redisUrls,
   shardCount: Number(shardCount),
-  metrics: createClickMetrics(createMetricsRegistry()),
+  metrics: createIngestMetrics(createMetricsRegistry()),
   log: pino({ level: 'silent' }),
   now: () => new Date(),
   limits: { blockMs: 20, minIdleMs: 200, claimEveryMs: 20, entriesPerRead: 5, leaseMs: 700, renewEveryMs: 100 },

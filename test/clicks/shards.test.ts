@@ -2,9 +2,8 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 
+import { encodeClicks, shardOf, shardsOf, streamKey } from '../../src/clicks/click-batch.ts';
 import { registerShards } from '../../src/clicks/ingest/shard-queries.ts';
-import { shardOf, shardsOf, streamKey } from '../../src/clicks/shards.ts';
-import { encodeClicks } from '../../src/clicks/click-batch.ts';
 import type { Click } from '../../src/core/clicks/click.ts';
 import { runProgram } from '../support/child-program.ts';
 import type { Program } from '../support/child-program.ts';
@@ -99,8 +98,8 @@ async function expectStoredOnce(count: number): Promise<void> {
   await vi.waitFor(async () => {
     for (const shard of shardsOf(SHARDS)) expect(await streams.redis.xlen(streamKey(shard))).toBe(0);
   });
-  const { rollups, shown, uniques, letters } = await findDifferences(test.db);
-  expect({ rollups, shown, letters }).toEqual({ rollups: [], shown: [], letters: [] });
+  const { rollups, shown, uniques, deadLetters } = await findDifferences(test.db);
+  expect({ rollups, shown, deadLetters }).toEqual({ rollups: [], shown: [], deadLetters: [] });
   expect(uniques.kept).toBe(uniques.counted);
 }
 
@@ -195,7 +194,7 @@ describe('what waits for clicks', () => {
     return rows[0]?.at.getTime() ?? NaN;
   }
 
-  it('a shard that nobody drains yet, or any more, holds its watermark back', async () => {
+  it('a shard that no worker drains yet, or any more, holds its watermark back', async () => {
     await registerShards(test.db, [0, 7]);
     expect(await drainedTo(7)).toBe(0);
     const worker = startWorker(1);

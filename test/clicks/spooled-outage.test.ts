@@ -127,7 +127,7 @@ describe('with a spool', () => {
     const late = await server.metric('clicks_unacked_total', 'reason="late"');
     const resting = await server.metric('clicks_unacked_total', 'reason="resting"');
     expect(late).toBeGreaterThan(0);
-    // Those who waited for Redis are few: once it was late, nobody waits again.
+    // Few visitors waited for Redis: once it was late, no other one waits.
     expect(resting).toBeGreaterThan(4 * late);
     await expectAllKept(during);
     await expect

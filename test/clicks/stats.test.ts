@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { createKey } from '../../src/access/keys.ts';
+import { makeKey } from '../support/make-key.ts';
 import { linkStatsRoutes } from '../../src/clicks/stats/routes.ts';
 import type { Server } from '../../src/http/server.ts';
 import { inTransaction } from '../../src/infra/db.ts';
@@ -30,7 +30,7 @@ async function keyFor(
   role: 'brand' | 'finance' | 'influencer',
   scope: { brandId?: string; influencerId?: string },
 ): Promise<Headers> {
-  const { key } = await inTransaction(test.db, (tx) => createKey(tx, { role, label: 'test', actor: 'test', ...scope }));
+  const { key } = await inTransaction(test.db, (tx) => makeKey(tx, { role, label: 'test', actor: 'test', ...scope }));
   return bearer(key);
 }
 

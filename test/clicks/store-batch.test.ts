@@ -1,13 +1,11 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
-import { decodeEntries } from '../../src/clicks/ingest/decode-entries.ts';
-import { createLinkDirectory } from '../../src/clicks/ingest/link-directory.ts';
-import { createPartitions } from '../../src/clicks/ingest/partitions.ts';
-import { createPlanner } from '../../src/clicks/ingest/plan-batch.ts';
-import type { Aftermath, PlannedBatch } from '../../src/clicks/ingest/plan-batch.ts';
-import { createStore } from '../../src/clicks/ingest/store-batch.ts';
-import type { StoreResult } from '../../src/clicks/ingest/store-batch.ts';
 import { encodeClicks } from '../../src/clicks/click-batch.ts';
+import { decodeEntries } from '../../src/clicks/ingest/entry-source.ts';
+import { createLinkDirectory, createPlanner } from '../../src/clicks/ingest/plan-batch.ts';
+import type { PlannedBatch, ProjectedState } from '../../src/clicks/ingest/plan-batch.ts';
+import { createPartitions, createStore } from '../../src/clicks/ingest/store-batch.ts';
+import type { StoreResult } from '../../src/clicks/ingest/store-batch.ts';
 import { decideRepeats } from '../../src/core/clicks/click.ts';
 import type { Click } from '../../src/core/clicks/click.ts';
 import { createTestDatabase } from '../support/database.ts';
@@ -92,12 +90,12 @@ function createParts(shard: number, worker: string, now: () => Date) {
   const { db } = test;
   const ensurePartitions = createPartitions(db);
   let batches = 0;
-  const nextBatch = (): number => (batches += 1);
-  const store = createStore({ db, shard, worker, nextBatch, now, ensurePartitions, onStep: () => undefined });
+  const nextFencingToken = (): number => (batches += 1);
+  const store = createStore({ db, shard, worker, nextFencingToken, now, ensurePartitions, onStep: () => undefined });
   const plan = createPlanner({ db, links: createLinkDirectory(db), now });
   /** Each after the one before is done. */
   const storeAlone = async (planned: PlannedBatch): Promise<StoreResult> =>
-    store.asPlanned(planned).catch(() => store.carefully(planned));
+    store.storeOptimistic(planned).catch(() => store.storeIdempotent(planned));
   const entriesOf = (batch: readonly Click[]) =>
     decodeEntries('stream', [{ id: '1-0', text: encodeClicks(batch), raw: () => '' }]);
   return { plan, store, storeAlone, entriesOf };
@@ -130,31 +128,31 @@ describe('what is stored follows from the clicks alone', () => {
       const { plan, store, entriesOf } = createParts(seed, 'worker', () => new Date(nowMs));
       await store.begin();
       const storing: Promise<StoreResult>[] = [];
-      let before: Aftermath[] = [];
+      let before: ProjectedState[] = [];
       for (const batch of batches) {
         let planned = await plan(entriesOf(batch), before);
-        // Of the two under way the older one is waited for; where it was not as planned, the other one cannot be either.
-        if ((await storing.at(-2))?.isAsPlanned === false) {
+        // Wait for the older of the two in flight; when it was not stored optimistically, the other one cannot be either.
+        if ((await storing.at(-2))?.isOptimistic === false) {
           await storing.at(-1);
           before = [];
           planned = await plan(entriesOf(batch), before);
         }
-        const asPlanned = store.asPlanned(planned);
-        asPlanned.catch(() => undefined);
+        const storeOptimistic = store.storeOptimistic(planned);
+        storeOptimistic.catch(() => undefined);
         const previous = storing.at(-1);
         storing.push(
           (async () => {
             await previous;
-            return asPlanned.catch(() => store.carefully(planned));
+            return storeOptimistic.catch(() => store.storeIdempotent(planned));
           })(),
         );
-        if (planned.aftermath !== undefined) before = [...before.slice(-1), planned.aftermath];
+        if (planned.projected !== undefined) before = [...before.slice(-1), planned.projected];
       }
       const results = await Promise.all(storing);
       await expectStored(expectedOf(batches));
       // Both ways were taken, or the test shows nothing.
-      expect(results.filter(({ isAsPlanned }) => isAsPlanned).length).toBeGreaterThan(BATCHES / 4);
-      expect(results.filter(({ isAsPlanned }) => !isAsPlanned).length).toBeGreaterThan(5);
+      expect(results.filter(({ isOptimistic }) => isOptimistic).length).toBeGreaterThan(BATCHES / 4);
+      expect(results.filter(({ isOptimistic }) => !isOptimistic).length).toBeGreaterThan(5);
     },
   );
 
@@ -185,7 +183,7 @@ describe('what is stored follows from the clicks alone', () => {
     const asleep = await first.plan(first.entriesOf([two]), []);
     await second.storeAlone(await second.plan(second.entriesOf([one]), []));
     const result = await first.storeAlone(asleep);
-    expect(result).toMatchObject({ stored: 1, duplicate: 0, isAsPlanned: false });
+    expect(result).toMatchObject({ stored: 1, duplicate: 0, isOptimistic: false });
     await second.storeAlone(await second.plan(second.entriesOf([three, two]), []));
     await expectStored(expectedOf([[one], [two], [three]]));
   });

@@ -62,7 +62,7 @@ describe('the key of a day', () => {
     expect((await start(MIDNIGHT)).hashAt(MIDNIGHT)(visitor)).toBe(tomorrow);
   });
 
-  it('is deleted after two days, with the list of who was counted', async () => {
+  it('is deleted after two days, with the list of counted visitors', async () => {
     const keys = await start(MIDNIGHT);
     // Or it may still be offering the key that is deleted here.
     await keys.stop();

@@ -1,10 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { bookLines } from '../../src/commissions/pricing/book-lines.ts';
+import { priceAndBookLines } from '../../src/commissions/pricing/book-lines.ts';
 import { holdLine, unholdLine } from '../../src/commissions/release/hold.ts';
 import { postEntries } from '../../src/ledger/post/post-entries.ts';
 import { releaseDueLines } from '../../src/commissions/release/release.ts';
 import { readBookableLines } from '../../src/commissions/pricing/stored-lines.ts';
-import { addTermsVersion, getRateCard } from '../../src/commissions/terms/terms.ts';
+import { repriceLine } from '../../src/commissions/reprice/reprice-line.ts';
+import { addTermsVersion, createTerms } from '../../src/commissions/terms/add-terms.ts';
+import { getRateCard } from '../../src/commissions/terms/rate-cards.ts';
 import { inTransaction } from '../../src/infra/db.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import {
@@ -310,13 +312,65 @@ describe('release', () => {
     await test.db.query('update order_lines set refund_open = true where id = $1', [disputed]);
     await book(test.db, ids);
     const by = { brandScope: undefined, actor: 'test' };
-    await inTransaction(test.db, (tx) => holdLine(tx, { ...by, lineId: held ?? '', note: 'self-buy?' }));
+    expect(await holdLine(test.db, by, { lineId: held ?? '', note: 'self-buy?' })).toEqual({ ok: true });
     await credit(test.db, lost ?? '', undefined);
     expect(await releaseDueLines(test.db)).toBe(0);
 
     await test.db.query('update order_lines set refund_open = false where id = $1', [disputed]);
-    await inTransaction(test.db, (tx) => unholdLine(tx, { ...by, lineId: held ?? '' }));
+    expect(await unholdLine(test.db, by, held ?? '')).toEqual({ ok: true });
     expect(await releaseDueLines(test.db, { batchLines: 1 })).toBe(2);
+  });
+
+  it('holds, repricing and terms refuse by name, and a refused call has written nothing', async () => {
+    const acting = { brandScope: undefined, actor: 'test' };
+    const bare = 'lin_refused';
+    await insertLine(test.db, catalog, {
+      lineId: bare,
+      orderId: 'ord_refused',
+      productId: null,
+      paidFen: 5n,
+      paidAt: daysAgo(1),
+    });
+    const earning = await soldLine();
+    const countRows = async (): Promise<unknown> => {
+      const { rows } = await test.db.query(
+        `select (select count(*) from journal_entries) as entries, (select count(*) from audit_log) as audit,
+           (select jsonb_agg(to_jsonb(t) order by t.id) from terms t) as terms,
+           (select count(*) from priced_lines where hold_note is not null) as held`,
+      );
+      return rows[0];
+    };
+    const before = await countRows();
+    const note = 'x';
+    const version = { brandId: undefined, scope: { storeId: catalog.storeId }, rate: { rateBp: 1 }, now: new Date() };
+    const backdating = { ...acting, mayBackdate: true };
+    const refusals = [
+      await holdLine(test.db, acting, { lineId: 'lin_none', note }),
+      await holdLine(test.db, { ...acting, brandScope: 'brd_other' }, { lineId: earning, note }),
+      await holdLine(test.db, acting, { lineId: bare, note }),
+      await unholdLine(test.db, acting, earning),
+      await repriceLine(test.db, acting, { lineId: 'lin_none', note }),
+      await repriceLine(test.db, acting, { lineId: bare, note }),
+      await createTerms(test.db, backdating, { ...version, scope: {}, validFrom: undefined }),
+      await createTerms(test.db, { ...acting, mayBackdate: false }, { ...version, validFrom: daysAgo(1) }),
+      await createTerms(test.db, backdating, { ...version, validFrom: daysAgo(1), validTo: daysAgo(2) }),
+      await createTerms(test.db, { ...backdating, brandScope: 'brd_other' }, { ...version, validFrom: undefined }),
+      await createTerms(test.db, backdating, { ...version, validFrom: new Date('2026-01-01T00:00:00Z') }),
+    ];
+    expect(refusals.map((outcome) => (outcome.ok ? 'done' : outcome.reason))).toEqual([
+      'unknown_line',
+      'unknown_line',
+      'never_earned',
+      'not_held',
+      'unknown_line',
+      'earns_nothing',
+      'no_brand',
+      'begins_in_past',
+      'ends_before_it_begins',
+      'unknown_scope',
+      'overlap',
+    ]);
+    expect(await countRows()).toEqual(before);
   });
 
   it('a hold on a payable line takes it back to pending until the hold is taken off', async () => {
@@ -324,10 +378,10 @@ describe('release', () => {
     await receive(test.db, lineId, daysAgo(16));
     await book(test.db, [lineId]);
     await releaseDueLines(test.db);
-    const by = { lineId, brandScope: undefined, actor: 'test' };
-    await inTransaction(test.db, (tx) => holdLine(tx, { ...by, note: 'asked the shop' }));
+    const by = { brandScope: undefined, actor: 'test' };
+    expect(await holdLine(test.db, by, { lineId, note: 'asked the shop' })).toEqual({ ok: true });
     expect(await releaseDueLines(test.db)).toBe(0);
-    await inTransaction(test.db, (tx) => unholdLine(tx, by));
+    expect(await unholdLine(test.db, by, lineId)).toEqual({ ok: true });
     expect(await releaseDueLines(test.db)).toBe(1);
     expect((await entriesOf(test.db, lineId)).slice(4)).toEqual([
       `release pending ${payee} -2985`,
@@ -336,7 +390,7 @@ describe('release', () => {
       `release payable ${payee} -2985`,
     ]);
     const { rows } = await test.db.query('select action from audit_log where subject = $1 order by id', [lineId]);
-    expect(rows).toEqual([{ action: 'line.hold' }, { action: 'line.unhold' }]);
+    expect(rows).toEqual([{ action: 'line.held' }, { action: 'line.released' }]);
   });
 
   it('a released line that loses its attribution is not released any more: earning again, it waits again', async () => {
@@ -407,7 +461,7 @@ describe('at once', () => {
     await credit(test.db, lineId, catalog.links.linA);
     await inTransaction(test.db, async (tx) => {
       const empty = await getRateCard(tx, { brandId: catalog.brandId, storeIds: [], productIds: [] });
-      await bookLines(tx, await readBookableLines(tx, [lineId]), new Map([[catalog.brandId, empty]]));
+      await priceAndBookLines(tx, await readBookableLines(tx, [lineId]), new Map([[catalog.brandId, empty]]));
     });
     expect(await frozenOf(lineId)).toBeUndefined();
   });

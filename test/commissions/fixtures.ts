@@ -1,8 +1,8 @@
-import { bookLines } from '../../src/commissions/pricing/book-lines.ts';
-import { listBooked } from '../../src/commissions/pricing/queries.ts';
+import { priceAndBookLines } from '../../src/commissions/pricing/book-lines.ts';
+import { listBooked } from '../../src/ledger/positions/queries.ts';
 import { postEntries } from '../../src/ledger/post/post-entries.ts';
 import { readBookableLines } from '../../src/commissions/pricing/stored-lines.ts';
-import { getRateCard } from '../../src/commissions/terms/terms.ts';
+import { getRateCard } from '../../src/commissions/terms/rate-cards.ts';
 import { balanceOf, sumLineEntries } from '../../src/core/money/accounts.ts';
 import { lockPayout, markPaid } from '../../src/core/money/payout-postings.ts';
 import type { Db } from '../../src/infra/db.ts';
@@ -147,7 +147,7 @@ export async function book(db: Db, lineIds: string[]): Promise<void> {
     for (const { brandId } of lines) {
       if (!books.has(brandId)) books.set(brandId, await getRateCard(tx, { brandId }));
     }
-    await bookLines(tx, lines, books);
+    await priceAndBookLines(tx, lines, books);
   });
 }
 

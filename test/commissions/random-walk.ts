@@ -1,5 +1,5 @@
 import { releaseDueLines } from '../../src/commissions/release/release.ts';
-import { sealJournals } from '../../src/ledger/seal/sealer.ts';
+import { sealEntries } from '../../src/ledger/seal/sealer.ts';
 import type { Db } from '../../src/infra/db.ts';
 import { book, type Catalog, credit, insertLine, payOut, receive, refund } from './fixtures.ts';
 
@@ -63,7 +63,7 @@ export class RandomWalk {
     } else if (dice < 19) {
       await releaseDueLines(this.#db);
     } else {
-      await sealJournals(this.#db);
+      await sealEntries(this.#db);
     }
     if (dice < 16) await book(this.#db, [line.lineId]);
   }

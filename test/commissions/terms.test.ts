@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createKey } from '../../src/access/keys.ts';
+import { makeKey } from '../support/make-key.ts';
 import { commissionsRoutes } from '../../src/commissions/routes.ts';
-import { addTermsVersion, getRateCard } from '../../src/commissions/terms/terms.ts';
+import { addTermsVersion } from '../../src/commissions/terms/add-terms.ts';
+import { getRateCard } from '../../src/commissions/terms/rate-cards.ts';
 import type { Server } from '../../src/http/server.ts';
 import { inTransaction } from '../../src/infra/db.ts';
 import { asAdmin, bearer, comparable, createTestServer } from '../http/test-server.ts';
@@ -24,7 +25,7 @@ beforeAll(async () => {
   foreign = await insertCatalog(test.db, 'foreign');
   ({ app } = await createTestServer(test.db, (server) => commissionsRoutes(server, { db: test.db, now: () => NOW })));
   const { key } = await inTransaction(test.db, (tx) =>
-    createKey(tx, { role: 'brand', brandId: own.brandId, label: 'test', actor: 'test' }),
+    makeKey(tx, { role: 'brand', brandId: own.brandId, label: 'test', actor: 'test' }),
   );
   asBrand = bearer(key);
 });
@@ -151,7 +152,7 @@ describe('POST /v1/terms', () => {
     const { rows } = await test.db.query('select action, brand_id from audit_log where subject = $1', [
       answer.json()['id'],
     ]);
-    expect(rows).toEqual([{ action: 'terms.begin_in_past', brand_id: foreign.brandId }]);
+    expect(rows).toEqual([{ action: 'terms.backdated', brand_id: foreign.brandId }]);
     expect((await postTerms({ scope: {}, rateBp: 300 }, asAdmin)).statusCode).toBe(400);
   });
 });

@@ -1,7 +1,7 @@
 // Run as a program of its own: <kill|stop> <step> <occurrence>; DATABASE_URL and REDIS_URL as a worker has them. A worker that sends itself
 // SIGKILL or SIGSTOP when it comes to that step of its work for the so manieth time.
 import { pino } from 'pino';
-import { createClickMetrics } from '../../src/clicks/metrics.ts';
+import { createIngestMetrics } from '../../src/clicks/ingest/metrics.ts';
 import { startClickWorker } from '../../src/clicks/ingest/worker.ts';
 import { createMetricsRegistry } from '../../src/http/metrics.ts';
 import { createDb } from '../../src/infra/db.ts';
@@ -17,7 +17,7 @@ startClickWorker({
   }),
   redisUrls: process.env['REDIS_URL'] ?? '',
   shardCount: 1,
-  metrics: createClickMetrics(createMetricsRegistry()),
+  metrics: createIngestMetrics(createMetricsRegistry()),
   log: pino({ level: 'fatal' }),
   now: () => new Date(),
   // Who comes next need not wait long for what this one held.

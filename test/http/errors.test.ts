@@ -2,7 +2,7 @@ import { DatabaseError } from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 
-import { rawBody } from '../../src/http/body-parsers.ts';
+import { rawBody } from '../../src/http/request-pipeline.ts';
 import { fen, prefixedId, problemResponses, text } from '../../src/http/fields.ts';
 import { createDb } from '../../src/infra/db.ts';
 import { asAdmin, createTestServer, PUBLIC_URL } from './test-server.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { languageOf } from '../../src/http/language.ts';
+import { languageOf } from '../../src/http/visitor-page.ts';
 
 describe('the language of a visitor', () => {
   it.each([

@@ -1,10 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
+import { guardApi } from '../../src/access/guard-api.ts';
+import { accessRoutes } from '../../src/access/routes.ts';
+import { createServer } from '../../src/http/create-server.ts';
 import { docsRoutes } from '../../src/http/docs.ts';
 import { healthRoutes, migrationsCheck, postgresCheck, redisCheck } from '../../src/http/health.ts';
 import { createMetricsRegistry, createMetricsServer, metricsRoutes } from '../../src/http/metrics.ts';
-import { problemCatalogue } from '../../src/http/problem-catalogue.ts';
-import { problemPages } from '../../src/http/problem-pages.ts';
+import { problemCatalogue, problemPages } from '../../src/http/problem-catalogue.ts';
 import { createDb } from '../../src/infra/db.ts';
 import { pendingMigrations } from '../../src/infra/migrate.ts';
 import { createTestDatabase } from '../support/database.ts';
@@ -190,9 +192,11 @@ describe('the documentation', () => {
 
   beforeAll(async () => {
     // Routes are registered by createTestServer before `register` runs, so the documentation goes first by hand.
-    const { createServer } = await import('../../src/http/server.ts');
-    const { accessRoutes } = await import('../../src/access/routes.ts');
-    const app = await createServer({ db, log: server.app.log, publicUrl: () => 'http://daihuo.test' });
+    const app = await createServer({
+      log: server.app.log,
+      publicUrl: () => 'http://daihuo.test',
+      guard: (guarded) => guardApi(guarded, { db }),
+    });
     await docsRoutes(app, { version: '1.2.3' });
     await accessRoutes(app, { db, now: () => new Date() });
     await app.ready();

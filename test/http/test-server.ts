@@ -2,8 +2,11 @@ import { Writable } from 'node:stream';
 import { pino } from 'pino';
 
 import { accessRoutes } from '../../src/access/routes.ts';
-import { createServer } from '../../src/http/server.ts';
-import type { Server, ServerOptions } from '../../src/http/server.ts';
+import { guardApi } from '../../src/access/guard-api.ts';
+import type { GuardOptions } from '../../src/access/guard-api.ts';
+import { createServer } from '../../src/http/create-server.ts';
+import type { ServerOptions } from '../../src/http/create-server.ts';
+import type { Server } from '../../src/http/server.ts';
 import type { Db } from '../../src/infra/db.ts';
 
 export const ADMIN_KEY = `dh_admin_${'T'.repeat(43)}`;
@@ -25,7 +28,7 @@ export interface TestServer {
 export async function createTestServer(
   db: Db,
   register: (app: Server) => Promise<void> | void = () => {},
-  options: Partial<ServerOptions> = {},
+  options: Partial<ServerOptions & GuardOptions> = {},
 ): Promise<TestServer> {
   const lines: string[] = [];
   const stream = new Writable({
@@ -35,10 +38,9 @@ export async function createTestServer(
     },
   });
   const app = await createServer({
-    db,
     log: pino({ level: 'trace' }, stream),
     publicUrl: () => PUBLIC_URL,
-    adminKey: ADMIN_KEY,
+    guard: (guarded) => guardApi(guarded, { db, adminKey: ADMIN_KEY, ...options }),
     ...options,
   });
   await accessRoutes(app, { db, now: () => new Date() });

@@ -4,7 +4,7 @@ import type { AddressInfo, Server } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, inject, test } from 'vitest';
-import { readKeyArguments } from '../../src/cli/key.ts';
+import { readKeyArguments } from '../../src/cli/database-commands.ts';
 import { removeHome } from '../../src/local/local-services.ts';
 import { CHECKOUT, processesWith, runProgram } from '../support/child-program.ts';
 import type { Program } from '../support/child-program.ts';

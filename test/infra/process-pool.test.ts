@@ -45,7 +45,7 @@ test('all of them run, each in a process of its own, and stop at a signal', asyn
   await openPool(3, ['ready']).start();
   expect(pool.readyCount).toBe(3);
   expect(new Set(pool.pids).size).toBe(3);
-  pool.pass('SIGTERM');
+  pool.forwardSignal('SIGTERM');
   await pool.stop();
   expect([pool.pids, ended]).toEqual([[], []]);
 });
@@ -59,7 +59,7 @@ test('when the first one does not get ready no other is tried, and the start fai
 
 test('stopped while it starts, the start fails instead of waiting for ever', async () => {
   const started = openPool(2, ['ready']).start();
-  pool.pass('SIGTERM');
+  pool.forwardSignal('SIGTERM');
   await expect(started).rejects.toThrow('stopped while starting');
   await pool.stop();
 });

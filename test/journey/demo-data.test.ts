@@ -12,8 +12,8 @@ import { prepareDemo, rememberAddress } from '../../src/cli/demo-data.ts';
 import { type Api, createApi, listAll, sendInto } from '../../src/local/demo/api.ts';
 import { readDemoKeys } from '../../src/local/demo/seed.ts';
 import { SEED_INFLUENCERS, SEED_STORES } from '../../src/local/demo/seed-data.ts';
-import { openMeasures } from '../../src/cli/process-metrics.ts';
-import { openApp } from '../../src/cli/open-app.ts';
+import { openProcessMetrics } from '../../src/cli/process-metrics.ts';
+import { openApp } from '../../src/cli/serve.ts';
 import type { Runtime } from '../../src/cli/runtime.ts';
 import type { Server } from '../../src/http/server.ts';
 import { readConfig } from '../../src/infra/config.ts';
@@ -51,7 +51,7 @@ async function openSite(): Promise<Site> {
     secret,
     keys: deriveKeys(secret, undefined),
   };
-  const app = await openApp(runtime, await openMeasures(runtime), () => undefined);
+  const app = await openApp(runtime, await openProcessMetrics(runtime), () => undefined);
   await app.ready();
   return {
     runtime,

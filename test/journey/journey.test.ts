@@ -74,7 +74,7 @@ describe('a running daihuo', () => {
         'select a.actor, a.action from audit_log a where a.subject = $1',
         [/key_[a-z0-9]+/.exec(created.stderr)?.[0]],
       );
-      expect(rows).toEqual([{ actor: 'daihuo key create', action: 'key.create' }]);
+      expect(rows).toEqual([{ actor: 'daihuo key create', action: 'key.created' }]);
     },
     TIMEOUT_MS,
   );

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { postEntries } from '../../src/ledger/post/post-entries.ts';
-import { sealJournals } from '../../src/ledger/seal/sealer.ts';
-import { verify } from '../../src/ledger/verify/verify.ts';
+import { sealEntries } from '../../src/ledger/seal/sealer.ts';
+import { verify } from '../../src/verify.ts';
 import { createDb, inTransaction } from '../../src/infra/db.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { type Catalog, insertCatalog } from '../commissions/fixtures.ts';
@@ -69,7 +69,7 @@ describe('the sealer', () => {
     const posting = new AbortController();
     const sealing = [1, 2, 3].map(async () => {
       let sealed = 0;
-      while (!posting.signal.aborted) sealed += await sealJournals(test.db, { batchJournals: 3 });
+      while (!posting.signal.aborted) sealed += await sealEntries(test.db, { batchEntries: 3 });
       return sealed;
     });
     await Promise.all(
@@ -79,7 +79,7 @@ describe('the sealer', () => {
     );
     posting.abort();
     const counts = await Promise.all(sealing);
-    const rest = await sealJournals(test.db);
+    const rest = await sealEntries(test.db);
     expect(counts.reduce((sum, count) => sum + count, rest)).toBe(120);
 
     const all = await seals();
@@ -99,7 +99,7 @@ describe('the sealer', () => {
     await inTransaction(test.db, async (tx) => {
       // The sealer has read the queue and the chain, and waits to write when its connection is killed.
       await tx.query('lock table entry_seals in share row exclusive mode');
-      const dying = sealJournals(doomed).then(
+      const dying = sealEntries(doomed).then(
         () => 'sealed',
         () => 'died',
       );
@@ -108,7 +108,7 @@ describe('the sealer', () => {
     });
     await doomed.end();
     expect(await seals()).toEqual(before);
-    await sealJournals(test.db);
+    await sealEntries(test.db);
     const after = await seals();
     expect(after.length).toBe(before.length + 2);
     expect(await sealCheck()).toMatchObject({ ok: true, problems: [] });
@@ -117,14 +117,14 @@ describe('the sealer', () => {
   it('never seals with a time it has passed, also when the clock was set back', async () => {
     await test.db.query(`update sealer_state set sealed_through = sealed_through + interval '1 hour'`);
     await post(0);
-    await sealJournals(test.db);
+    await sealEntries(test.db);
     const { rows } = await test.db.query(
       `select max(s.sealed_at) = (select t.sealed_through from sealer_state t) as same, max(s.sealed_at) > now() + interval '59 minutes' as later
        from entry_seals s`,
     );
     expect(rows[0]).toEqual({ same: true, later: true });
     await post(1);
-    await sealJournals(test.db);
+    await sealEntries(test.db);
     const { rows: last } = await test.db.query(
       `select count(distinct s.sealed_at) as times from entry_seals s where s.sealed_at > now() + interval '59 minutes'`,
     );

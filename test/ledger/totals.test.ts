@@ -1,17 +1,18 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { listBooked } from '../../src/commissions/pricing/queries.ts';
+import { listBooked } from '../../src/ledger/positions/queries.ts';
 import { listCommissions } from '../../src/ledger/lines/queries.ts';
-import { sealJournals } from '../../src/ledger/seal/sealer.ts';
+import { sealEntries } from '../../src/ledger/seal/sealer.ts';
+import type { CommissionFilter, Figures } from '../../src/ledger/figures.ts';
 import {
-  type CommissionFilter,
-  type Figures,
+  FIELD_OF_GROUPING,
   type Grouping,
   GROUPINGS,
   sumTotals,
   type TotalsQuery,
   type TotalsRow,
 } from '../../src/ledger/totals/queries.ts';
-import { formatVerifyReport, verify } from '../../src/ledger/verify/verify.ts';
+import { verify } from '../../src/verify.ts';
+import { formatVerifyReport } from '../../src/ledger/verify/report.ts';
 import { positionOf, stageOf, sumLineEntries } from '../../src/core/money/accounts.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { type Catalog, insertCatalog } from '../commissions/fixtures.ts';
@@ -122,6 +123,36 @@ describe(`totals after ${STEPS} random steps (seed ${SEED})`, () => {
     }
   });
 
+  it('each grouping shows its own values, in its own field, and no other', async () => {
+    const MONTH = `to_char(paid_at at time zone 'Asia/Shanghai', 'YYYY-MM')`;
+    const DAY = `to_char(paid_at at time zone 'Asia/Shanghai', 'YYYY-MM-DD')`;
+    const columns: Record<Grouping, string> = {
+      month: MONTH,
+      day: DAY,
+      brand: 'brand_id',
+      influencer: 'influencer_id',
+      store: 'store_id',
+      product: 'product_id',
+      link: 'link_id',
+      tag: 'tag',
+      platform: 'platform',
+      method: 'method',
+      stage: `unnest(array['none', 'paid', 'payable', 'pending', 'in_payout'])`,
+    };
+    for (const grouping of GROUPINGS) {
+      const { rows } = await test.db.query<{ value: string | null }>(
+        `select distinct ${columns[grouping]} as value from entry_lines`,
+      );
+      const known = new Set(rows.map(({ value }) => value));
+      const grouped = await totals({ groupBy: [grouping] });
+      expect(grouped.rows.length).toBeGreaterThan(0);
+      expect([...known]).toEqual(expect.arrayContaining(grouped.rows.map((row) => row[FIELD_OF_GROUPING[grouping]])));
+      const others = GROUPINGS.filter((name) => name !== grouping);
+      const shown = grouped.rows.flatMap((row) => others.map((name) => row[FIELD_OF_GROUPING[name]]));
+      expect(new Set(shown)).toEqual(new Set([null]));
+    }
+  });
+
   it('[a, c) = [a, b) + [b, c) for every grouping, by payment and by posting time', async () => {
     for (const timeBasis of ['paid', 'posted'] as const) {
       for (const splitAt of timeBasis === 'paid' ? instants() : await postingTimes()) {
@@ -229,7 +260,7 @@ describe(`totals after ${STEPS} random steps (seed ${SEED})`, () => {
   });
 
   it('what is read as of a sealed instant never changes while posting goes on', async () => {
-    await sealJournals(test.db);
+    await sealEntries(test.db);
     const { rows } = await test.db.query<{ asOf: Date }>(`select sealed_through as "asOf" from sealer_state`);
     const asOf = rows[0]?.asOf ?? null;
     const read = (): Promise<unknown> =>
@@ -237,7 +268,7 @@ describe(`totals after ${STEPS} random steps (seed ${SEED})`, () => {
     const before = await read();
     for (let round = 0; round < 4; round += 1) {
       for (let step = 0; step < 10; step += 1) await walk.step();
-      await sealJournals(test.db);
+      await sealEntries(test.db);
       expect(await read()).toEqual(before);
     }
     expect(await read()).toEqual(before);
@@ -245,7 +276,7 @@ describe(`totals after ${STEPS} random steps (seed ${SEED})`, () => {
   });
 
   it('verify proves it all, and finds a fact that was never booked and a rollup that miscounts', async () => {
-    await sealJournals(test.db);
+    await sealEntries(test.db);
     const report = await verify(test.db);
     expect(formatVerifyReport(report)).toMatch(/Everything holds\.$/);
     expect(report.ok).toBe(true);
@@ -262,10 +293,10 @@ describe(`totals after ${STEPS} random steps (seed ${SEED})`, () => {
     expect(broken.ok).toBe(false);
     const failed = broken.checks.filter(({ ok }) => !ok);
     expect(failed.map(({ name }) => name)).toEqual([
-      'books of every line = its facts and frozen terms',
+      'booked for every line = its facts and the terms copied onto it',
       'click rollups = clicks',
     ]);
-    expect(failed[0]?.problems).toEqual([expect.stringContaining(`line ${rows[0]?.lineId}: books of link`)]);
+    expect(failed[0]?.problems).toEqual([expect.stringContaining(`line ${rows[0]?.lineId}: postings of link`)]);
     expect(failed[1]?.problems).toEqual([expect.stringContaining('0 clicks, rolled up 7')]);
     expect(formatVerifyReport(broken)).toMatch(/FAIL {2}click rollups/);
   });
@@ -273,18 +304,5 @@ describe(`totals after ${STEPS} random steps (seed ${SEED})`, () => {
 
 /** Whether two rows of one query stand for the same group. */
 function sameGroup(left: TotalsRow, right: TotalsRow): boolean {
-  const groups = (row: TotalsRow): unknown[] => [
-    row.influencerId,
-    row.brandId,
-    row.storeId,
-    row.productId,
-    row.linkId,
-    row.tag,
-    row.platform,
-    row.method,
-    row.month,
-    row.day,
-    row.stage,
-  ];
-  return JSON.stringify(groups(left)) === JSON.stringify(groups(right));
+  return GROUPINGS.every((name) => left[FIELD_OF_GROUPING[name]] === right[FIELD_OF_GROUPING[name]]);
 }

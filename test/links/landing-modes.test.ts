@@ -111,7 +111,7 @@ describe('/v1/brands/:id/visit-ways', () => {
     expect(await versionOf()).toBe(before);
     expect((await server.admin.get(url())).body).toEqual({ byApp: { wechat: 'direct' } });
     expect(await auditOf(brand.id)).toContainEqual({
-      action: 'visit_ways.replace',
+      action: 'landing_modes.replaced',
       detail: { before: ways.byApp, after: { wechat: 'direct' } },
     });
   });
@@ -191,7 +191,9 @@ describe('PATCH /v1/links/:code', () => {
     const shown = { way: 'direct', taoCode: '7￥AbCdEfG￥' };
     expect(await patch(brand.caller, shown)).toMatchObject({ statusCode: 200, body: { ...shown, status: 'active' } });
     expect(await versionOf()).toBe(before + 1n);
-    expect(await auditOf(link.id)).toEqual([{ action: 'link.change_page', detail: shown }]);
+    expect(await auditOf(link.id)).toEqual([
+      { action: 'link.page_changed', detail: { landingMode: shown.way, taoCode: shown.taoCode } },
+    ]);
     expect(await patch(influencer.caller, { status: 'paused' })).toMatchObject({
       body: { ...shown, status: 'paused' },
     });

@@ -2,8 +2,9 @@
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createDb, type Db, type Tx } from '../../src/infra/db.ts';
-import { findOrderStore } from '../../src/orders/intake/queries.ts';
-import { type IncomingMessage, recordMessage, recordMessages } from '../../src/orders/intake/record-message.ts';
+import { findOrderStore } from '../../src/orders/intake/store-queries.ts';
+import type { IncomingMessage } from '../../src/orders/intake/incoming-message.ts';
+import { recordMessage, recordMessages } from '../../src/orders/intake/record-messages.ts';
 import {
   type Market,
   type OrderServer,

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createKey } from '../../src/access/keys.ts';
+import { makeKey } from '../support/make-key.ts';
 import { releaseDueLines } from '../../src/commissions/release/release.ts';
 import { inTransaction } from '../../src/infra/db.ts';
 import { decisionRoutes } from '../../src/orders/decisions/routes.ts';
@@ -48,7 +48,7 @@ beforeAll(async () => {
     role: 'brand' | 'finance' | 'influencer';
     brandId?: string;
     influencerId?: string;
-  }) => (await inTransaction(db, (tx) => createKey(tx, { ...subject, label: 'test', actor: 'test' }))).key;
+  }) => (await inTransaction(db, (tx) => makeKey(tx, { ...subject, label: 'test', actor: 'test' }))).key;
   brandKey = await keyOf({ role: 'brand', brandId });
   otherBrandKey = await keyOf({ role: 'brand', brandId: otherBrand });
   financeKey = await keyOf({ role: 'finance' });
@@ -146,7 +146,7 @@ describe('assign', () => {
       [lineId],
     );
     expect(rows).toEqual([
-      { action: 'order_line.assign', brandId: a.brandId, detail: { note: '视频里说了', linkId: a.linkId } },
+      { action: 'line.assigned', brandId: a.brandId, detail: { note: '视频里说了', linkId: a.linkId } },
     ]);
   });
 

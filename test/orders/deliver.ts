@@ -2,8 +2,8 @@
 import { createHash, randomBytes } from 'node:crypto';
 import type { LineEvidence, OrderEvent, OrderEventType } from '../../src/core/orders/order-event.ts';
 import type { Db } from '../../src/infra/db.ts';
-import { recordMessage } from '../../src/orders/intake/record-message.ts';
-import type { RecomputeDeps } from '../../src/orders/intake/recompute.ts';
+import { recordMessage } from '../../src/orders/intake/record-messages.ts';
+import type { RecomputeDeps } from '../../src/orders/intake/recompute-orders.ts';
 import { readClickId } from '../support/promotion.ts';
 
 export const recomputeDeps: RecomputeDeps = { readClickId, inferenceDelaySeconds: 600 };

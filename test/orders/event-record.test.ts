@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import type { OrderEvent } from '../../src/core/orders/order-event.ts';
 import { decodeOrderEvent, encodeOrderEvent, fingerprintOf } from '../../src/orders/intake/event-record.ts';
-import { foldEvents, foldStoredOrder } from '../../src/orders/intake/fold-stored-order.ts';
+import { foldEvents, foldStoredOrder } from '../../src/orders/intake/fold-orders.ts';
 import { canonicalJson, parseJsonText } from '../../src/platforms/json-text.ts';
 
 const name = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 12 });

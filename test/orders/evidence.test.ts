@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { getRateCard } from '../../src/commissions/terms/terms.ts';
+import { getRateCard } from '../../src/commissions/terms/rate-cards.ts';
 import { attribute } from '../../src/core/attribution/attribute.ts';
 import type { AttributionResult } from '../../src/core/attribution/attribute.ts';
 import type { LineEvidence } from '../../src/core/orders/order-event.ts';

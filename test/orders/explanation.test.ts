@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createKey } from '../../src/access/keys.ts';
+import { makeKey } from '../support/make-key.ts';
 import { inTransaction } from '../../src/infra/db.ts';
 import { decisionRoutes } from '../../src/orders/decisions/routes.ts';
 import type { OrderExplanation } from '../../src/orders/explanation/answer.ts';
@@ -62,7 +62,7 @@ beforeAll(async () => {
     role: 'brand' | 'finance' | 'influencer';
     brandId?: string;
     influencerId?: string;
-  }) => (await inTransaction(db, (tx) => createKey(tx, { ...subject, label: 'test', actor: 'test' }))).key;
+  }) => (await inTransaction(db, (tx) => makeKey(tx, { ...subject, label: 'test', actor: 'test' }))).key;
   keys = {
     brand: await keyOf({ role: 'brand', brandId }),
     otherBrand: await keyOf({ role: 'brand', brandId: otherBrand }),

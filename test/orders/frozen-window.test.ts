@@ -1,6 +1,6 @@
 /** The window is part of the terms a line is booked with: what is added to the catalogue later takes nothing back. */
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { addTermsVersion } from '../../src/commissions/terms/terms.ts';
+import { addTermsVersion } from '../../src/commissions/terms/add-terms.ts';
 import { inTransaction } from '../../src/infra/db.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { insertBrandWithTerms, insertInfluencer, insertProduct, insertStore } from '../support/market.ts';

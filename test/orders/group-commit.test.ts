@@ -3,8 +3,9 @@ import * as fc from 'fast-check';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createDb, type Db } from '../../src/infra/db.ts';
-import { createMessageIntake, type IntakeLimits, type MessageIntake } from '../../src/orders/intake/message-intake.ts';
-import { type IncomingMessage, recordMessage, type RecordOutcome } from '../../src/orders/intake/record-message.ts';
+import { createMessageIntake, type IntakeLimits, type MessageIntake } from '../../src/orders/intake/batch-messages.ts';
+import type { IncomingMessage, RecordOutcome } from '../../src/orders/intake/incoming-message.ts';
+import { recordMessage } from '../../src/orders/intake/record-messages.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import {
   makeTwinMarket,
@@ -189,7 +190,7 @@ describe('one bad message among 64', () => {
     expect(await intake.record(bad)).toBe('applied');
   });
 
-  it('whose order somebody holds waits alone, and is answered 503 in time', async () => {
+  it('whose order another transaction holds waits alone, and its sender is asked in time to send it again', async () => {
     const market = await makeTwinMarket(test.db);
     const { intake, turnedAway } = createCounted(test.db, { batchLockMs: 100, answerWithinMs: 4_000 });
     const held = messageFor(market, paidPlan(99));
@@ -201,7 +202,9 @@ describe('one bad message among 64', () => {
     const answers = Promise.allSettled([...good(market), again].map((message) => intake.record(message)));
     const settled = await answers;
     expect(settled.filter(({ status }) => status === 'rejected')).toHaveLength(1);
-    expect(settled.at(-1)).toMatchObject({ reason: { status: 503, headers: { 'retry-after': expect.any(String) } } });
+    expect(settled.at(-1)).toMatchObject({
+      reason: { name: 'IntakeBusyError', message: expect.stringContaining('in time') },
+    });
     expect(turnedAway).toEqual(['late']);
     await holder.query('rollback');
     holder.release();
@@ -219,7 +222,9 @@ describe('an intake', () => {
     );
     const refused = settled.flatMap((each) => (each.status === 'rejected' ? [each.reason as unknown] : []));
     expect(refused).toHaveLength(3);
-    for (const reason of refused) expect(reason).toMatchObject({ status: 503, code: 'unavailable' });
+    for (const reason of refused) {
+      expect(reason).toMatchObject({ name: 'IntakeBusyError', message: expect.stringContaining('Too many messages') });
+    }
     expect(turnedAway).toEqual(['full', 'full', 'full']);
     expect(await intake.record(messageFor(market, paidPlan(12)))).toBe('applied');
   });

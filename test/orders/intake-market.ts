@@ -2,8 +2,9 @@
 import { createHash, randomBytes } from 'node:crypto';
 import type { OrderEvent } from '../../src/core/orders/order-event.ts';
 import type { Db } from '../../src/infra/db.ts';
-import type { OrderStore } from '../../src/orders/intake/queries.ts';
-import type { IncomingMessage, RecordDeps } from '../../src/orders/intake/record-message.ts';
+import type { OrderStore } from '../../src/orders/intake/store-queries.ts';
+import type { IncomingMessage } from '../../src/orders/intake/incoming-message.ts';
+import type { RecordDeps } from '../../src/orders/intake/record-messages.ts';
 import { insertBrandWithTerms, insertInfluencer, insertProduct, insertStore } from '../support/market.ts';
 import { ageStatusHistory, insertLink, type Link, mintClickId } from '../support/promotion.ts';
 import { recomputeDeps } from './deliver.ts';

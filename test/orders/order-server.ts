@@ -1,9 +1,10 @@
 /** A whole market on a real server and a database of its own: catalogue, links, hooks, orders and commissions, and the hands to drive it. */
 import { randomBytes } from 'node:crypto';
 import { Webhook } from 'standardwebhooks';
-import { createKey } from '../../src/access/keys.ts';
+import { makeKey } from '../support/make-key.ts';
 import { catalogRoutes } from '../../src/catalog/routes.ts';
 import { commissionsRoutes } from '../../src/commissions/routes.ts';
+import { ledgerRoutes } from '../../src/ledger/routes.ts';
 import { createClickIdMint, createClickIdReader } from '../../src/core/clicks/click-id.ts';
 import { DEFAULT_ELIGIBILITY_RULE } from '../../src/core/catalog/eligibility.ts';
 import { createMetricsRegistry } from '../../src/http/metrics.ts';
@@ -12,10 +13,11 @@ import type { Server } from '../../src/http/server.ts';
 import { inTransaction } from '../../src/infra/db.ts';
 import { deriveKeys } from '../../src/infra/secrets.ts';
 import { linkRoutes } from '../../src/links/routes.ts';
-import { createHookMetrics } from '../../src/orders/intake/hooks/metrics.ts';
-import { hookRoutes } from '../../src/orders/intake/hooks/routes.ts';
+import type { IntakeLimits } from '../../src/orders/intake/batch-messages.ts';
+import { createHookMetrics } from '../../src/orders/intake/metrics.ts';
+import { hookRoutes } from '../../src/orders/intake/routes.ts';
 import { orderRoutes } from '../../src/orders/reading/routes.ts';
-import type { RecordDeps } from '../../src/orders/intake/record-message.ts';
+import type { RecordDeps } from '../../src/orders/intake/record-messages.ts';
 import { type Caller, callerOf, productInput, storeInput } from '../catalog/catalog-server.ts';
 import { ADMIN_KEY, PUBLIC_URL, createTestServer } from '../http/test-server.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
@@ -35,10 +37,13 @@ export interface OrderServer {
 
 export interface HookAnswer {
   status: number;
+  retryAfter?: string | undefined;
   body: Record<string, unknown>;
 }
 
-export async function createOrderServer(options: { inferenceDelaySeconds?: number } = {}): Promise<OrderServer> {
+export async function createOrderServer(
+  options: { inferenceDelaySeconds?: number; limits?: Partial<IntakeLimits> } = {},
+): Promise<OrderServer> {
   const test = await createTestDatabase({ max: 24 });
   const { db } = test;
   const now = (): Date => new Date();
@@ -57,13 +62,17 @@ export async function createOrderServer(options: { inferenceDelaySeconds?: numbe
       eligibilityRule,
       entryDomains: oneDomain(PUBLIC_URL),
     });
-    await hookRoutes(server, { ...deps, now, metrics: createHookMetrics(createMetricsRegistry()) });
+    await hookRoutes(server, {
+      ...deps,
+      now,
+      metrics: createHookMetrics(createMetricsRegistry()),
+      ...(options.limits !== undefined && { limits: options.limits }),
+    });
     await orderRoutes(server, { db });
     await commissionsRoutes(server, { db, now });
+    await ledgerRoutes(server, { db });
   });
-  const { key } = await inTransaction(db, async (tx) =>
-    createKey(tx, { role: 'finance', label: 'test', actor: 'test' }),
-  );
+  const { key } = await inTransaction(db, async (tx) => makeKey(tx, { role: 'finance', label: 'test', actor: 'test' }));
   return {
     app,
     test,
@@ -161,7 +170,12 @@ export async function postShop(
     },
     payload,
   });
-  return { status: answer.statusCode, body: JSON.parse(answer.payload) as Record<string, unknown> };
+  const retryAfter = answer.headers['retry-after'];
+  return {
+    status: answer.statusCode,
+    body: JSON.parse(answer.payload) as Record<string, unknown>,
+    ...(retryAfter !== undefined && { retryAfter }),
+  };
 }
 
 /** Posts a Youzan push as it stands. */

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createKey } from '../../src/access/keys.ts';
+import { makeKey } from '../support/make-key.ts';
 import { inTransaction } from '../../src/infra/db.ts';
 import { sweepUnmatched } from '../../src/orders/attribution/sweep.ts';
-import { deleteOldRawMessages } from '../../src/orders/intake/queries.ts';
+import { deleteOldRawMessages } from '../../src/orders/intake/message-queries.ts';
 import { type Caller, callerOf } from '../catalog/catalog-server.ts';
 import { type Market, type OrderServer, clickIdOf, createOrderServer, makeMarket, postShop } from './order-server.ts';
 
@@ -18,7 +18,7 @@ async function keyFor(
   subject: { role: 'brand'; brandId: string } | { role: 'influencer'; influencerId: string },
 ): Promise<Caller> {
   const { key } = await inTransaction(server.db, async (tx) =>
-    createKey(tx, { ...subject, label: 'test', actor: 'test' }),
+    makeKey(tx, { ...subject, label: 'test', actor: 'test' }),
   );
   return callerOf(server.app, key);
 }

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createKey } from '../../src/access/keys.ts';
+import { makeKey } from '../support/make-key.ts';
 import { releaseDueLines } from '../../src/commissions/release/release.ts';
 import { inTransaction } from '../../src/infra/db.ts';
 import { callerOf } from '../catalog/catalog-server.ts';
@@ -63,7 +63,7 @@ describe('POST /v1/order-lines/:id/reprice', () => {
     expect(answer.body.termsId).toBe(mended.body.id);
     expect(await lineOf('P-1')).toMatchObject({ commissionFen: 2_980, stage: 'pending' });
     const { rows } = await server.db.query(
-      "select detail from audit_log where action = 'line.reprice' and subject = $1",
+      "select detail from audit_log where action = 'line.repriced' and subject = $1",
       [mistaken.id],
     );
     expect(rows).toEqual([
@@ -110,7 +110,7 @@ describe('POST /v1/order-lines/:id/reprice', () => {
     });
     expect(await reprice((await lineOf('P-3')).id)).toMatchObject({ statusCode: 409, body: { code: 'conflict' } });
     const { key } = await inTransaction(server.db, async (tx) =>
-      createKey(tx, { role: 'brand', brandId: market.brandId, label: 'test', actor: 'test' }),
+      makeKey(tx, { role: 'brand', brandId: market.brandId, label: 'test', actor: 'test' }),
     );
     expect((await reprice((await lineOf('P-3')).id, callerOf(server.app, key))).statusCode).toBe(403);
     expect((await reprice('lin_0000000000000000')).statusCode).toBe(404);

@@ -1,6 +1,6 @@
 import type { Db } from '../../src/infra/db.ts';
 
-const HEADER = `-- The schema after all migrations, as Postgres describes it: tables with columns, constraints, indexes and triggers, then functions.
+const HEADER = `-- The schema after all migrations, as Postgres describes it: tables with columns, constraints, indexes and triggers, then views, then functions.
 -- For reading and for reviews. 'npm run schema' writes this file; the program never runs it. The monthly partitions of clicks are left out.
 `;
 
@@ -46,6 +46,18 @@ select t.tgrelid as "table", pg_get_triggerdef(t.oid) as "text"
 from pg_trigger t
 where not t.tgisinternal
 order by t.tgrelid, t.tgname collate "C"`;
+
+// Postgres 15 names the table before each column also where a view reads one table only, Postgres 18 does not.
+const LIST_VIEWS = `
+select 'CREATE VIEW ' || c.relname || ' AS' || chr(10) ||
+  case when (
+    select count(distinct d.refobjid) from pg_rewrite r
+    join pg_depend d on d.classid = 'pg_rewrite'::regclass and d.objid = r.oid and d.refclassid = 'pg_class'::regclass and d.refobjid <> c.oid
+    where r.ev_class = c.oid) = 1
+  then regexp_replace(pg_get_viewdef(c.oid), '\\m[a-z_]+\\.', '', 'g') else pg_get_viewdef(c.oid) end as "text"
+from pg_class c
+where c.relnamespace = 'public'::regnamespace and c.relkind = 'v'
+order by c.relname collate "C"`;
 
 // Without those of extensions.
 const LIST_FUNCTIONS = `
@@ -100,5 +112,6 @@ export async function dumpSchema(db: Db): Promise<string> {
   });
   const extensions = (await linesOf(LIST_EXTENSIONS)).map((text) => `${text};`);
   const functions = (await linesOf(LIST_FUNCTIONS)).map((text) => `${text.trimEnd()};`);
-  return `${[HEADER.trimEnd(), ...extensions, ...tables, ...functions].join('\n\n')}\n`;
+  const views = await linesOf(LIST_VIEWS);
+  return `${[HEADER.trimEnd(), ...extensions, ...tables, ...views, ...functions].join('\n\n')}\n`;
 }

@@ -1,5 +1,5 @@
 /** One process of a pool, for `test/infra/process-pool.test.ts`: does what MEMBER says. */
-import { READY_MESSAGE } from '../../src/cli/report-ready.ts';
+import { READY_MESSAGE } from '../../src/cli/process-pool.ts';
 
 const what = process.env['MEMBER'] ?? '';
 if (what === 'ready') process.on('SIGTERM', () => process.exit(0));

@@ -1,12 +1,12 @@
-import { actorOf, brandScope } from '../../access/principal.ts';
-import type { Principal } from '../../access/principal.ts';
-import { writeAudit } from '../../audit/queries.ts';
-import { inTransaction } from '../../infra/db.ts';
+import assert from 'node:assert/strict';
+import type { Acting } from '../../access/principal.ts';
+import { changesBetween, recordAudit } from '../../audit/record-audit.ts';
 import type { FallbackKind } from '../../core/links/fallback.ts';
-import type { Db, Tx } from '../../infra/db.ts';
-import { checkBrandPage } from '../../platforms/brand-page.ts';
 import { newId } from '../../http/new-id.ts';
-import { problems } from '../../http/problem.ts';
+import type { Db, Tx } from '../../infra/db.ts';
+import { inRefusableTransaction } from '../../infra/refusal.ts';
+import type { Outcome } from '../../infra/refusal.ts';
+import { checkBrandPage } from '../../platforms/brand-page.ts';
 import {
   findBrand,
   insertBrand,
@@ -18,7 +18,7 @@ import {
 } from './queries.ts';
 import type { BrandPolicy, BrandRow } from './queries.ts';
 
-/** Level 6 also credits organic sales, so it only suggests until the brand decides otherwise. */
+/** Level 6 of attribution also credits organic sales, so it only suggests until the brand decides otherwise. */
 export const DEFAULT_POLICY: BrandPolicy = { inferred: 'review', scope: 'product', platformFeeBp: 0 };
 
 export interface BrandInput {
@@ -29,73 +29,93 @@ export interface BrandInput {
   pageUrl?: string | null | undefined;
 }
 
+export type BrandRefusal =
+  | { reason: 'unknown_brand' }
+  /** A brand itself may change only fallbacks and pageUrl. */
+  | { reason: 'reserved_for_operator' }
+  | { reason: 'page_refused'; code: 'platform_not_supported' | 'destination_not_allowed'; detail: string };
+export type BrandOutcome = Outcome<{ brand: BrandRow }, BrandRefusal>;
+
 /** Registers a brand with its first policy. */
 export async function createBrand(
   db: Db,
-  principal: Principal,
+  { actor }: Acting,
   input: BrandInput & { name: string },
-): Promise<BrandRow> {
+): Promise<BrandOutcome> {
+  const page = readPage(input.pageUrl);
+  if (!page.ok) return page;
   const id = newId('brd');
-  return await inTransaction(db, async (tx) => {
-    await insertBrand(tx, { id, name: input.name });
-    const policy = {
-      id: newId('pol'),
-      brandId: id,
-      createdBy: actorOf(principal),
-      ...policyAfter(DEFAULT_POLICY, input),
-    };
-    await insertFirstPolicy(tx, policy);
-    await saveVisitorSettings(tx, { id, fallbacks: [], pageUrl: null }, input);
-    return await getBrand(tx, id);
+  const { name, fallbacks = [] } = input;
+  return await inRefusableTransaction(db, async (tx) => {
+    const policy = policyAfter(DEFAULT_POLICY, input);
+    const settings = { fallbacks, pageUrl: page.href ?? null };
+    await insertBrand(tx, { id, name });
+    await insertFirstPolicy(tx, { id: newId('pol'), brandId: id, createdBy: actor, ...policy });
+    await setVisitorSettings(tx, { id, ...settings });
+    const detail = { name, ...policy, ...settings };
+    await recordAudit(tx, { actor, action: 'brand.created', brandId: id, objectId: id, detail });
+    return { ok: true, brand: await getBrand(tx, id) };
   });
 }
 
 /**
- * Renames a brand, begins a new version of its policy, or sets where visitors of its dead links go; values not given stay. A policy that does
- * not change begins no version. A brand itself may change only the last.
- *
- * @throws Problem not_found, forbidden; platform_not_supported, destination_not_allowed (the page)
+ * Renames a brand, begins a new version of its policy, or sets where visitors of its dead links go; values that are not given stay. A policy
+ * that does not change begins no version.
  */
-export async function changeBrand(db: Db, principal: Principal, brandId: string, input: BrandInput): Promise<BrandRow> {
-  const scope = brandScope(principal);
-  if (scope !== undefined && scope !== brandId) throw problems.notFound();
+export async function changeBrand(
+  db: Db,
+  { actor, brandScope }: Acting,
+  brandId: string,
+  input: BrandInput,
+): Promise<BrandOutcome> {
+  if (brandScope !== undefined && brandScope !== brandId) return { ok: false, reason: 'unknown_brand' };
   const { name, matching, platformFeeBp } = input;
-  if (scope !== undefined && (name ?? matching ?? platformFeeBp) !== undefined)
-    throw problems.forbidden('A brand itself may change only fallbacks and pageUrl.');
-  return await inTransaction(db, async (tx) => {
-    if (!(await lockBrand(tx, brandId))) throw problems.notFound();
+  if (brandScope !== undefined && (name ?? matching ?? platformFeeBp) !== undefined)
+    return { ok: false, reason: 'reserved_for_operator' };
+  return await inRefusableTransaction(db, async (tx) => {
+    if (!(await lockBrand(tx, brandId))) return { ok: false, reason: 'unknown_brand' };
+    const page = readPage(input.pageUrl);
+    if (!page.ok) return page;
     const before = await getBrand(tx, brandId);
-    if (input.name !== undefined) await renameBrand(tx, { id: brandId, name: input.name });
-    await saveVisitorSettings(tx, before, input);
-    const policy = policyAfter(before, input);
-    if (!isSamePolicy(before, policy)) {
-      const actor = actorOf(principal);
-      await replacePolicy(tx, { id: newId('pol'), brandId, createdBy: actor, ...policy });
-      await writeAudit(tx, { actor, action: 'brand.change_policy', brandId, subject: brandId, detail: { ...policy } });
-    }
-    return await getBrand(tx, brandId);
+    await saveFields(tx, { actor, before, after: { name, fallbacks: input.fallbacks, pageUrl: page.href } });
+    await savePolicy(tx, { actor, before, after: policyAfter(before, input) });
+    return { ok: true, brand: await getBrand(tx, brandId) };
   });
 }
 
-/** Writes nothing where nothing was given. @throws Problem platform_not_supported, destination_not_allowed */
-async function saveVisitorSettings(
+/** Writes the name and the settings for visitors where they differ. */
+async function saveFields(
   tx: Tx,
-  before: Pick<BrandRow, 'id' | 'fallbacks' | 'pageUrl'>,
-  { fallbacks = before.fallbacks, pageUrl }: BrandInput,
+  change: { actor: string; before: BrandRow; after: Pick<BrandInput, 'name' | 'fallbacks' | 'pageUrl'> },
 ): Promise<void> {
-  if (fallbacks === before.fallbacks && pageUrl === undefined) return;
-  const href = typeof pageUrl === 'string' ? brandPageOf(pageUrl) : pageUrl;
-  const page = href === undefined ? before.pageUrl : href;
-  await setVisitorSettings(tx, { id: before.id, fallbacks, pageUrl: page });
+  const { actor, before, after } = change;
+  const { id, name, fallbacks, pageUrl } = before;
+  const changes = changesBetween({ name, fallbacks, pageUrl }, after);
+  if (changes === undefined) return;
+  const kept = { fallbacks, pageUrl, name, ...changes.after };
+  if (kept.name !== name) await renameBrand(tx, { id, name: kept.name });
+  if (changes.after.fallbacks !== undefined || changes.after.pageUrl !== undefined)
+    await setVisitorSettings(tx, { id, fallbacks: kept.fallbacks, pageUrl: kept.pageUrl });
+  await recordAudit(tx, { actor, action: 'brand.changed', brandId: id, objectId: id, detail: changes });
 }
 
-function brandPageOf(url: string): string {
+async function savePolicy(
+  tx: Tx,
+  { actor, before, after }: { actor: string; before: BrandRow; after: BrandPolicy },
+): Promise<void> {
+  const { id: brandId, inferred, scope, platformFeeBp } = before;
+  const changes = changesBetween({ inferred, scope, platformFeeBp }, after);
+  if (changes === undefined) return;
+  await replacePolicy(tx, { id: newId('pol'), brandId, createdBy: actor, ...after });
+  await recordAudit(tx, { actor, action: 'brand.policy_changed', brandId, objectId: brandId, detail: changes });
+}
+
+/** The brand's page as it is stored; null to take it away, undefined where it was not given. */
+function readPage(url: string | null | undefined): Outcome<{ href: string | null | undefined }, BrandRefusal> {
+  if (typeof url !== 'string') return { ok: true, href: url };
   const checked = checkBrandPage(url);
-  if (checked.ok) return checked.href;
-  const { code, detail } = checked;
-  throw code === 'platform_not_supported'
-    ? problems.platformNotSupported(detail)
-    : problems.destinationNotAllowed(detail);
+  if (checked.ok) return checked;
+  return { ok: false, reason: 'page_refused', code: checked.code, detail: checked.detail };
 }
 
 function policyAfter(before: BrandPolicy, { matching, platformFeeBp }: BrandInput): BrandPolicy {
@@ -106,12 +126,8 @@ function policyAfter(before: BrandPolicy, { matching, platformFeeBp }: BrandInpu
   };
 }
 
-function isSamePolicy(a: BrandPolicy, b: BrandPolicy): boolean {
-  return a.inferred === b.inferred && a.scope === b.scope && a.platformFeeBp === b.platformFeeBp;
-}
-
 async function getBrand(tx: Tx, brandId: string): Promise<BrandRow> {
   const brand = await findBrand(tx, { brandId, scope: undefined });
-  if (brand === undefined) throw problems.notFound();
+  assert(brand !== undefined, 'the brand was written or locked in this transaction');
   return brand;
 }

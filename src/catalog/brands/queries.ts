@@ -11,7 +11,7 @@ export interface BrandPolicy {
   platformFeeBp: number;
 }
 
-/** What a brand chose for visitors whose link leads nowhere now. */
+/** The choice of a brand for visitors of its dead links. */
 export interface VisitorSettings {
   fallbacks: FallbackKind[];
   pageUrl: string | null;
@@ -23,6 +23,7 @@ export interface BrandRow extends BrandPolicy, VisitorSettings {
   createdAt: Date;
 }
 
+// The id is new.
 const INSERT_BRAND = `
 insert into brands (id, name) values ($1, $2)`;
 
@@ -30,7 +31,7 @@ export async function insertBrand(tx: Tx, brand: { id: string; name: string }): 
   await tx.query({ name: 'insert_brand', text: INSERT_BRAND, values: [brand.id, brand.name] });
 }
 
-// The first policy holds from the beginning of time: an order placed before its brand was registered here still finds one.
+// The first policy holds from 1970 on, so that an order placed before its brand was registered finds one too.
 const INSERT_FIRST_POLICY = `
 insert into brand_policies (id, brand_id, inferred, scope, platform_fee_bp, valid_from, created_by)
 values ($1, $2, $3, $4, $5, to_timestamp(0), $6)`;
@@ -49,8 +50,8 @@ export async function insertFirstPolicy(tx: Tx, policy: NewPolicy): Promise<void
   await tx.query({ name: 'insert_first_policy', text: INSERT_FIRST_POLICY, values: policyValues(policy) });
 }
 
-// One statement, so that the old version ends at the very microsecond the new one begins. The caller holds the brand's row; the clock
-// is read after that lock was got, and a clock that stepped back cannot turn the range around. Served by brand_policies_no_overlap.
+// One statement, so that the old version ends at the same microsecond at which the new one begins. The caller holds the brand's row lock, and
+// the clock is read after it; greatest() keeps the range in order after a clock that stepped back. Served by brand_policies_no_overlap.
 const REPLACE_POLICY = `
 with closed as (
   update brand_policies bp
@@ -66,6 +67,7 @@ export async function replacePolicy(tx: Tx, policy: NewPolicy): Promise<void> {
   await tx.query({ name: 'replace_policy', text: REPLACE_POLICY, values: policyValues(policy) });
 }
 
+// Served by brands_pkey.
 const LOCK_BRAND = `
 select b.id from brands b where b.id = $1 for update`;
 
@@ -75,6 +77,7 @@ export async function lockBrand(tx: Tx, brandId: string): Promise<boolean> {
   return rows.length === 1;
 }
 
+// Served by brands_pkey.
 const RENAME_BRAND = `
 update brands set name = $2 where brands.id = $1`;
 
@@ -82,6 +85,7 @@ export async function renameBrand(tx: Tx, brand: { id: string; name: string }): 
   await tx.query({ name: 'rename_brand', text: RENAME_BRAND, values: [brand.id, brand.name] });
 }
 
+// Served by brands_pkey.
 const SET_VISITOR_SETTINGS = `
 update brands set fallbacks = $2, page_url = $3 where brands.id = $1`;
 
@@ -90,7 +94,7 @@ export async function setVisitorSettings(tx: Tx, brand: VisitorSettings & { id: 
   await tx.query({ name: 'set_visitor_settings', text: SET_VISITOR_SETTINGS, values });
 }
 
-// The open policy is the current one: versions never begin in the future. $2 is the brand the caller is confined to, null for none.
+// The open policy is the current one, because versions never begin in the future. $2 is the brand that the caller is confined to, null for none.
 // Served by brands_pkey and brand_policies_no_overlap.
 const FIND_BRAND = `
 select b.id, b.name, b.created_at as "createdAt", bp.inferred, bp.scope, bp.platform_fee_bp as "platformFeeBp",

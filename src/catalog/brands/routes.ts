@@ -1,14 +1,15 @@
 import { z } from 'zod';
 import { FALLBACKS } from '../../core/links/fallback.ts';
-import { brandScope } from '../../access/principal.ts';
+import { actingAs, brandScope } from '../../access/principal.ts';
 import { instant, prefixedId, problemResponses, rateBp, text } from '../../http/fields.ts';
-import { jsonOrCsv, listOf, pageQuery } from '../../http/list.ts';
+import { jsonOrCsv, listOf, pageQuery, pageOf, readIdCursor, sendPage } from '../../http/list.ts';
 import type { CsvColumn } from '../../http/list.ts';
 import { problems } from '../../http/problem.ts';
+import type { Problem } from '../../http/problem.ts';
 import type { Server } from '../../http/server.ts';
 import type { Db } from '../../infra/db.ts';
-import { pageOf, readIdCursor, sendPage } from '../../http/list-page.ts';
 import { changeBrand, createBrand } from './change-brand.ts';
+import type { BrandOutcome, BrandRefusal } from './change-brand.ts';
 import { findBrand, listBrands } from './queries.ts';
 import type { BrandRow } from './queries.ts';
 
@@ -61,6 +62,23 @@ function answerOf(row: BrandRow): BrandAnswer {
   return { id, name, matching: { inferred, scope }, platformFeeBp, fallbacks: kinds, pageUrl, createdAt };
 }
 
+/** @throws Problem where the use case refused */
+function answerOfOutcome(outcome: BrandOutcome): BrandAnswer {
+  if (!outcome.ok) throw refusalProblem(outcome);
+  return answerOf(outcome.brand);
+}
+
+function refusalProblem(refusal: BrandRefusal): Problem {
+  switch (refusal.reason) {
+    case 'unknown_brand':
+      return problems.notFound();
+    case 'reserved_for_operator':
+      return problems.forbidden('A brand itself may change only fallbacks and pageUrl.');
+    default:
+      return problems.destinationRefused(refusal);
+  }
+}
+
 const columns: CsvColumn<BrandAnswer>[] = [
   { name: 'id', value: (brand) => brand.id },
   { name: 'name', value: (brand) => brand.name },
@@ -73,7 +91,7 @@ const columns: CsvColumn<BrandAnswer>[] = [
 const params = z.object({ id: prefixedId('brd') });
 const tags = ['Catalogue'];
 
-/** `/v1/brands`: the tenants and their versioned policies. */
+/** `/v1/brands`: the tenants, with their versioned policies. */
 export async function brandRoutes(app: Server, { db }: { db: Db }): Promise<void> {
   app.post(
     '/v1/brands',
@@ -86,7 +104,10 @@ export async function brandRoutes(app: Server, { db }: { db: Db }): Promise<void
         response: { 201: brandAnswer, ...problemResponses },
       },
     },
-    async (request, reply) => reply.code(201).send(answerOf(await createBrand(db, request.principal, request.body))),
+    async (request, reply) => {
+      const created = await createBrand(db, actingAs(request.principal), request.body);
+      return reply.code(201).send(answerOfOutcome(created));
+    },
   );
 
   app.get(
@@ -134,6 +155,7 @@ export async function brandRoutes(app: Server, { db }: { db: Db }): Promise<void
         response: { 200: brandAnswer, ...problemResponses },
       },
     },
-    async (request) => answerOf(await changeBrand(db, request.principal, request.params.id, request.body)),
+    async (request) =>
+      answerOfOutcome(await changeBrand(db, actingAs(request.principal), request.params.id, request.body)),
   );
 }

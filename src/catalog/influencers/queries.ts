@@ -25,7 +25,7 @@ export interface NewInfluencer {
   payeeId: string;
 }
 
-// A code that is taken inserts nothing, and the caller tries another.
+// Inserts nothing where the code is taken, and the caller tries another one.
 const INSERT_INFLUENCER = `
 insert into influencers (id, name, code, douyin_id, tier, payee_id)
 values ($1, $2, $3, $4, $5, $6)
@@ -39,8 +39,8 @@ export async function insertInfluencer(tx: Tx, row: NewInfluencer): Promise<bool
   return rows.length === 1;
 }
 
-// One statement, so that the old version ends at the very microsecond the new one begins. $3 null: no agency from now on, nothing is
-// inserted. The caller holds the influencer's row. Served by influencer_agencies_no_overlap.
+// One statement, so that the old version ends at the same microsecond at which the new one begins. $3 null: no agency from now on, so nothing is
+// inserted. The caller holds the influencer's row lock. Served by influencer_agencies_no_overlap.
 const REPLACE_AGENCY = `
 with closed as (
   update influencer_agencies ia
@@ -72,6 +72,7 @@ export async function replaceAgency(tx: Tx, version: NewAgencyVersion): Promise<
   await tx.query({ name: 'replace_agency', text: REPLACE_AGENCY, values });
 }
 
+// Served by influencers_pkey.
 const LOCK_INFLUENCER = `
 select i.id from influencers i where i.id = $1 for update`;
 
@@ -81,7 +82,8 @@ export async function lockInfluencer(tx: Tx, influencerId: string): Promise<bool
   return rows.length === 1;
 }
 
-// Null keeps a name or a status; the optional texts can also be taken away, so each has a flag that says it was given.
+// Null keeps a name or a status. The optional texts can also be taken away, so a flag ($4, $6) says whether each was given. Served by
+// influencers_pkey.
 const UPDATE_INFLUENCER = `
 update influencers
 set name = coalesce($2, influencers.name),
@@ -113,7 +115,7 @@ export async function updateInfluencer(tx: Tx, influencerId: string, change: Inf
   await tx.query({ name: 'update_influencer', text: UPDATE_INFLUENCER, values });
 }
 
-// $2 is the influencer the caller is confined to, null for none. Served by influencers_pkey and influencer_agencies_no_overlap.
+// $2 is the influencer that the caller is confined to, null for none. Served by influencers_pkey and influencer_agencies_no_overlap.
 const FIND_INFLUENCER = `
 select i.id, i.name, i.code, i.douyin_id as "douyinId", i.tier, i.payee_id as "payeeId", i.status, i.created_at as "createdAt",
   ia.agency_payee_id as "agencyPayeeId", ia.share_bp as "agencyShareBp"

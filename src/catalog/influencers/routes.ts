@@ -1,15 +1,15 @@
 import { z } from 'zod';
-import { influencerScope } from '../../access/principal.ts';
+import { actingAs, influencerScope } from '../../access/principal.ts';
 import { instant, prefixedId, problemResponses, text } from '../../http/fields.ts';
-import { jsonOrCsv, listOf, pageQuery } from '../../http/list.ts';
+import { jsonOrCsv, listOf, pageQuery, pageOf, readIdCursor, sendPage } from '../../http/list.ts';
 import type { CsvColumn } from '../../http/list.ts';
 import { problems } from '../../http/problem.ts';
 import type { Server } from '../../http/server.ts';
 import type { Db } from '../../infra/db.ts';
-import { pageOf, readIdCursor, sendPage } from '../../http/list-page.ts';
 import { findInfluencer, listInfluencers } from './queries.ts';
 import type { InfluencerRow } from './queries.ts';
 import { changeInfluencer, createInfluencer } from './save-influencer.ts';
+import type { InfluencerOutcome } from './save-influencer.ts';
 
 const status = z.enum(['active', 'paused']);
 const agency = z
@@ -55,6 +55,12 @@ function answerOf({ agencyPayeeId, agencyShareBp, ...row }: InfluencerRow): Infl
   return { ...row, agency };
 }
 
+/** @throws Problem not_found: both refusals name an object that does not exist */
+function answerOfOutcome(outcome: InfluencerOutcome): InfluencerAnswer {
+  if (!outcome.ok) throw problems.notFound();
+  return answerOf(outcome.influencer);
+}
+
 const columns: CsvColumn<InfluencerAnswer>[] = [
   { name: 'id', value: (influencer) => influencer.id },
   { name: 'code', value: (influencer) => influencer.code },
@@ -71,7 +77,7 @@ const columns: CsvColumn<InfluencerAnswer>[] = [
 const params = z.object({ id: prefixedId('inf') });
 const tags = ['Catalogue'];
 
-/** `/v1/influencers`: who promotes, with the payee and the agency that share each commission. */
+/** `/v1/influencers`: the promoters, each with the payee and the agency that share a commission. */
 export async function influencerRoutes(app: Server, { db }: { db: Db }): Promise<void> {
   app.post(
     '/v1/influencers',
@@ -85,8 +91,8 @@ export async function influencerRoutes(app: Server, { db }: { db: Db }): Promise
       },
     },
     async (request, reply) => {
-      const row = await createInfluencer(db, request.principal, request.body);
-      return reply.code(201).send(answerOf(row));
+      const created = await createInfluencer(db, actingAs(request.principal), request.body);
+      return reply.code(201).send(answerOfOutcome(created));
     },
   );
 
@@ -139,6 +145,7 @@ export async function influencerRoutes(app: Server, { db }: { db: Db }): Promise
         response: { 200: influencerAnswer, ...problemResponses },
       },
     },
-    async (request) => answerOf(await changeInfluencer(db, request.principal, request.params.id, request.body)),
+    async (request) =>
+      answerOfOutcome(await changeInfluencer(db, actingAs(request.principal), request.params.id, request.body)),
   );
 }

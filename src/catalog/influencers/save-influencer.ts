@@ -1,12 +1,10 @@
 import assert from 'node:assert/strict';
-import { actorOf } from '../../access/principal.ts';
-import type { Principal } from '../../access/principal.ts';
-import { newId } from '../../http/new-id.ts';
-import { problems } from '../../http/problem.ts';
-import { writeAudit } from '../../audit/queries.ts';
-import { inTransaction } from '../../infra/db.ts';
+import type { Acting } from '../../access/principal.ts';
+import { changesBetween, recordAudit } from '../../audit/record-audit.ts';
+import { MAX_CODE_ATTEMPTS, newCode, newId } from '../../http/new-id.ts';
 import type { Db, Tx } from '../../infra/db.ts';
-import { MAX_CODE_ATTEMPTS, newCode } from '../../http/new-code.ts';
+import { inRefusableTransaction } from '../../infra/refusal.ts';
+import type { Outcome } from '../../infra/refusal.ts';
 import { insertPayee, isAgency } from '../payees/queries.ts';
 import { findInfluencer, insertInfluencer, lockInfluencer, replaceAgency, updateInfluencer } from './queries.ts';
 import type { InfluencerChange, InfluencerRow, NewInfluencer } from './queries.ts';
@@ -23,43 +21,52 @@ export interface InfluencerInput {
   agency?: AgencyShare | undefined;
 }
 
-/**
- * Registers an influencer with a payee of its own and, where given, its agency's share from now on.
- *
- * @throws Problem not_found when the agency is no agency's payee
- */
-export async function createInfluencer(db: Db, principal: Principal, input: InfluencerInput): Promise<InfluencerRow> {
+/** `agency: null` ends the agency's share; other values that are not given stay. */
+export type InfluencerChangeInput = InfluencerChange & { agency?: AgencyShare | null | undefined };
+
+export type InfluencerRefusal =
+  | { reason: 'unknown_influencer' }
+  /** There is no payee with this id, or it is no agency's. */
+  | { reason: 'unknown_agency' };
+export type InfluencerOutcome = Outcome<{ influencer: InfluencerRow }, InfluencerRefusal>;
+
+/** Registers an influencer with a payee of its own and, where given, its agency's share from now on. */
+export async function createInfluencer(db: Db, { actor }: Acting, input: InfluencerInput): Promise<InfluencerOutcome> {
   const { name, douyinId = null, tier = null, agency } = input;
   const id = newId('inf');
-  return await inTransaction(db, async (tx) => {
+  return await inRefusableTransaction(db, async (tx) => {
+    if (agency !== undefined && !(await isAgency(tx, agency.payeeId))) return { ok: false, reason: 'unknown_agency' };
     const payee = await insertPayee(tx, { id: newId('pye'), kind: 'influencer', name });
-    await insertWithCode(tx, { id, name, douyinId, tier, payeeId: payee.id });
-    if (agency !== undefined) await beginAgency(tx, principal, { influencerId: id, agency });
-    return await getInfluencer(tx, id);
+    const facts = { name, douyinId, tier, payeeId: payee.id };
+    await insertWithCode(tx, { id, ...facts });
+    await recordAudit(tx, { actor, action: 'influencer.registered', objectId: id, detail: facts });
+    if (agency !== undefined) await beginAgency(tx, { actor, influencerId: id, before: null, after: agency });
+    return { ok: true, influencer: await getInfluencer(tx, id) };
   });
 }
 
-/** `agency: null` ends the agency's share; other values not given stay. */
-export type InfluencerChangeInput = InfluencerChange & { agency?: AgencyShare | null | undefined };
-
-/**
- * Changes an influencer. An agency or share that differs begins a new version now; lines booked before keep their split.
- *
- * @throws Problem not_found when there is no such influencer, or the agency is no agency's payee
- */
+/** Changes an influencer. An agency or share that differs begins a new version now; lines booked before keep their split. */
 export async function changeInfluencer(
   db: Db,
-  principal: Principal,
+  { actor }: Acting,
   influencerId: string,
   { agency, ...change }: InfluencerChangeInput,
-): Promise<InfluencerRow> {
-  return await inTransaction(db, async (tx) => {
-    if (!(await lockInfluencer(tx, influencerId))) throw problems.notFound();
-    const before = await getInfluencer(tx, influencerId);
-    await updateInfluencer(tx, influencerId, change);
-    if (agency !== undefined && !isSameAgency(before, agency))
-      await beginAgency(tx, principal, { influencerId, agency });
-    return await getInfluencer(tx, influencerId);
+): Promise<InfluencerOutcome> {
+  return await inRefusableTransaction(db, async (tx) => {
+    if (!(await lockInfluencer(tx, influencerId))) return { ok: false, reason: 'unknown_influencer' };
+    const row = await getInfluencer(tx, influencerId);
+    const { name, status, douyinId, tier } = row;
+    const changes = changesBetween({ name, status, douyinId, tier }, change);
+    if (changes !== undefined) {
+      await updateInfluencer(tx, influencerId, change);
+      await recordAudit(tx, { actor, action: 'influencer.changed', objectId: influencerId, detail: changes });
+    }
+    const before = agencyOf(row);
+    if (agency !== undefined && !isSameAgency(before, agency)) {
+      if (agency !== null && !(await isAgency(tx, agency.payeeId))) return { ok: false, reason: 'unknown_agency' };
+      await beginAgency(tx, { actor, influencerId, before, after: agency });
+    }
+    return { ok: true, influencer: await getInfluencer(tx, influencerId) };
   });
 }
 
@@ -72,17 +79,20 @@ async function insertWithCode(tx: Tx, influencer: Omit<NewInfluencer, 'code'>): 
 
 async function beginAgency(
   tx: Tx,
-  principal: Principal,
-  { influencerId, agency }: { influencerId: string; agency: AgencyShare | null },
+  change: { actor: string; influencerId: string; before: AgencyShare | null; after: AgencyShare | null },
 ): Promise<void> {
-  if (agency !== null && !(await isAgency(tx, agency.payeeId))) throw problems.notFound();
-  const actor = actorOf(principal);
-  await replaceAgency(tx, { id: newId('pol'), influencerId, agency, createdBy: actor });
-  await writeAudit(tx, { actor, action: 'influencer.change_agency', subject: influencerId, detail: { agency } });
+  const { actor, influencerId, before, after } = change;
+  await replaceAgency(tx, { id: newId('pol'), influencerId, agency: after, createdBy: actor });
+  const detail = { before, after };
+  await recordAudit(tx, { actor, action: 'influencer.agency_changed', objectId: influencerId, detail });
 }
 
-function isSameAgency(before: InfluencerRow, agency: AgencyShare | null): boolean {
-  return before.agencyPayeeId === (agency?.payeeId ?? null) && before.agencyShareBp === (agency?.shareBp ?? null);
+function agencyOf({ agencyPayeeId, agencyShareBp }: InfluencerRow): AgencyShare | null {
+  return agencyPayeeId === null ? null : { payeeId: agencyPayeeId, shareBp: agencyShareBp ?? 0 };
+}
+
+function isSameAgency(one: AgencyShare | null, other: AgencyShare | null): boolean {
+  return one?.payeeId === other?.payeeId && one?.shareBp === other?.shareBp;
 }
 
 async function getInfluencer(tx: Tx, influencerId: string): Promise<InfluencerRow> {

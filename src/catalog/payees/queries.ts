@@ -10,6 +10,7 @@ export interface PayeeRow {
   createdAt: Date;
 }
 
+// The id is new.
 const INSERT_PAYEE = `
 insert into payees (id, kind, name) values ($1, $2, $3)
 returning payees.id, payees.kind, payees.name, payees.created_at as "createdAt"`;
@@ -25,6 +26,7 @@ export async function insertPayee(
   return row;
 }
 
+// Served by payees_pkey.
 const FIND_AGENCY = `
 select p.id from payees p where p.id = $1 and p.kind = 'agency'`;
 

@@ -1,11 +1,13 @@
 import { z } from 'zod';
 import { instant, prefixedId, problemResponses, text } from '../../http/fields.ts';
-import { jsonOrCsv, listOf, pageQuery } from '../../http/list.ts';
+import { actorOf } from '../../access/principal.ts';
+import { recordAudit } from '../../audit/record-audit.ts';
+import { jsonOrCsv, listOf, pageQuery, pageOf, readIdCursor, sendPage } from '../../http/list.ts';
 import type { CsvColumn } from '../../http/list.ts';
 import { newId } from '../../http/new-id.ts';
 import type { Server } from '../../http/server.ts';
+import { inTransaction } from '../../infra/db.ts';
 import type { Db } from '../../infra/db.ts';
-import { pageOf, readIdCursor, sendPage } from '../../http/list-page.ts';
 import { insertPayee, listPayees } from './queries.ts';
 import type { PayeeRow } from './queries.ts';
 
@@ -22,7 +24,7 @@ const columns: CsvColumn<PayeeRow>[] = [
 
 const tags = ['Catalogue'];
 
-/** `/v1/payees`: who is paid. Agencies (MCN) are registered here; an influencer's payee is made with the influencer. */
+/** `/v1/payees`: the receivers of commissions. Agencies (MCN) are registered here; an influencer's payee is made with the influencer. */
 export async function payeeRoutes(app: Server, { db }: { db: Db }): Promise<void> {
   app.post(
     '/v1/payees',
@@ -36,7 +38,14 @@ export async function payeeRoutes(app: Server, { db }: { db: Db }): Promise<void
       },
     },
     async (request, reply) => {
-      const payee = await insertPayee(db, { id: newId('pye'), kind: 'agency', name: request.body.name });
+      const { name } = request.body;
+      const payee = await inTransaction(db, async (tx) => {
+        const inserted = await insertPayee(tx, { id: newId('pye'), kind: 'agency', name });
+        const { id: objectId, kind } = inserted;
+        const actor = actorOf(request.principal);
+        await recordAudit(tx, { actor, action: 'payee.registered', objectId, detail: { kind, name } });
+        return inserted;
+      });
       return reply.code(201).send(payee);
     },
   );

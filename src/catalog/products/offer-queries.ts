@@ -3,7 +3,7 @@ import type { ProductFilter, ProductRow } from './queries.ts';
 
 export type OfferSort = 'newest' | 'rate' | 'commission' | 'price';
 
-/** A product as an influencer sees it: with the terms that would hold for this influencer now. */
+/** A product as an influencer sees it, with the terms that would hold for this influencer now. */
 export type OfferRow = Omit<
   ProductRow,
   'itemKeys' | 'affiliateItemId' | 'alternateProductId' | 'brokenSince' | 'failure'
@@ -12,20 +12,20 @@ export type OfferRow = Omit<
   basis: 'order_amount' | 'platform_commission';
   /** The influencer's own leg on one piece at this price; null where only the platform knows its basis. */
   estimatedCommissionFen: bigint | null;
-  /** What the list is sorted by, exact decimal text; null when sorted by age alone. */
+  /** The value that the list is sorted by, as exact decimal text; null when it is sorted by age alone. */
   sortKey: string | null;
   /** `createdAt` to the microsecond, for the cursor. */
   createdAtExact: string;
 };
 
-// Active products of active, eligible stores, with the most specific terms in force for the influencer $1 (the precedence of
-// core/commission; at most one version of a scope is in force, so the joins multiply nothing) and its own leg of the commission on the
-// price. The arithmetic is that of core/commission, in numeric because price × rate exceeds int8; a test holds both against each other.
-// Eligible as core/eligibility says: cross-multiplied, never divided; $2/$3 is the least rating, $4 the last opening day.
-// Sorted by $5 descending, then the newest first; the text of createdAt keeps the microseconds a cursor needs. Sent unnamed on purpose:
-// planned with its values, 'newest' folds to products_offer_idx and stops after a page (100,000 products: 9 ms; the other sorts price
-// every offer: 0.3 s). The terms are joined five times and not searched once per product: that took 20 times as long.
-// Served by products_offer_idx, store_assessments_newest_idx, terms_product_idx, terms_store_idx, terms_no_overlap.
+// Active products of active, eligible stores, with the most specific terms in force for the influencer $1 (the precedence of core/money; at most
+// one version of a scope is in force, so the joins multiply no row) and the influencer's own leg of the commission on the price. The arithmetic
+// is that of core/money, in numeric because price × rate exceeds int8; a test compares both. Eligibility is that of core/catalog,
+// cross-multiplied and never divided: $2/$3 is the lowest rating, $4 the last opening day. Sorted by $5 descending, then the newest first; the
+// text of createdAt keeps the microseconds that a cursor needs. Sent unnamed, so that it is planned with its values: 'newest' then reads
+// products_offer_idx and stops after a page (100,000 products: 9 ms; the other sorts price every offer: 0.3 s). The terms are joined five times,
+// because one search per product took 20 times as long. Served by products_offer_idx, store_assessments_newest_idx, terms_product_idx,
+// terms_store_idx and terms_no_overlap.
 const LIST_OFFERS = `
 select p.id, p.brand_id as "brandId", p.store_id as "storeId", s.name as "storeName", s.platform, p.title, p.url,
   p.price_fen as "priceFen", p.external_item_id as "externalItemId", p.image_url as "imageUrl", p.status,
@@ -90,7 +90,7 @@ limit $14`;
 
 export interface OfferQuery extends ProductFilter {
   influencerId: string;
-  /** The least rating, `score` of `scale`, decimal texts; and the last day a store may have opened on. */
+  /** The lowest rating, `score` of `scale` as decimal texts, and the last day on which a store may have opened. */
   eligible: { score: string; scale: string; openedBy: string };
   productId?: string | undefined;
   minRateBp: number | undefined;
@@ -100,7 +100,7 @@ export interface OfferQuery extends ProductFilter {
   limit: number;
 }
 
-/** What an influencer can promote now, `limit` rows. */
+/** The products that an influencer can promote now, `limit` rows. */
 export async function listOffers(db: Queryable, query: OfferQuery): Promise<OfferRow[]> {
   const { influencerId, eligible, sort, productId, storeId, platform, q, minRateBp, after, limit } = query;
   const rule = [eligible.score, eligible.scale, eligible.openedBy];

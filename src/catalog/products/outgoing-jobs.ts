@@ -16,17 +16,17 @@ export interface OutgoingJobDeps {
 
 const SECOND_MS = 1_000;
 
-/** What is asked of servers elsewhere: pictures of products, and whether their destinations still exist. Nothing else in daihuo asks anybody. */
+/** The jobs that send requests to other servers: they fetch pictures of products and check destinations. No other part of daihuo sends any. */
 export function outgoingJobs({ db, now, fetch, registry }: OutgoingJobDeps): RepeatedJob[] {
   const pictures = new Counter({
     name: 'product_pictures_total',
-    help: 'Pictures of products asked for, by result',
+    help: 'Pictures of products fetched, by result',
     labelNames: ['result'],
     registers: [registry],
   });
   const destinations = new Counter({
     name: 'destination_checks_total',
-    help: 'Destinations of products looked at, by outcome',
+    help: 'Destinations of products checked, by outcome',
     labelNames: ['outcome'],
     registers: [registry],
   });

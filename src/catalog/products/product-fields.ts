@@ -13,7 +13,7 @@ const commission = z
 const windowDays = z.int().min(1).max(90);
 const holdDays = z.int().min(0).max(180);
 
-/** Longer than any real address; what is wrong with the rest is said by the destination rules, with their own codes. */
+/** Longer than any real address. The destination rules check the rest and refuse it with codes of their own. */
 const url = z.string().max(4000);
 
 /** A marketplace's id of an item, as it stands in order lines. */
@@ -139,7 +139,7 @@ export function productAnswerOf(row: ProductRow): ProductAnswer {
   };
 }
 
-/** A product as it is offered to an influencer; what the row has beyond the schema is not sent. */
+/** A product as it is offered to an influencer. Members of the row that the schema lacks are not sent. */
 export function offerAnswerOf(offer: OfferRow): ProductAnswer {
   return { ...offer, commission: commissionOf(offer) };
 }

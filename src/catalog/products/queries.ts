@@ -22,7 +22,7 @@ export interface ProductRow {
   alternateProductId: string | null;
   status: ProductStatus;
   createdAt: Date;
-  /** Every name an order line may call it by. */
+  /** Every name by which an order line may call it. */
   itemKeys: string[];
   /** The product's own terms in force now: exactly one of rate and flat, or both null where there are none. */
   rateBp: number | null;
@@ -49,6 +49,7 @@ export interface NewProduct {
   status: ProductStatus;
 }
 
+// The store and the brand must exist (foreign keys).
 const INSERT_PRODUCT = `
 insert into products (id, brand_id, store_id, title, url, price_fen, external_item_id, affiliate_item_id, image_url, status, tao_code,
   alternate_product_id)
@@ -61,13 +62,14 @@ export async function insertProduct(tx: Tx, product: NewProduct): Promise<void> 
   await tx.query({ name: 'insert_product', text: INSERT_PRODUCT, values });
 }
 
-// Keys of the same product are left alone. In key order, so that two products that want each other's keys cannot deadlock; the primary
-// key (brand, store, key) is the referee, and who owns the keys is read afterwards.
+// Keys that the product has already stay. Inserts in key order, so that two products that add each other's keys cannot deadlock.
+// product_item_keys_pkey (brand, store, key) is the referee; LIST_OWNERS_OF_KEYS reads the owners afterwards.
 const INSERT_ITEM_KEYS = `
 insert into product_item_keys (store_id, item_key, product_id, brand_id)
 select $1, k.item_key, $2, $3 from unnest($4::text[]) as k (item_key) order by k.item_key
 on conflict on constraint product_item_keys_pkey do nothing`;
 
+// In key order. Served by product_item_keys_pkey.
 const LIST_OWNERS_OF_KEYS = `
 select pik.item_key as "itemKey", pik.product_id as "productId"
 from product_item_keys pik
@@ -79,7 +81,7 @@ export interface ItemKeyClash {
   productId: string;
 }
 
-/** Adds names of a product. @returns the first name that another product of the store has; undefined when all are this product's now */
+/** Adds names of a product. @returns the first name that another product of the store has; undefined when all belong to this product now */
 export async function insertItemKeys(
   tx: Tx,
   product: { storeId: string; id: string; brandId: string; itemKeys: readonly string[] },
@@ -95,7 +97,7 @@ export async function insertItemKeys(
   return rows.find((row) => row.productId !== id);
 }
 
-// $2 is the brand the caller is confined to, null for none. Served by products_id_idx.
+// $2 is the brand that the caller is confined to, null for none. Served by products_id_idx.
 const LOCK_PRODUCT = `
 select p.id from products p where p.id = $1 and ($2::text is null or p.brand_id = $2) for update`;
 
@@ -106,7 +108,7 @@ export async function lockProduct(tx: Tx, product: { productId: string; scope: s
   return rows.length === 1;
 }
 
-// Read after the lock was got, so that versions of terms follow each other as the changes did; whole milliseconds, as a Date has.
+// Callers read it after they got the lock, so that versions of terms follow each other as the changes did. Whole milliseconds, as in a Date.
 const READ_CLOCK = `
 select date_trunc('milliseconds', clock_timestamp()) as "now"`;
 
@@ -118,7 +120,7 @@ export async function readClock(tx: Tx): Promise<Date> {
   return row.now;
 }
 
-// A price that is given again was taken again, also when it is the same.
+// $10: a price was given, also when it is the same, so its time moves. Served by products_id_idx.
 const UPDATE_PRODUCT = `
 update products
 set title = $2, url = $3, price_fen = $4, external_item_id = $5, affiliate_item_id = $6, image_url = $7, status = $8, tao_code = $9,
@@ -136,8 +138,8 @@ export async function updateProduct(
   await tx.query({ name: 'update_product', text: UPDATE_PRODUCT, values });
 }
 
-// Versions of one scope never overlap, so at most one is in force. clock_timestamp, because a transaction also reads what it has just
-// written. $2 is the brand the caller is confined to. Served by products_id_idx, product_item_keys_product_idx and terms_product_idx.
+// Versions of one scope never overlap, so at most one is in force. clock_timestamp, because a transaction also reads the version that it has just
+// written. $2 is the brand that the caller is confined to. Served by products_id_idx, product_item_keys_product_idx and terms_product_idx.
 const FIND_PRODUCT = `
 select p.id, p.brand_id as "brandId", p.store_id as "storeId", s.platform, p.title, p.url, p.price_fen as "priceFen",
   p.external_item_id as "externalItemId", p.affiliate_item_id as "affiliateItemId", p.image_url as "imageUrl", p.status,
@@ -165,7 +167,7 @@ export async function findProduct(
   return rows[0];
 }
 
-// In order of id, after $6. A text is looked for as it is: no pattern characters. Served by products_pkey or products_store_idx
+// In order of id, after $6. A text is searched literally, without pattern characters. Served by products_pkey or products_store_idx
 // (products_id_idx for an admin's whole list), product_item_keys_product_idx and terms_product_idx.
 const LIST_PRODUCTS = `
 select p.id, p.brand_id as "brandId", p.store_id as "storeId", s.platform, p.title, p.url, p.price_fen as "priceFen",

@@ -1,22 +1,23 @@
+import { OVERLAP_DETAIL } from '../../commissions/terms/add-terms.ts';
 import { z } from 'zod';
-import { brandScope, influencerScope } from '../../access/principal.ts';
+import { actingAs, brandScope, influencerScope } from '../../access/principal.ts';
 import { addDays, shanghaiDay } from '../../core/calendar.ts';
 import type { EligibilityRule } from '../../core/catalog/eligibility.ts';
 import { prefixedId, problemResponses, text } from '../../http/fields.ts';
-import { decodeCursor, jsonOrCsv, listOf, pageQuery } from '../../http/list.ts';
-import type { CsvColumn } from '../../http/list.ts';
+import { decodeCursor, jsonOrCsv, listOf, pageQuery, pageOf, readIdCursor, sendPage } from '../../http/list.ts';
+import type { CsvColumn, Page } from '../../http/list.ts';
 import { problems } from '../../http/problem.ts';
+import type { Problem } from '../../http/problem.ts';
 import type { Server } from '../../http/server.ts';
 import type { Db } from '../../infra/db.ts';
 import { PLATFORMS } from '../../platforms/platform.ts';
-import { pageOf, readIdCursor, sendPage } from '../../http/list-page.ts';
-import type { Page } from '../../http/list-page.ts';
 import { listOffers } from './offer-queries.ts';
 import type { OfferQuery, OfferSort } from './offer-queries.ts';
 import { offerAnswerOf, productAnswer, productAnswerOf, productBody, productChangeBody } from './product-fields.ts';
 import type { ProductAnswer } from './product-fields.ts';
 import { findProduct, listProducts } from './queries.ts';
 import { changeProduct, registerProduct } from './save-product.ts';
+import type { ProductOutcome, ProductRefusal } from './save-product.ts';
 
 export interface ProductRouteDeps {
   db: Db;
@@ -63,7 +64,7 @@ const columns: CsvColumn<ProductAnswer>[] = [
 const cursorOfNewest = z.tuple([z.null(), exactTime(), z.string().max(64)]);
 const cursorOfSorted = z.tuple([z.string().regex(/^-?\d{1,20}$/), exactTime(), z.string().max(64)]);
 
-/** A timestamptz as Postgres writes it in UTC or any zone (none is 16 hours off); a forged one must not reach a cast. */
+/** A timestamptz as Postgres writes it, in UTC or any zone (none is 16 hours off). A forged one must not reach a cast. */
 function exactTime() {
   return z
     .string()
@@ -79,10 +80,34 @@ function isRealTime(text: string): boolean {
 const params = z.object({ id: prefixedId('prd') });
 const tags = ['Catalogue'];
 
-/** `/v1/products`: what brands register, and what influencers are offered. */
+/** `/v1/products`: brands register products, influencers read the offer. */
 export async function productRoutes(app: Server, deps: ProductRouteDeps): Promise<void> {
   registeringRoutes(app, deps);
   readingRoutes(app, deps);
+}
+
+/** @throws Problem where the use case refused */
+function answerOfOutcome(outcome: ProductOutcome): ProductAnswer {
+  if (!outcome.ok) throw refusalProblem(outcome);
+  return productAnswerOf(outcome.product);
+}
+
+function refusalProblem(refusal: ProductRefusal): Problem {
+  switch (refusal.reason) {
+    case 'unknown_store':
+    case 'unknown_product':
+      return problems.notFound();
+    case 'store_closed':
+      return problems.conflict('The store is closed.');
+    case 'destination_refused':
+      return problems.destinationRefused(refusal);
+    case 'terms_overlap':
+      return problems.conflict(OVERLAP_DETAIL);
+    case 'invalid_field':
+      return problems.validationFailed([{ path: refusal.path, message: refusal.message }]);
+    default:
+      return problems.conflict(`The product ${refusal.productId} of this store has ${refusal.itemKey} already.`);
+  }
 }
 
 /** Registering and changing products. */
@@ -99,8 +124,8 @@ function registeringRoutes(app: Server, { db }: ProductRouteDeps): void {
       },
     },
     async (request, reply) => {
-      const product = await registerProduct(db, request.principal, request.body);
-      return reply.code(201).send(productAnswerOf(product));
+      const registered = await registerProduct(db, actingAs(request.principal), request.body);
+      return reply.code(201).send(answerOfOutcome(registered));
     },
   );
 
@@ -116,7 +141,8 @@ function registeringRoutes(app: Server, { db }: ProductRouteDeps): void {
         response: { 200: productAnswer, ...problemResponses },
       },
     },
-    async (request) => productAnswerOf(await changeProduct(db, request.principal, request.params.id, request.body)),
+    async (request) =>
+      answerOfOutcome(await changeProduct(db, actingAs(request.principal), request.params.id, request.body)),
   );
 }
 
@@ -148,7 +174,7 @@ function readingRoutes(app: Server, deps: ProductRouteDeps): void {
     {
       config: { roles: ['influencer', 'brand', 'admin'] },
       schema: {
-        summary: 'Read a product; influencers read what is on offer',
+        summary: 'Read a product; influencers read the products on offer',
         tags,
         params,
         response: { 200: productAnswer, ...problemResponses },

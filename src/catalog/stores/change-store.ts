@@ -1,73 +1,61 @@
 import assert from 'node:assert/strict';
-import { actorOf, brandScope } from '../../access/principal.ts';
-import type { Principal } from '../../access/principal.ts';
-import { problems } from '../../http/problem.ts';
-import { writeAudit } from '../../audit/queries.ts';
-import { inTransaction } from '../../infra/db.ts';
+import type { Acting } from '../../access/principal.ts';
+import { changesBetween, recordAudit } from '../../audit/record-audit.ts';
 import type { Tx } from '../../infra/db.ts';
+import { inRefusableTransaction } from '../../infra/refusal.ts';
+import type { Outcome } from '../../infra/refusal.ts';
 import { seal } from '../../infra/secrets.ts';
-import { violatedConstraint } from '../../infra/violated-constraint.ts';
+import { violatedConstraint } from '../../infra/failures.ts';
 import { findStore, insertOpenedOn, insertRating, lockStore, updateStore } from './queries.ts';
 import type { AssessmentSource, StoreRow } from './queries.ts';
-import { newWebhookSecret, refuseImpossibleRating, sourceOf } from './register-store.ts';
-import type { StoreDeps, StoreWithSecret } from './register-store.ts';
+import { findRatingFault, invalidField, newWebhookSecret, NOT_A_YOUZAN_STORE } from './register-store.ts';
+import type { RegisteredStore, StoreActing, StoreDeps, StoreRefusal } from './register-store.ts';
 import type { StoreChangeInput } from './store-fields.ts';
 
-/**
- * Changes a store; values not given stay. A rating or opening day that differs is added to the history, with its source.
- *
- * @throws Problem not_found; conflict when a brand would overwrite a value an admin or the platform gave; validation_failed;
- *   store_already_registered when a closed store is opened again and another took its shop id
- */
+export type ChangedStore = Outcome<{ store: StoreRow }, StoreRefusal>;
+
+/** Changes a store; values that are not given stay. A rating or opening day that differs is added to the history, with its source. */
 export async function changeStore(
   deps: StoreDeps,
-  principal: Principal,
+  acting: StoreActing,
   storeId: string,
   input: StoreChangeInput,
-): Promise<StoreRow> {
-  const { name, status, youzan, rating, openedOn } = input;
-  if (rating !== undefined) refuseImpossibleRating(rating);
+): Promise<ChangedStore> {
+  const fault = input.rating === undefined ? undefined : findRatingFault(input.rating);
+  if (fault !== undefined) return fault;
   try {
-    return await inTransaction(deps.db, async (tx) => {
-      const before = await lockedStore(tx, principal, storeId);
-      if (youzan !== undefined && before.platform !== 'youzan') {
-        throw problems.validationFailed([{ path: 'youzan', message: 'only a Youzan store has Youzan credentials' }]);
-      }
-      if (rating !== undefined) await assessRating(tx, principal, { before, rating });
-      if (openedOn !== undefined) await assessOpening(tx, principal, { before, openedOn });
-      await updateStore(tx, storeId, {
-        name,
-        status,
-        youzanClientId: youzan?.clientId,
-        youzanClientSecretSealed:
-          youzan === undefined ? undefined : seal(deps.sealingKeys, Buffer.from(youzan.clientSecret, 'utf8')),
-      });
-      await auditChange(tx, principal, { before, input });
-      return await getStore(tx, storeId);
+    return await inRefusableTransaction(deps.db, async (tx): Promise<ChangedStore> => {
+      const before = await lockOwnStore(tx, acting, storeId);
+      if (before === undefined) return { ok: false, reason: 'unknown_store' };
+      if (input.youzan !== undefined && before.platform !== 'youzan') return invalidField('youzan', NOT_A_YOUZAN_STORE);
+      const refusal = await recordAssessments(tx, acting, { before, input });
+      if (refusal !== undefined) return refusal;
+      await saveFields(tx, acting, { before, input });
+      await saveCredentials(tx, acting, { before, input, deps });
+      return { ok: true, store: await getStore(tx, storeId) };
     });
   } catch (error) {
-    throw violatedConstraint(error) === 'stores_active_shop_key' ? problems.storeAlreadyRegistered() : error;
+    // A closed store is opened again, and another one took its shop id meanwhile.
+    if (violatedConstraint(error) === 'stores_active_shop_key') return { ok: false, reason: 'already_registered' };
+    throw error;
   }
 }
 
-/** Replaces the secret of the store's own shop system; messages signed with the old one are refused from now on. @throws Problem not_found */
-export async function rotateWebhookSecret(
-  deps: StoreDeps,
-  principal: Principal,
-  storeId: string,
-): Promise<StoreWithSecret> {
+/** Replaces the secret of the store's own shop system; messages signed with the old one are refused from now on. */
+export async function rotateWebhookSecret(deps: StoreDeps, acting: Acting, storeId: string): Promise<RegisteredStore> {
   const { webhookSecret, webhookSecretSealed } = newWebhookSecret(deps.sealingKeys);
-  return await inTransaction(deps.db, async (tx) => {
-    const { brandId } = await lockedStore(tx, principal, storeId);
+  return await inRefusableTransaction(deps.db, async (tx) => {
+    const store = await lockOwnStore(tx, acting, storeId);
+    if (store === undefined) return { ok: false, reason: 'unknown_store' };
     await updateStore(tx, storeId, { webhookSecretSealed });
-    const actor = actorOf(principal);
-    await writeAudit(tx, { actor, action: 'store.rotate_webhook_secret', brandId, subject: storeId, detail: {} });
-    return { store: await getStore(tx, storeId), webhookSecret };
+    const entry = { actor: acting.actor, brandId: store.brandId, objectId: storeId };
+    await recordAudit(tx, { ...entry, action: 'store.webhook_secret_rotated', detail: {} });
+    return { ok: true, store: await getStore(tx, storeId), webhookSecret };
   });
 }
 
-async function lockedStore(tx: Tx, principal: Principal, storeId: string): Promise<StoreRow> {
-  if (!(await lockStore(tx, { storeId, scope: brandScope(principal) }))) throw problems.notFound();
+async function lockOwnStore(tx: Tx, { brandScope }: Acting, storeId: string): Promise<StoreRow | undefined> {
+  if (!(await lockStore(tx, { storeId, scope: brandScope }))) return undefined;
   return await getStore(tx, storeId);
 }
 
@@ -77,67 +65,79 @@ async function getStore(tx: Tx, storeId: string): Promise<StoreRow> {
   return store;
 }
 
-interface RatingChange {
+interface Change {
   before: StoreRow;
-  rating: { score: string; scale: string };
+  input: StoreChangeInput;
 }
 
-async function assessRating(tx: Tx, principal: Principal, { before, rating }: RatingChange): Promise<void> {
-  const source = sourceOf(principal);
-  const isSame = before.score === rating.score && before.scale === rating.scale;
-  if (!isNews({ source, isSame, kept: before.ratingSource, field: 'rating' })) return;
-  await insertRating(tx, { ...assessmentOf(before, principal), ...rating });
-}
+type Refused = { ok: false } & StoreRefusal;
 
-interface OpeningChange {
-  before: StoreRow;
-  openedOn: string;
-}
-
-async function assessOpening(tx: Tx, principal: Principal, { before, openedOn }: OpeningChange): Promise<void> {
-  const source = sourceOf(principal);
-  const isSame = before.openedOn === openedOn;
-  if (!isNews({ source, isSame, kept: before.openedOnSource, field: 'openedOn' })) return;
-  await insertOpenedOn(tx, { ...assessmentOf(before, principal), openedOn });
+/** Adds the rating and the opening day to the store's history where they are news. */
+async function recordAssessments(tx: Tx, acting: StoreActing, { before, input }: Change): Promise<Refused | undefined> {
+  const { id: storeId, brandId } = before;
+  const { actor, source } = acting;
+  const { rating, openedOn } = input;
+  const assessment = { storeId, brandId, source, recordedBy: actor };
+  const entry = { actor, brandId, objectId: storeId };
+  if (rating !== undefined) {
+    const isSame = before.score === rating.score && before.scale === rating.scale;
+    const news = newsOf({ source, isSame, kept: before.ratingSource });
+    if (news === 'outranked') return outranked('rating', before.ratingSource);
+    if (news === 'new') {
+      await insertRating(tx, { ...assessment, ...rating });
+      await recordAudit(tx, { ...entry, action: 'store.rating_recorded', detail: { ...rating, source } });
+    }
+  }
+  if (openedOn !== undefined) {
+    const news = newsOf({ source, isSame: before.openedOn === openedOn, kept: before.openedOnSource });
+    if (news === 'outranked') return outranked('openedOn', before.openedOnSource);
+    if (news === 'new') {
+      await insertOpenedOn(tx, { ...assessment, openedOn });
+      await recordAudit(tx, { ...entry, action: 'store.opening_recorded', detail: { openedOn, source } });
+    }
+  }
+  return undefined;
 }
 
 /**
- * Whether a value adds to what is kept. An admin who states the declared value vouches for it, which is news; a brand that repeats a
- * value, whoever gave it, is not.
- *
- * @throws Problem conflict when a brand would overwrite what an admin or the platform gave
+ * Whether a value adds to the history. An operator who repeats a declared value vouches for it, which is news; a brand that repeats a value
+ * adds nothing, whichever source gave it.
  */
-function isNews(change: {
+function newsOf(value: {
   source: AssessmentSource;
   isSame: boolean;
   kept: AssessmentSource | null;
-  field: string;
-}): boolean {
-  const { source, isSame, kept, field } = change;
-  if (source !== 'declared') return !isSame || kept !== source;
-  if (isSame) return false;
-  if (kept === null || kept === 'declared') return true;
-  throw problems.conflict(
-    `The ${field} was given by the ${kept === 'admin' ? 'operator' : 'platform'}; a brand cannot overwrite it.`,
-  );
+}): 'new' | 'known' | 'outranked' {
+  const { source, isSame, kept } = value;
+  if (source !== 'declared') return isSame && kept === source ? 'known' : 'new';
+  if (isSame) return 'known';
+  return kept === null || kept === 'declared' ? 'new' : 'outranked';
 }
 
-function assessmentOf(
-  { id, brandId }: StoreRow,
-  principal: Principal,
-): { storeId: string; brandId: string; source: AssessmentSource; recordedBy: string } {
-  return { storeId: id, brandId, source: sourceOf(principal), recordedBy: actorOf(principal) };
+function outranked(field: 'rating' | 'openedOn', kept: AssessmentSource | null): Refused {
+  assert(kept !== null, 'only a value with a source outranks another one');
+  return { ok: false, reason: 'outranked', field, source: kept };
 }
 
-/** Names what was changed; credentials themselves are never written. */
-async function auditChange(
+async function saveFields(tx: Tx, { actor }: Acting, { before, input }: Change): Promise<void> {
+  const { id, brandId, name, status } = before;
+  const changes = changesBetween({ name, status }, { name: input.name, status: input.status });
+  if (changes === undefined) return;
+  await updateStore(tx, id, changes.after);
+  await recordAudit(tx, { actor, action: 'store.changed', brandId, objectId: id, detail: changes });
+}
+
+/** Replaces the Youzan credentials. The audit log names the client id and never the secret. */
+async function saveCredentials(
   tx: Tx,
-  principal: Principal,
-  { before, input }: { before: StoreRow; input: StoreChangeInput },
+  { actor }: Acting,
+  { before, input, deps }: Change & { deps: StoreDeps },
 ): Promise<void> {
-  const { youzan, ...rest } = input;
-  const detail = youzan === undefined ? rest : { ...rest, youzanClientId: youzan.clientId };
-  if (Object.keys(detail).length === 0) return;
-  const actor = actorOf(principal);
-  await writeAudit(tx, { actor, action: 'store.change', brandId: before.brandId, subject: before.id, detail });
+  if (input.youzan === undefined) return;
+  const { id, brandId } = before;
+  const { clientId: youzanClientId, clientSecret } = input.youzan;
+  const youzanClientSecretSealed = seal(deps.sealingKeys, Buffer.from(clientSecret, 'utf8'));
+  await updateStore(tx, id, { youzanClientId, youzanClientSecretSealed });
+  const detail = { youzanClientId };
+  await recordAudit(tx, { actor, action: 'store.credentials_replaced', brandId, objectId: id, detail });
 }

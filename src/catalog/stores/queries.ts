@@ -3,7 +3,7 @@ import type { Platform } from '../../platforms/platform.ts';
 
 export type OrderSource = 'youzan' | 'shop' | 'tbk';
 export type StoreStatus = 'active' | 'closed';
-/** Who vouches for a rating or an opening day: the brand itself, the operator, or the marketplace. */
+/** The source of a rating or an opening day: declared by the brand, given by the operator, or read from the marketplace. */
 export type AssessmentSource = 'declared' | 'admin' | 'platform';
 
 export interface StoreRow {
@@ -37,7 +37,7 @@ export interface NewStore {
   youzanClientSecretSealed: Buffer | null;
 }
 
-// An active store with this shop id, of whichever brand, makes it insert nothing. Served by stores_active_shop_key.
+// Inserts nothing where an active store of any brand has this shop id. stores_active_shop_key is the referee and serves it.
 const INSERT_STORE = `
 insert into stores (id, brand_id, platform, external_shop_id, name, order_source, webhook_secret_sealed, youzan_client_id,
   youzan_client_secret_sealed)
@@ -65,11 +65,12 @@ export async function insertStore(tx: Tx, store: NewStore): Promise<boolean> {
   return rows.length === 1;
 }
 
-// Rows are only added: the newest of a kind counts, the others are its history.
+// Rows are only added: the newest row of a kind counts, the others are the history.
 const INSERT_RATING = `
 insert into store_assessments (store_id, brand_id, kind, score, scale, source, recorded_by)
 values ($1, $2, 'rating', $3::numeric, $4::numeric, $5, $6)`;
 
+// As INSERT_RATING.
 const INSERT_OPENED_ON = `
 insert into store_assessments (store_id, brand_id, kind, opened_on, source, recorded_by)
 values ($1, $2, 'opened_on', $3::date, $4, $5)`;
@@ -92,7 +93,7 @@ export async function insertOpenedOn(tx: Tx, opening: Assessment & { openedOn: s
   await tx.query({ name: 'insert_opened_on', text: INSERT_OPENED_ON, values });
 }
 
-// $2 is the brand the caller is confined to, null for none. Served by stores_id_idx.
+// $2 is the brand that the caller is confined to, null for none. Served by stores_id_idx.
 const LOCK_STORE = `
 select s.id from stores s where s.id = $1 and ($2::text is null or s.brand_id = $2) for update`;
 
@@ -106,7 +107,7 @@ export async function lockStore(tx: Tx, store: { storeId: string; scope: string 
   return rows.length === 1;
 }
 
-// Null keeps what is there.
+// Null keeps the stored value. Served by stores_id_idx; stores_active_shop_key may refuse that a store is opened again.
 const UPDATE_STORE = `
 update stores
 set name = coalesce($2, stores.name),
@@ -137,7 +138,7 @@ export async function updateStore(tx: Tx, storeId: string, change: StoreChange):
   await tx.query({ name: 'update_store', text: UPDATE_STORE, values });
 }
 
-// The newest assessment of each kind counts. $2 is the brand the caller is confined to, null for none. Served by stores_id_idx and
+// The newest assessment of each kind counts. $2 is the brand that the caller is confined to, null for none. Served by stores_id_idx and
 // store_assessments_newest_idx.
 const FIND_STORE = `
 select s.id, s.brand_id as "brandId", s.platform, s.external_shop_id as "externalShopId", s.name, s.order_source as "orderSource",
@@ -155,7 +156,7 @@ left join lateral (
 ) o on true
 where s.id = $1 and ($2::text is null or s.brand_id = $2)`;
 
-/** A store with what is known of its quality; undefined when there is none, or it is not the caller's. */
+/** A store with its newest rating and opening day; undefined when there is none, or it is not the caller's. */
 export async function findStore(
   db: Queryable,
   { storeId, scope }: { storeId: string; scope: string | undefined },

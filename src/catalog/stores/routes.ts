@@ -1,19 +1,20 @@
 import { z } from 'zod';
-import { brandScope } from '../../access/principal.ts';
+import { actingAs, brandScope } from '../../access/principal.ts';
+import type { Principal } from '../../access/principal.ts';
 import { shanghaiDay } from '../../core/calendar.ts';
 import type { EligibilityRule } from '../../core/catalog/eligibility.ts';
 import { prefixedId, problemResponses } from '../../http/fields.ts';
-import { jsonOrCsv, listOf, pageQuery } from '../../http/list.ts';
+import { jsonOrCsv, listOf, pageQuery, pageOf, readIdCursor, sendPage } from '../../http/list.ts';
 import type { CsvColumn } from '../../http/list.ts';
 import { problems } from '../../http/problem.ts';
+import type { Problem } from '../../http/problem.ts';
 import type { Server } from '../../http/server.ts';
 import { readPlatform } from '../../platforms/platform.ts';
-import { pageOf, readIdCursor, sendPage } from '../../http/list-page.ts';
 import { changeStore, rotateWebhookSecret } from './change-store.ts';
 import { findStore, listStores } from './queries.ts';
 import type { StoreRow } from './queries.ts';
 import { registerStore } from './register-store.ts';
-import type { StoreDeps } from './register-store.ts';
+import type { StoreActing, StoreDeps, StoreRefusal } from './register-store.ts';
 import { storeAnswer, storeAnswerOf, storeBody, storeChangeBody, storeWithSecretAnswer } from './store-fields.ts';
 import type { StoreAnswer } from './store-fields.ts';
 
@@ -41,14 +42,14 @@ const columns: CsvColumn<StoreAnswer>[] = [
 const params = z.object({ id: prefixedId('str') });
 const tags = ['Catalogue'];
 
-/** Asked before the schema, so that a JD or WeChat store gets the clear answer whatever else its body holds. */
+/** Runs before the schema, so that a JD or WeChat store gets the clear answer whatever else its body holds. */
 async function refuseUnsupportedPlatform({ body }: { body: unknown }): Promise<void> {
   if (typeof body !== 'object' || body === null || !('platform' in body) || typeof body.platform !== 'string') return;
   const reading = readPlatform(body.platform);
   if (!reading.ok) throw problems.platformNotSupported(reading.detail);
 }
 
-/** `/v1/stores`: the shops of a brand, with what is known of their quality. */
+/** `/v1/stores`: the shops of a brand, each with its rating, its opening day and the eligibility that follows. */
 export async function storeRoutes(app: Server, deps: StoreRouteDeps): Promise<void> {
   registeringRoutes(app, deps);
   readingRoutes(app, deps);
@@ -56,6 +57,36 @@ export async function storeRoutes(app: Server, deps: StoreRouteDeps): Promise<vo
 
 function answerWith({ eligibilityRule, now }: StoreRouteDeps): (row: StoreRow) => StoreAnswer {
   return (row) => storeAnswerOf(row, { rule: eligibilityRule, today: shanghaiDay(now()) });
+}
+
+/** The rating and the opening day count as declared where a brand gives them, as vouched for where the operator does. */
+function storeActing(principal: Principal): StoreActing {
+  return { ...actingAs(principal), source: principal.role === 'admin' ? 'admin' : 'declared' };
+}
+
+function brandOf(principal: Principal, named: string | undefined): string {
+  if (principal.brandId === undefined) {
+    if (named !== undefined) return named;
+    throw problems.validationFailed([{ path: 'brandId', message: 'an admin key must name the brand' }]);
+  }
+  if (named === undefined) return principal.brandId;
+  throw problems.validationFailed([{ path: 'brandId', message: 'only an admin key may name the brand' }]);
+}
+
+function refusalProblem(refusal: StoreRefusal): Problem {
+  switch (refusal.reason) {
+    case 'unknown_brand':
+    case 'unknown_store':
+      return problems.notFound();
+    case 'already_registered':
+      return problems.storeAlreadyRegistered();
+    case 'invalid_field':
+      return problems.validationFailed([{ path: refusal.path, message: refusal.message }]);
+    default: {
+      const giver = refusal.source === 'admin' ? 'operator' : 'platform';
+      return problems.conflict(`The ${refusal.field} was given by the ${giver}; a brand cannot overwrite it.`);
+    }
+  }
 }
 
 /** Registering and changing stores. */
@@ -75,8 +106,10 @@ function registeringRoutes(app: Server, deps: StoreRouteDeps): void {
       },
     },
     async (request, reply) => {
-      const { store, webhookSecret } = await registerStore(deps, request.principal, request.body);
-      return reply.code(201).send({ ...answerOf(store), webhookSecret });
+      const brandId = brandOf(request.principal, request.body.brandId);
+      const registered = await registerStore(deps, storeActing(request.principal), { ...request.body, brandId });
+      if (!registered.ok) throw refusalProblem(registered);
+      return reply.code(201).send({ ...answerOf(registered.store), webhookSecret: registered.webhookSecret });
     },
   );
 
@@ -92,7 +125,11 @@ function registeringRoutes(app: Server, deps: StoreRouteDeps): void {
         response: { 200: storeAnswer, ...problemResponses },
       },
     },
-    async (request) => answerOf(await changeStore(deps, request.principal, request.params.id, request.body)),
+    async (request) => {
+      const changed = await changeStore(deps, storeActing(request.principal), request.params.id, request.body);
+      if (!changed.ok) throw refusalProblem(changed);
+      return answerOf(changed.store);
+    },
   );
 
   app.post(
@@ -107,8 +144,9 @@ function registeringRoutes(app: Server, deps: StoreRouteDeps): void {
       },
     },
     async (request, reply) => {
-      const { store, webhookSecret } = await rotateWebhookSecret(deps, request.principal, request.params.id);
-      return reply.code(201).send({ ...answerOf(store), webhookSecret });
+      const rotated = await rotateWebhookSecret(deps, actingAs(request.principal), request.params.id);
+      if (!rotated.ok) throw refusalProblem(rotated);
+      return reply.code(201).send({ ...answerOf(rotated.store), webhookSecret: rotated.webhookSecret });
     },
   );
 }

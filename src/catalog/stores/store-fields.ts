@@ -9,7 +9,7 @@ const source = z.enum(['declared', 'admin', 'platform']);
 const status = z.enum(['active', 'closed']);
 const orderSource = z.enum(['youzan', 'shop', 'tbk']);
 
-/** An exact decimal in its shortest spelling. A JSON number means the digits it is written with; a string is exact at any length. */
+/** An exact decimal in its shortest spelling. A JSON number stands for the digits of its text; a string is exact at any length. */
 const decimal = z
   .union([z.number(), z.string().max(40)])
   .transform(String)
@@ -27,9 +27,9 @@ const decimal = z
 
 const rating = z
   .strictObject({ score: decimal, scale: decimal })
-  .meta({ description: 'what the platform shows, on its own scale: 4.8 of 5, 96 of 100' });
+  .meta({ description: 'the rating that the platform shows, on its own scale: 4.8 of 5, 96 of 100' });
 
-/** Printable ASCII without blanks: what a platform gives as credentials. */
+/** A credential of a platform: printable ASCII without blanks. */
 function credential(maxLength: number) {
   return z
     .string()
@@ -39,7 +39,7 @@ function credential(maxLength: number) {
 
 const youzan = z.strictObject({ clientId: credential(128), clientSecret: credential(256) });
 
-/** Postgres has no year 0, and nothing sold online is older than the web. */
+/** Postgres has no year 0, and no online store is older than the web. */
 const openedOn = day.refine((text) => text >= '1990-01-01', { error: 'must not be before 1990-01-01' });
 
 export const storeBody = z
@@ -113,7 +113,7 @@ export const storeWithSecretAnswer = storeAnswer.extend({
     .meta({ description: 'shown once: signs messages to /hooks/shops/{id} (Standard Webhooks)' }),
 });
 
-/** A store as the API shows it. Secrets are not part of the row and so never of the answer. */
+/** A store as the API shows it. The row has no secrets, so the answer cannot show one. */
 export function storeAnswerOf(row: StoreRow, { rule, today }: { rule: EligibilityRule; today: string }): StoreAnswer {
   const { score, scale, ratingSource, ratedAt, youzanClientId, ...rest } = row;
   const isRated = score !== null && scale !== null && ratingSource !== null && ratedAt !== null;
@@ -134,7 +134,7 @@ const MISSING_CREDENTIALS = {
   detail: 'Orders are refused until the store has its Youzan clientId and clientSecret: PATCH /v1/stores/{id}.',
 };
 
-/** A number where it is exactly the decimal that is kept, else the decimal as text. */
+/** A number where it is exactly the stored decimal, else the decimal as text. */
 function asNumber(decimalText: string): number | string {
   return String(Number(decimalText)) === decimalText ? Number(decimalText) : decimalText;
 }

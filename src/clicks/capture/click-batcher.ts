@@ -1,16 +1,16 @@
 import type { Logger } from 'pino';
 
-import { MAX_CLICKS_PER_ENTRY, joinClickLines } from '../click-batch.ts';
 import type { RedisClient } from '../../infra/redis.ts';
+import { runningMs } from '../../infra/running-time.ts';
+import { CLICK_FIELD, MAX_CLICKS_PER_ENTRY, joinClickLines, streamKey } from '../click-batch.ts';
 import type { ClickMetrics, UnackedReason } from '../metrics.ts';
-import { CLICK_FIELD, streamKey } from '../shards.ts';
 
-/** Where clicks go that Redis does not take; calls back once: true when the click is on disk. */
+/** Keeps clicks that Redis did not acknowledge. Calls `done` once: true when the click is on disk. */
 export interface ClickSpool {
   append(shard: number, line: string, done: (isKept: boolean) => void): void;
 }
 
-export interface LaneDeps {
+export interface BatcherDeps {
   /** A connection of role `commands`. */
   redis: RedisClient;
   spool: ClickSpool;
@@ -18,50 +18,51 @@ export interface LaneDeps {
   log: Logger;
 }
 
-/** Told of every click that Redis did not acknowledge, and whether the spool kept it. */
+/** Called for every click that Redis did not acknowledge, with whether the spool kept it. */
 export type ReportUnacked = (report: { reason: UnackedReason; isKept: boolean; error?: unknown }) => void;
 
-/** The visitor waits no longer than this for Redis; the spool has 60 ms more. */
+/** How long a visitor waits for Redis, in running time; the spool has 60 ms more. */
 const ACK_WAIT_MS = 80;
-/** Clicks that may wait for their entry, per stream: 5 MB. */
+/** Limit of clicks that wait for their entry, per stream: 5 MB. */
 const MAX_WAITING = 20_000;
-/** After Redis was late or refused, clicks go straight to the spool, and one of them in as long tries Redis as well. */
+/** After Redis was late or refused, clicks go straight to the spool, and one of them in each such interval is sent to Redis too. */
 const PROBE_EVERY_MS = 250;
-/** A Redis slower than this would be late again at once. */
+/** A probe that took longer does not end the rest: Redis would be late again at once. */
 const PROBE_ACK_MS = ACK_WAIT_MS / 2;
 
 interface PendingClick {
   line: string;
+  /** On the clock of `runningMs`. */
   deadlineMs: number;
-  /** Taken away when it was called, or when the spool got the click. */
+  /** Undefined once it was called or the spool has the click. */
   done: ((isKept: boolean) => void) | undefined;
 }
 
 /**
- * One stream, by group commit: while an XADD is on its way, the clicks that come gather and leave together as the next entry. Under load
- * the entries grow by themselves (some 30 clicks at 64 connections), which is what makes an acknowledged click cheap; a single click leaves
- * at the end of its tick.
+ * Appends the clicks of one shard to its stream by group commit: while an XADD is in flight, new clicks gather and leave together as the next
+ * entry. Under load the entries grow by themselves (about 30 clicks at 64 connections), so that an acknowledged click costs a thirtieth of a
+ * command; a single click leaves at the end of its event-loop turn.
  *
- * Every click is called back for once: true when Redis acknowledged it or the spool has it on disk, false when neither did. Whatever was
- * handed to the spool may be in Redis too: the click id absorbs it.
+ * `done` of every click is called once: true when Redis acknowledged it or the spool has it on disk, false when neither did. A click that was
+ * handed to the spool may also be in Redis: the click id removes the duplicate.
  */
-export class Lane {
+export class ClickBatcher {
   readonly #shard: number;
   readonly #key: string;
-  readonly #deps: LaneDeps;
+  readonly #deps: BatcherDeps;
   readonly #report: ReportUnacked;
-  /** In the order of their deadlines, like the two lists themselves: those on their way come before those that wait. */
-  #onTheirWay: readonly PendingClick[] = [];
+  /** Ordered by deadline, as `#waiting` is; all deadlines in flight are earlier than those that wait. */
+  #inFlight: readonly PendingClick[] = [];
   #waiting: PendingClick[] = [];
-  /** Clicks the spool has not called back for. */
+  /** Clicks for which the spool has not called back. */
   #spooling = 0;
   #isFlushPlanned = false;
   #timer: NodeJS.Timeout | undefined;
-  /** Redis was late or refused: when it is tried again; undefined while it works. */
+  /** When Redis is tried again after it was late or refused, on the clock of `runningMs`; undefined while it works. */
   #probeAtMs: number | undefined;
   #whenIdle: (() => void) | undefined;
 
-  constructor(shard: number, deps: LaneDeps, report: ReportUnacked) {
+  constructor(shard: number, deps: BatcherDeps, report: ReportUnacked) {
     this.#shard = shard;
     this.#key = streamKey(shard);
     this.#deps = deps;
@@ -69,7 +70,7 @@ export class Lane {
   }
 
   append(line: string, done: (isKept: boolean) => void): void {
-    const click: PendingClick = { line, deadlineMs: performance.now() + ACK_WAIT_MS, done };
+    const click: PendingClick = { line, deadlineMs: runningMs() + ACK_WAIT_MS, done };
     const refusal = this.#refusal(click);
     if (refusal !== undefined) {
       this.#toSpool(click, refusal);
@@ -77,12 +78,12 @@ export class Lane {
     }
     this.#waiting.push(click);
     this.#timer ??= setTimeout(this.#onTimer, ACK_WAIT_MS);
-    if (this.#isFlushPlanned || this.#onTheirWay.length > 0) return;
+    if (this.#isFlushPlanned || this.#inFlight.length > 0) return;
     this.#isFlushPlanned = true;
     setImmediate(this.#flush);
   }
 
-  /** Resolves when every click was called back for. */
+  /** Resolves when `done` of every click was called. */
   async idle(): Promise<void> {
     while (this.#isBusy()) {
       await new Promise<void>((resolve) => {
@@ -93,7 +94,7 @@ export class Lane {
   }
 
   #isBusy(): boolean {
-    return this.#isFlushPlanned || this.#spooling > 0 || this.#onTheirWay.length > 0 || this.#waiting.length > 0;
+    return this.#isFlushPlanned || this.#spooling > 0 || this.#inFlight.length > 0 || this.#waiting.length > 0;
   }
 
   #refusal(click: PendingClick): UnackedReason | undefined {
@@ -112,9 +113,9 @@ export class Lane {
       return;
     }
     const batch = this.#waiting;
-    // Nearly always everything fits: then the list itself is the batch, and nothing is copied.
+    // Nearly always all clicks fit: then the list itself is the batch, and nothing is copied.
     this.#waiting = batch.length > MAX_CLICKS_PER_ENTRY ? batch.splice(MAX_CLICKS_PER_ENTRY) : [];
-    this.#onTheirWay = batch;
+    this.#inFlight = batch;
     this.#deps.metrics.waiting(this.#waiting.length);
     void this.#send(batch);
   };
@@ -132,29 +133,29 @@ export class Lane {
       if (isReady) this.#rest();
       for (const click of batch) this.#toSpool(click, isReady ? 'refused' : 'away', error);
     }
-    this.#onTheirWay = [];
-    // Those that gathered meanwhile wait no longer for a Redis that is not there.
+    this.#inFlight = [];
+    // The clicks that gathered meanwhile do not wait for a Redis without a connection.
     if (redis.status !== 'ready') this.#giveUpWaiting('away');
     this.#flush();
   }
 
-  /** Sends one click that the spool has as well, to see whether Redis takes clicks again. Never rejects. */
+  /** Sends one click, which also goes to the spool, to learn whether Redis takes clicks again. Never rejects. */
   async #probe(line: string): Promise<void> {
     this.#rest();
-    const startedAtMs = performance.now();
+    const startedAtMs = runningMs();
     try {
       await this.#deps.redis.xadd(this.#key, '*', CLICK_FIELD, joinClickLines([line]));
-      if (performance.now() - startedAtMs <= PROBE_ACK_MS) this.#probeAtMs = undefined;
+      if (runningMs() - startedAtMs <= PROBE_ACK_MS) this.#probeAtMs = undefined;
     } catch {
-      // It rests on; the clicks themselves are reported.
+      // The rest goes on; the spool reports the click itself.
     }
   }
 
   #rest(): void {
-    this.#probeAtMs = performance.now() + PROBE_EVERY_MS;
+    this.#probeAtMs = runningMs() + PROBE_EVERY_MS;
   }
 
-  /** Calls back, where that was not done before. */
+  /** Calls `done`, unless it was called before. */
   #settle(click: PendingClick, isKept: boolean): void {
     const { done } = click;
     if (done === undefined) return;
@@ -166,12 +167,12 @@ export class Lane {
     try {
       done(isKept);
     } catch (error) {
-      // The other clicks of the entry have visitors of their own who wait.
-      this.#deps.log.error({ err: error }, 'a click could not be called back for');
+      // The visitors of the other clicks in the entry still wait for their answers.
+      this.#deps.log.error({ err: error }, 'the callback of a click failed');
     }
   }
 
-  /** Gives a click to the spool, where nobody was called back for it yet. */
+  /** Gives a click to the spool, unless its `done` was called before. */
   #toSpool(click: PendingClick, reason: UnackedReason, error?: unknown): void {
     const { done, line } = click;
     if (done === undefined) return;
@@ -191,17 +192,17 @@ export class Lane {
     for (const click of waiting) this.#toSpool(click, reason);
   }
 
-  /** After a moment in which this process itself was stuck, acknowledgements may lie unread: they are read before anybody is given up. */
+  /** Polls the sockets once before clicks are given up: acknowledgements may lie unread after a stop of this process. */
   readonly #onTimer = (): void => {
     setImmediate(this.#expire);
   };
 
-  /** Gives to the spool what Redis did not acknowledge in time, and all that waits behind it. */
+  /** Gives to the spool the clicks that Redis did not acknowledge in time, and all that wait behind them. */
   readonly #expire = (): void => {
     this.#timer = undefined;
-    const nowMs = performance.now();
+    const nowMs = runningMs();
     let isLate = false;
-    for (const list of [this.#onTheirWay, this.#waiting]) {
+    for (const list of [this.#inFlight, this.#waiting]) {
       for (const click of list) {
         if (click.deadlineMs > nowMs) break;
         isLate ||= click.done !== undefined;
@@ -212,7 +213,7 @@ export class Lane {
       this.#rest();
       this.#giveUpWaiting('late');
     }
-    const oldest = this.#onTheirWay.find(({ done }) => done !== undefined) ?? this.#waiting[0];
+    const oldest = this.#inFlight.find(({ done }) => done !== undefined) ?? this.#waiting[0];
     if (oldest !== undefined) this.#timer = setTimeout(this.#onTimer, Math.max(1, oldest.deadlineMs - nowMs));
   };
 }

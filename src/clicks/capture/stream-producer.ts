@@ -1,31 +1,30 @@
 import type { Logger } from 'pino';
 
-import { encodeClickLine } from '../click-batch.ts';
 import type { Click } from '../../core/clicks/click.ts';
-import { Lane } from './click-batcher.ts';
-import type { LaneDeps, ReportUnacked } from './click-batcher.ts';
-import { shardOf, shardsOf } from '../shards.ts';
+import { encodeClickLine, shardOf, shardsOf } from '../click-batch.ts';
+import { ClickBatcher } from './click-batcher.ts';
+import type { BatcherDeps, ReportUnacked } from './click-batcher.ts';
 
-export interface ClickStream {
+export interface StreamProducer {
   /**
-   * Adds a click and calls back exactly once: true when it is durable (Redis acknowledged it, or after 80 ms at most the spool has it on
-   * disk), false when it could not be kept in time. After false the click may still be stored.
+   * Adds a click and calls `done` exactly once: true when the click is durable (Redis acknowledged it, or after at most 80 ms the spool took
+   * it to disk), false when it could not be kept in time. After false the click may still be stored.
    */
   append(click: Click, done: (isKept: boolean) => void): void;
-  /** Resolves when every click was called back for. Append nothing after it was called. */
+  /** Resolves when `done` of every click was called. Append nothing after calling it. */
   stop(): Promise<void>;
 }
 
-export interface ClickStreamDeps extends LaneDeps {
-  /** CLICK_SHARDS: over how many streams visitors are spread. */
+export interface StreamProducerDeps extends BatcherDeps {
+  /** CLICK_SHARDS: the number of streams over which visitors are spread. */
   shardCount: number;
 }
 
-/** An outage is logged once in as long, with the number of clicks since. */
+/** An outage is logged once in this interval, with the number of clicks since the last line. */
 const LOG_EVERY_MS = 5_000;
 
-/** Counts clicks that Redis did not acknowledge, and logs them once in a while: during an outage there are thousands a second. */
-function createReport({ metrics, log }: { metrics: ClickStreamDeps['metrics']; log: Logger }): ReportUnacked {
+/** Counts clicks that Redis did not acknowledge, and logs sums: during an outage there are thousands a second. */
+function createReport({ metrics, log }: { metrics: StreamProducerDeps['metrics']; log: Logger }): ReportUnacked {
   let spooled = 0;
   let untracked = 0;
   let loggedAtMs = -Infinity;
@@ -37,27 +36,27 @@ function createReport({ metrics, log }: { metrics: ClickStreamDeps['metrics']; l
     if (nowMs - loggedAtMs < LOG_EVERY_MS) return;
     loggedAtMs = nowMs;
     const facts = { reason, spooled, untracked, err: error };
-    if (untracked > 0) log.error(facts, 'clicks could not be kept: visitors are sent on untracked');
+    if (untracked > 0) log.error(facts, 'clicks could not be kept: visitors are redirected untracked');
     else log.warn(facts, 'redis does not acknowledge clicks: the spool keeps them');
     spooled = 0;
     untracked = 0;
   };
 }
 
-/** The streams of all shards, as the redirect sees them: a click in, an acknowledgement out. */
-export function createClickStream(deps: ClickStreamDeps): ClickStream {
+/** Appends clicks to the streams of all shards, and answers when they are durable. */
+export function createStreamProducer(deps: StreamProducerDeps): StreamProducer {
   const report = createReport(deps);
   const { shardCount } = deps;
-  const lanes = shardsOf(shardCount).map((shard) => new Lane(shard, deps, report));
+  const batchers = shardsOf(shardCount).map((shard) => new ClickBatcher(shard, deps, report));
   return {
     append: (click, done) => {
       const line = encodeClickLine(click);
-      const lane = lanes[shardOf(click.visitor, shardCount)];
-      if (lane === undefined) throw new RangeError('a visitor falls into a shard');
-      lane.append(line, done);
+      const batcher = batchers[shardOf(click.visitor, shardCount)];
+      if (batcher === undefined) throw new RangeError('every visitor belongs to a shard');
+      batcher.append(line, done);
     },
     stop: async () => {
-      await Promise.all(lanes.map((lane) => lane.idle()));
+      await Promise.all(batchers.map((batcher) => batcher.idle()));
     },
   };
 }

@@ -1,65 +1,67 @@
 import type { Logger } from 'pino';
 
 import type { Db } from '../../infra/db.ts';
-import type { ClickMetrics } from '../metrics.ts';
-import { insertDeadLetters } from './queries.ts';
-import type { DeadLetter } from './queries.ts';
-import type { StreamReader } from './stream-consumer.ts';
-import type { ReadEntries } from './decode-entries.ts';
+import type { ReadEntries } from './entry-source.ts';
+import type { IngestMetrics } from './metrics.ts';
 import type { RefusedClick } from './plan-batch.ts';
 import type { StoreResult } from './store-batch.ts';
+import { insertDeadLetters } from './store-queries.ts';
+import type { DeadLetter } from './store-queries.ts';
+import type { StreamConsumer } from './stream-consumer.ts';
 
-export interface SettleDeps {
+export interface AcknowledgeDeps {
   db: Db;
-  /** Its key. */
+  /** The key of the stream. */
   stream: string;
-  reader: StreamReader;
+  consumer: StreamConsumer;
   maxDeliveries: number;
-  metrics: ClickMetrics;
+  metrics: IngestMetrics;
   log: Logger;
 }
 
-function letterOf(stream: string, { streamClick, reason }: RefusedClick): DeadLetter {
+/** Acknowledges a stored batch; rejects where Postgres or Redis does not answer, and may then be called with the same batch again. */
+export type AcknowledgeBatch = (entries: ReadEntries, result: StoreResult) => Promise<void>;
+
+function deadLetterOf(stream: string, { streamClick, reason }: RefusedClick): DeadLetter {
   const { entryId, lineNumber, line } = streamClick;
   return { stream, entryId, lineNumber, payload: line, reason };
 }
 
 /**
- * Returns the function that ends a stored batch: sets aside what cannot be stored, and acknowledges and deletes the entries of which every
- * click is stored or set aside. The others stay with Redis and are delivered again.
- *
- * It rejects where Postgres or Redis does not answer, and may then be called with the same batch again.
+ * Returns the function that ends a stored batch: it writes what cannot be stored to the dead letters, and acknowledges and deletes the entries
+ * of which every click is stored or a dead letter. The other entries stay in the stream and are delivered again.
  */
-export function createSettlement(deps: SettleDeps): (entries: ReadEntries, result: StoreResult) => Promise<void> {
-  const { db, stream, reader, metrics, log } = deps;
+export function createBatchAcknowledger(deps: AcknowledgeDeps): AcknowledgeBatch {
+  const { db, stream, consumer, metrics, log } = deps;
 
-  /** Of what may be stored or read yet, the part whose entry came often enough. */
-  const overdue = async (doubtful: readonly DeadLetter[]): Promise<DeadLetter[]> => {
-    const letters: DeadLetter[] = [];
-    for (const [entryId, ofEntry] of Map.groupBy(doubtful, (letter) => letter.entryId)) {
-      if ((await reader.countDeliveries(entryId)) >= deps.maxDeliveries) letters.push(...ofEntry);
+  /** Those of the retryable clicks whose entry was delivered `maxDeliveries` times. */
+  const listExhausted = async (retryable: readonly DeadLetter[]): Promise<DeadLetter[]> => {
+    const exhausted: DeadLetter[] = [];
+    for (const [entryId, ofEntry] of Map.groupBy(retryable, (each) => each.entryId)) {
+      if ((await consumer.countDeliveries(entryId)) >= deps.maxDeliveries) exhausted.push(...ofEntry);
     }
-    return letters;
+    return exhausted;
   };
 
   return async (entries, { stored, duplicate, refused }) => {
     for (const { error } of refused)
       if (error !== undefined) log.warn({ err: error, stream }, 'a click could not be stored');
-    const doubtful = [
-      ...entries.doubtful,
-      ...refused.filter(({ error }) => error !== undefined).map((each) => letterOf(stream, each)),
+    const retryable = [
+      ...entries.retryable,
+      ...refused.filter(({ error }) => error !== undefined).map((each) => deadLetterOf(stream, each)),
     ];
-    const late = await overdue(doubtful);
-    const letters = [
-      ...entries.letters,
-      ...refused.filter(({ error }) => error === undefined).map((each) => letterOf(stream, each)),
-      ...late,
+    const exhausted = await listExhausted(retryable);
+    const deadLetters = [
+      ...entries.deadLetters,
+      ...refused.filter(({ error }) => error === undefined).map((each) => deadLetterOf(stream, each)),
+      ...exhausted,
     ];
-    await insertDeadLetters(db, letters);
-    const waiting = new Set(doubtful.filter((letter) => !late.includes(letter)).map(({ entryId }) => entryId));
-    await reader.finish(waiting.size === 0 ? entries.entryIds : entries.entryIds.filter((id) => !waiting.has(id)));
+    await insertDeadLetters(db, deadLetters);
+    const waiting = new Set(retryable.filter((each) => !exhausted.includes(each)).map(({ entryId }) => entryId));
+    const { entryIds } = entries;
+    await consumer.acknowledge(waiting.size === 0 ? entryIds : entryIds.filter((id) => !waiting.has(id)));
     metrics.ingested({ stored, duplicate });
-    for (const { reason } of letters) metrics.deadLettered(reason);
-    if (letters.length > 0) log.error({ stream, letters: letters.length }, 'clicks were set aside as dead letters');
+    for (const { reason } of deadLetters) metrics.deadLettered(reason);
+    if (deadLetters.length > 0) log.error({ stream, count: deadLetters.length }, 'clicks became dead letters');
   };
 }

@@ -1,23 +1,60 @@
+import { LRUCache } from 'lru-cache';
+
 import { decideRepeats } from '../../core/clicks/click.ts';
 import type { Click, StoredClick } from '../../core/clicks/click.ts';
 import type { Db } from '../../infra/db.ts';
 import { buildClickWrite } from './click-write.ts';
-import type { DecidedClick } from './click-write.ts';
-import type { DecodedEntries, StreamClick } from './decode-entries.ts';
-import type { KnownLink, LinkDirectory } from './link-directory.ts';
+import type { DecidedClick, KnownLink } from './click-write.ts';
+import type { DecodedEntries, StreamClick } from './entry-source.ts';
+import { listLinksByNumber } from './plan-queries.ts';
+import { linkRowText } from './store-queries.ts';
 import type { ClickWrite } from './store-queries.ts';
-import { TrailMap, countedClickOf, findKnowledge, trailOf } from './visitor-history.ts';
-import type { Trail } from './visitor-history.ts';
+import { VisitorHistories, countedClickOf, loadHistories, historyOf } from './visitor-history.ts';
+import type { VisitorHistory } from './visitor-history.ts';
 
-/** A click that cannot be stored. `error`: Postgres refused it, perhaps not for ever; without one, nothing will change. */
+export interface LinkDirectory {
+  /** The links of these numbers. Numbers without a link are absent, and looked up again the next time. */
+  listByNumber(numbers: ReadonlySet<number>): Promise<Map<number, KnownLink>>;
+}
+
+/** At most 60 MB; a link that is rarely visited costs a lookup. */
+const MAX_LINKS = 100_000;
+
+/**
+ * Caches links by number. A link keeps its brand, product and influencer for ever (no statement updates those columns, and numbers are not
+ * reused), so a cached link never becomes wrong.
+ */
+export function createLinkDirectory(db: Db): LinkDirectory {
+  const cache = new LRUCache<number, KnownLink>({ max: MAX_LINKS });
+  return {
+    listByNumber: async (numbers) => {
+      const found = new Map<number, KnownLink>();
+      const missing: number[] = [];
+      for (const number of numbers) {
+        const link = cache.get(number);
+        if (link === undefined) missing.push(number);
+        else found.set(number, link);
+      }
+      if (missing.length === 0) return found;
+      for (const link of await listLinksByNumber(db, missing)) {
+        const known = { ...link, rowText: linkRowText(link) };
+        cache.set(link.number, known);
+        found.set(link.number, known);
+      }
+      return found;
+    },
+  };
+}
+
+/** A click that cannot be stored. With `error`, Postgres refused it, and a later try may succeed; without one, no later try can. */
 export interface RefusedClick {
   streamClick: StreamClick;
   reason: 'unknown_link' | 'clicked_at_out_of_range' | 'not_storable';
   error?: unknown;
 }
 
-/** What a batch will leave behind for the decisions of the next ones: its trails, without their clicks. */
-export type Aftermath = TrailMap;
+/** The state that a batch leaves for the decisions of the next ones once it is stored: its histories, without their clicks. */
+export type ProjectedState = VisitorHistories;
 
 export interface PlannedBatch {
   entries: DecodedEntries;
@@ -25,9 +62,9 @@ export interface PlannedBatch {
   clicks: StreamClick[];
   refused: RefusedClick[];
   links: ReadonlyMap<number, KnownLink>;
-  /** Right where none of the clicks is stored, and only the batches it was planned after were stored since; undefined without clicks. */
+  /** Valid while none of the clicks is stored and only the batches before it were stored since; undefined without clicks. */
   write: ClickWrite | undefined;
-  aftermath: Aftermath | undefined;
+  projected: ProjectedState | undefined;
 }
 
 export interface PlannerDeps {
@@ -36,19 +73,23 @@ export interface PlannerDeps {
   now: () => Date;
 }
 
-/** Farther from now, a time is a mistake of some clock, and must not make a partition. */
+/** A time farther from now comes from a wrong clock, and must not make a partition. */
 const MAX_DISTANCE_MS = 40 * 24 * 60 * 60 * 1000;
 
-interface Sorted {
+interface SeparatedClicks {
   clicks: StreamClick[];
   refused: RefusedClick[];
   links: ReadonlyMap<number, KnownLink>;
 }
 
-async function sortOut(deps: PlannerDeps, all: readonly StreamClick[], nowMs: number): Promise<Sorted> {
+async function separateRefused(
+  deps: PlannerDeps,
+  all: readonly StreamClick[],
+  nowMs: number,
+): Promise<SeparatedClicks> {
   const refused: RefusedClick[] = [];
   const isNear = ({ click }: StreamClick): boolean => Math.abs(click.clickedAt.getTime() - nowMs) <= MAX_DISTANCE_MS;
-  const links = await deps.links.find(new Set(all.filter(isNear).map(({ click }) => click.linkNumber)));
+  const links = await deps.links.listByNumber(new Set(all.filter(isNear).map(({ click }) => click.linkNumber)));
   const clicks = all.filter((streamClick) => {
     if (!isNear(streamClick)) refused.push({ streamClick, reason: 'clicked_at_out_of_range' });
     else if (!links.has(streamClick.click.linkNumber)) refused.push({ streamClick, reason: 'unknown_link' });
@@ -58,61 +99,63 @@ async function sortOut(deps: PlannerDeps, all: readonly StreamClick[], nowMs: nu
   return { clicks, refused, links };
 }
 
-/** Counted clicks of the trail that are stored, or will be by the batches before. */
-function earlierOf(trail: Trail, before: readonly Aftermath[]): readonly StoredClick[] {
-  const countedMs = before.flatMap((aftermath) => aftermath.get(trail.key)?.countedMs ?? []);
-  if (countedMs.length === 0) return trail.stored;
-  return [...trail.stored, ...countedMs.map((atMs) => countedClickOf(trail, atMs))];
+/** Counted clicks of the history that are stored, or that the batches before will store. */
+function earlierOf(history: VisitorHistory, before: readonly ProjectedState[]): readonly StoredClick[] {
+  const countedMs = before.flatMap((projected) => projected.get(history.key)?.countedMs ?? []);
+  if (countedMs.length === 0) return history.stored;
+  return [...history.stored, ...countedMs.map((atMs) => countedClickOf(history, atMs))];
 }
 
-/** Decides about the clicks that could be repeats; most visitors come once, and count. */
-function decide(trails: TrailMap, before: readonly Aftermath[]): DecidedClick[] {
+/** Gives every click that could count its final verdict. Most visitors come once and count; only the others need the comparison. */
+function decide(histories: VisitorHistories, before: readonly ProjectedState[]): DecidedClick[] {
   const decided: DecidedClick[] = [];
-  const doubtful: Click[] = [];
+  const undecided: Click[] = [];
   const stored: StoredClick[] = [];
-  for (const trail of trails.values()) {
-    const earlier = earlierOf(trail, before);
-    const [first] = trail.clicks;
-    if (first !== undefined && trail.clicks.length === 1 && earlier.length === 0) {
-      trail.countedMs = [first.click.clickedAt.getTime()];
-      decided.push({ click: first.click, trail });
+  for (const history of histories.values()) {
+    const earlier = earlierOf(history, before);
+    const [first] = history.clicks;
+    if (first !== undefined && history.clicks.length === 1 && earlier.length === 0) {
+      history.countedMs = [first.click.clickedAt.getTime()];
+      decided.push({ click: first.click, history });
     } else {
-      for (const { click } of trail.clicks) doubtful.push(click);
+      for (const { click } of history.clicks) undecided.push(click);
       stored.push(...earlier);
     }
   }
-  for (const click of decideRepeats(doubtful, stored)) {
-    const trail = click.verdict === 'counted' ? trailOf(trails, click) : undefined;
-    if (trail !== undefined) trail.countedMs = [...trail.countedMs, click.clickedAt.getTime()];
-    decided.push({ click, trail });
+  for (const click of decideRepeats(undecided, stored)) {
+    const history = click.verdict === 'counted' ? historyOf(histories, click) : undefined;
+    if (history !== undefined) history.countedMs = [...history.countedMs, click.clickedAt.getTime()];
+    decided.push({ click, history });
   }
   return decided;
 }
 
-/** Whether a batch before leaves a counted click of this trail on this day. */
-function isVisitBefore(before: readonly Aftermath[], key: string, day: string): boolean {
-  return before.some((aftermath) =>
-    aftermath.get(key)?.days.some((each) => each.day === day && each.visit !== undefined),
+/** Whether one of the batches before has a counted click of this history on this day. */
+function isVisitBefore(before: readonly ProjectedState[], key: string, day: string): boolean {
+  return before.some((projected) =>
+    projected.get(key)?.days.some((each) => each.day === day && each.visit !== undefined),
   );
 }
 
+/** @param before  what the batches in flight will leave, oldest first */
+export type PlanBatch = (entries: DecodedEntries, before: readonly ProjectedState[]) => Promise<PlannedBatch>;
+
 /**
- * Returns the function that decides about a batch before it is stored: which clicks can be, which are repeats, what else they change. It
- * reads only, and may run while batches before it are being stored: `before` says what those will leave behind.
+ * Returns the function that decides about a batch before it is stored: which clicks can be stored, which are repeats, and what they change in
+ * the rollups. It only reads, and may run while the batches before it are being stored.
  */
-export function createPlanner(
-  deps: PlannerDeps,
-): (entries: DecodedEntries, before: readonly Aftermath[]) => Promise<PlannedBatch> {
+export function createPlanner(deps: PlannerDeps): PlanBatch {
   return async (entries, before) => {
     const now = deps.now();
-    const sorted = await sortOut(deps, entries.clicks, now.getTime());
-    if (sorted.clicks.length === 0) return { entries, ...sorted, write: undefined, aftermath: undefined };
-    const trails = new TrailMap(sorted.clicks);
-    await findKnowledge(deps.db, trails, now);
-    const decided = decide(trails, before);
-    for (const { click } of sorted.clicks) if (click.verdict !== 'counted') decided.push({ click, trail: undefined });
-    const write = buildClickWrite(decided, sorted.links, (key, day) => isVisitBefore(before, key, day));
-    trails.release();
-    return { entries, ...sorted, write, aftermath: trails };
+    const separated = await separateRefused(deps, entries.clicks, now.getTime());
+    if (separated.clicks.length === 0) return { entries, ...separated, write: undefined, projected: undefined };
+    const histories = new VisitorHistories(separated.clicks);
+    await loadHistories(deps.db, histories, now);
+    const decided = decide(histories, before);
+    for (const { click } of separated.clicks)
+      if (click.verdict !== 'counted') decided.push({ click, history: undefined });
+    const write = buildClickWrite(decided, separated.links, (key, day) => isVisitBefore(before, key, day));
+    histories.release();
+    return { entries, ...separated, write, projected: histories };
   };
 }

@@ -1,8 +1,8 @@
-/** What must be known of earlier clicks before a batch can be decided upon. */
+/** Reads what the plan of a batch needs to know about links and earlier clicks. */
 import type { StoredClick } from '../../core/clicks/click.ts';
 import type { Queryable } from '../../infra/db.ts';
 
-/** What a click is booked under. */
+/** The link of a click, with the keys that its row repeats. */
 export interface ClickLink {
   number: number;
   linkId: string;
@@ -11,13 +11,13 @@ export interface ClickLink {
   influencerId: string;
 }
 
-// One row a link that exists, in no order. Served by links_number_key.
+// One row for each link that exists, in no order. Served by links_number_key.
 const LIST_LINKS = `
 select l.number, l.id as "linkId", l.brand_id as "brandId", l.product_id as "productId", l.influencer_id as "influencerId"
 from links l
 where l.number = any ($1::bigint[])`;
 
-/** The links of these numbers; numbers of no link are absent. */
+/** The links of these numbers; numbers without a link are absent. */
 export async function listLinksByNumber(db: Queryable, numbers: readonly number[]): Promise<ClickLink[]> {
   const query = { name: 'list_click_links', text: LIST_LINKS, values: [numbers] };
   const { rows } = await db.query<Omit<ClickLink, 'number'> & { number: bigint }>(query);
@@ -32,7 +32,7 @@ export interface VisitKey {
   visit: string;
 }
 
-/** An array of what holds neither comma, quote, brace, backslash nor blank, and is not the word null: the driver would look at each for them. */
+/** An array literal of values that need no quoting (no comma, quote, brace, backslash, blank or the word null), which the driver would check each. */
 export function arrayText(values: readonly (string | number)[]): string {
   return `{${values.join(',')}}`;
 }
@@ -42,8 +42,8 @@ export function keyArrays(keys: readonly VisitKey[]): [days: string, visits: str
   return [arrayText(keys.map(({ day }) => day)), arrayText(keys.map(({ visit }) => visit))];
 }
 
-// Those of the keys that have a counted click, each by its place in the input. Served by click_visits_pkey, one probe a key: "offset 0" keeps
-// the planner from reading the whole table instead.
+// Those of the keys that have a counted click, each by its place in the input. Served by click_visits_pkey, one probe for each key: "offset 0"
+// keeps the planner from reading the whole table instead.
 const LIST_VISITS = `
 select input.place::integer, (extract(epoch from v.last_counted_at) * 1000)::float8 as "lastCountedMs"
 from unnest($1::date[], $2::bigint[]) with ordinality as input (day, visit, place)
@@ -55,7 +55,7 @@ cross join lateral (
  * @param keys  parallel arrays
  * @returns index of a key that has a counted click → the time of the latest one in ms
  */
-export async function listVisits(
+export async function listVisitsByPlace(
   db: Queryable,
   { days, visits }: { days: readonly string[]; visits: readonly string[] },
 ): Promise<Map<number, number>> {
@@ -73,7 +73,7 @@ function storedClicksOf(rows: readonly StoredRow[]): StoredClick[] {
   return rows.map((row) => ({ ...row, linkNumber: Number(row.linkNumber) }));
 }
 
-/** A link and a time in which its clicks matter. */
+/** A link and the span of time in which its clicks matter. */
 export interface LinkSpan {
   linkNumber: number;
   /** Half-open. */
@@ -81,8 +81,8 @@ export interface LinkSpan {
   untilAt: Date;
 }
 
-// Counted clicks of any of the visitors on these links within the span given for each link: one range of clicks_link_idx a link, however
-// many visitors it has. The visitors are a list that is hashed once ("is true" keeps the planner from making a loop of it).
+// Counted clicks of any of the visitors on these links, each link within its span. Served by clicks_link_idx: one range for each link, whatever
+// the number of visitors. The list of visitors is hashed once ("is true" keeps the planner from a nested loop).
 const LIST_COUNTED = `
 select c.click_id as "clickId", c.clicked_at as "clickedAt", c.link_number as "linkNumber", c.verdict,
   encode(c.visitor, 'hex') as visitor

@@ -2,21 +2,21 @@ import type { Logger } from 'pino';
 
 import type { Db } from '../../infra/db.ts';
 import { pause } from '../../infra/repeat.ts';
-import { shardsOf } from '../shards.ts';
-import { leaveShards, registerShards, releaseLeases, seeShards, takeLeases } from './shard-queries.ts';
+import { shardsOf } from '../click-batch.ts';
+import { leaveShards, registerShards, releaseLeases, viewShards, takeLeases } from './shard-queries.ts';
 import type { ShardView } from './shard-queries.ts';
 
-/** What consumes one shard as long as this worker has its lease. */
+/** Consumes one shard while this worker holds its lease. */
 export interface ShardConsumer {
-  /** Ends it: the batch in hand is finished. Resolves when nothing of it runs any more. */
+  /** Finishes the batches in flight; resolves when nothing runs any more. */
   stop(): Promise<void>;
 }
 
 export interface ShardLeasesDeps {
   db: Db;
-  /** A name no other process ever had. */
+  /** A name that no other process ever had. */
   worker: string;
-  /** CLICK_SHARDS; shards beyond it that were used before are shared out too. */
+  /** CLICK_SHARDS; shards of an earlier, larger number are shared out too. */
   shardCount: number;
   limits: ShardLeaseLimits;
   log: Logger;
@@ -25,30 +25,30 @@ export interface ShardLeasesDeps {
 }
 
 export interface ShardLeaseLimits {
-  /** A lease that is not renewed for so long is anybody's: how long the shards of a dead worker wait. */
+  /** A lease that is not renewed for this time is free: the longest wait for the shards of a dead worker. */
   leaseMs: number;
   renewEveryMs: number;
 }
 
 export interface ShardLeases {
   held(): number[];
-  /** Ends all consumers and gives the leases back, so that other workers may have them at once. */
+  /** Ends all consumers and releases the leases, so that other workers may take them at once. */
   stop(): Promise<void>;
 }
 
 /**
- * Shares the shards out among the workers that live, evenly, through leases in Postgres, by its clock: every worker says each second that it
- * is there, renews what it has, gives back what is above its share, and takes what is free.
+ * Shares the shards out evenly among the living workers, through leases in Postgres and by its clock: every second each worker records that it
+ * lives, renews its leases, releases those above its share, and takes free ones.
  *
- * A lease is about order, not about truth: what a worker that was stopped for a minute still stores after its lease ran out is checked by
- * the shard's lock, its last writer and the keys of the clicks.
+ * Leases only keep workers from working on the same shard; they do not protect the data. A worker that was stopped for a minute may still store
+ * a batch after its lease expired: the shard's lock, the fencing token and the keys of the clicks decide whether it may.
  */
 export function startShardLeases(deps: ShardLeasesDeps): ShardLeases {
   const keeper = new LeaseKeeper(deps);
   const stopped = new AbortController();
   const run = async (): Promise<void> => {
     while (!stopped.signal.aborted) {
-      await keeper.look();
+      await keeper.renew();
       await pause(deps.limits.renewEveryMs, stopped.signal);
     }
   };
@@ -68,11 +68,11 @@ class LeaseKeeper {
   readonly #consumers = new Map<number, ShardConsumer>();
   /** Consumers that are ending. */
   readonly #ending = new Map<number, Promise<void>>();
-  /** Of these, those whose leases are kept until they have ended. */
-  readonly #givingBack = new Set<number>();
+  /** Those of the ending consumers whose leases are released when they have ended. */
+  readonly #releasing = new Set<number>();
   #isRegistered = false;
   #isFailing = false;
-  /** By this process's own monotonic clock, read before Postgres was asked: never later than what Postgres has. */
+  /** By this process's monotonic clock, read before the query: never later than the expiry in Postgres. A stop of this process counts. */
   #validUntilMs = Infinity;
 
   constructor(deps: ShardLeasesDeps) {
@@ -83,8 +83,8 @@ class LeaseKeeper {
     return [...this.#consumers.keys()];
   }
 
-  /** One look at who is there and who has what. Never rejects: without Postgres there is nothing to share out. */
-  async look(): Promise<void> {
+  /** One round of renewing and sharing out. Never rejects: without Postgres there is nothing to share out. */
+  async renew(): Promise<void> {
     const startedAtMs = performance.now();
     try {
       await this.#share(startedAtMs);
@@ -92,7 +92,7 @@ class LeaseKeeper {
     } catch (error) {
       if (!this.#isFailing) this.#deps.log.error({ err: error }, 'click shards cannot be shared out now; trying again');
       this.#isFailing = true;
-      // Others may have them by now.
+      // Other workers may hold them by now.
       if (performance.now() >= this.#validUntilMs) for (const shard of this.held()) this.#end(shard);
     }
     this.#deps.onHeld(this.held());
@@ -105,7 +105,7 @@ class LeaseKeeper {
     try {
       await leaveShards(this.#deps.db, this.#deps.worker);
     } catch (error) {
-      this.#deps.log.warn({ err: error }, 'click shards could not be given back; they run out by themselves');
+      this.#deps.log.warn({ err: error }, 'click shards could not be released; their leases expire by themselves');
     }
   }
 
@@ -113,21 +113,21 @@ class LeaseKeeper {
     const { db, worker, shardCount, limits } = this.#deps;
     if (!this.#isRegistered) await registerShards(db, shardsOf(shardCount));
     this.#isRegistered = true;
-    const { shards, liveWorkers } = await seeShards(db, { worker, ttlMs: limits.leaseMs });
+    const { shards, liveWorkers } = await viewShards(db, { worker, ttlMs: limits.leaseMs });
     const fairShare = Math.ceil(shards.length / liveWorkers);
     const mine = this.held();
-    for (const shard of mine.slice(fairShare)) this.#giveBack(shard);
-    const kept = [...mine.slice(0, fairShare), ...this.#givingBack];
+    for (const shard of mine.slice(fairShare)) this.#releaseShard(shard);
+    const kept = [...mine.slice(0, fairShare), ...this.#releasing];
     const isFree = ({ shard, holder }: ShardView['shards'][number]): boolean =>
       (holder === undefined || holder === worker) && !kept.includes(shard) && !this.#ending.has(shard);
-    // Workers that begin at different ends seldom want the same.
+    // In random order, so that two workers rarely try to take the same shard.
     const free = shuffled(shards.filter(isFree).map(({ shard }) => shard));
     const wanted = free.slice(0, Math.max(0, fairShare - kept.length));
     const taken = await takeLeases(db, { worker, shards: [...kept, ...wanted], ttlMs: limits.leaseMs });
     this.#validUntilMs = startedAtMs + limits.leaseMs;
     for (const shard of this.held()) {
       if (taken.has(shard)) continue;
-      this.#deps.log.warn({ shard }, 'a click shard went to another worker: this one was away for too long');
+      this.#deps.log.warn({ shard }, 'another worker took a click shard: this one did not renew its lease in time');
       this.#end(shard);
     }
     for (const shard of wanted) if (taken.has(shard)) this.#begin(shard);
@@ -146,19 +146,19 @@ class LeaseKeeper {
     this.#ending.set(shard, ended);
   }
 
-  /** Stops consuming, then lets others have it. */
-  #giveBack(shard: number): void {
+  /** Stops consuming, then releases the lease. */
+  #releaseShard(shard: number): void {
     this.#end(shard);
-    this.#givingBack.add(shard);
+    this.#releasing.add(shard);
     const { db, worker, log } = this.#deps;
     const release = async (): Promise<void> => {
       try {
         await this.#ending.get(shard);
         await releaseLeases(db, { worker, shards: [shard] });
       } catch (error) {
-        log.warn({ err: error, shard }, 'a click shard could not be given back; its lease runs out by itself');
+        log.warn({ err: error, shard }, 'a click shard could not be released; its lease expires by itself');
       } finally {
-        this.#givingBack.delete(shard);
+        this.#releasing.delete(shard);
       }
     };
     void release();

@@ -1,14 +1,13 @@
-/** The two ways to store clicks: one for what is certainly new, one for what may be there already. */
+/** The two ways to store clicks: optimistic for clicks that are new, idempotent for clicks that may be stored already. */
 import type { Click, Verdict } from '../../core/clicks/click.ts';
 import { copyRows, copyText } from '../../infra/copy-rows.ts';
 import type { CopyRows } from '../../infra/copy-rows.ts';
-import type { Tx } from '../../infra/db.ts';
+import type { Queryable, Tx } from '../../infra/db.ts';
 import { arrayText, keyArrays } from './plan-queries.ts';
 import type { ClickLink, VisitKey } from './plan-queries.ts';
-import { instantText } from './instant-text.ts';
-import { visitOf } from './visit-key.ts';
+import { instantText, visitOf } from './row-texts.ts';
 
-/** Of COPY. */
+/** The text that COPY reads as null. */
 const NULL = '\\N';
 
 /** A visitor's latest counted click on a link and day. */
@@ -16,12 +15,12 @@ export interface Visit extends VisitKey {
   lastCountedMs: number;
 }
 
-export interface RollupRise {
+export interface RollupIncrement {
   linkNumber: number;
-  /** Begin of the hour, ms. */
+  /** Start of the hour, ms. */
   hourMs: number;
   verdict: Verdict;
-  /** '' where there is none. */
+  /** '' for a click without a tag. */
   tag: string;
   brandId: string;
   clicks: number;
@@ -29,7 +28,7 @@ export interface RollupRise {
 }
 
 /** Pages shown to people, by link, Shanghai day and app. */
-export interface ShownRise {
+export interface ShownIncrement {
   linkNumber: number;
   /** `2026-11-22`. */
   day: string;
@@ -38,24 +37,24 @@ export interface ShownRise {
   pages: number;
 }
 
-/** What a batch of new clicks changes, computed beforehand. */
+/** Everything that a batch of new clicks changes. */
 export interface ClickWrite {
   /** In the order of `COPY_CLICKS`. */
   rows: CopyRows;
-  /** Visitors that had no counted click on the link and day. */
+  /** Of visitors without a counted click on the link and day. */
   firstVisits: readonly Visit[];
-  /** Those that had one, where this batch has a later one. */
+  /** Of visitors with one, where this batch has a later one. */
   furtherVisits: readonly Visit[];
-  /** By link, hour, verdict and tag: rows are locked in this order, so that two shards cannot wait for each other. */
-  rollups: readonly RollupRise[];
+  /** By link, hour, verdict and tag: rows are locked in this order, so that two shards cannot deadlock. */
+  rollups: readonly RollupIncrement[];
   /** By link, day and app, for the same reason. */
-  shown: readonly ShownRise[];
+  shown: readonly ShownIncrement[];
 }
 
 // Served by click_writers_pkey.
 const ADVANCE_FENCING_TOKEN = 'select advance_fencing_token($1, $2, $3, $4)';
 
-// Adds rows or fails by clicks_pkey. COPY costs Postgres half of what any INSERT does that takes the rows out of a parameter.
+// Adds rows or fails by clicks_pkey. COPY costs Postgres half as much as an INSERT that reads the rows from a parameter.
 const COPY_CLICKS = `
 copy clicks (brand_id, link_id, product_id, influencer_id, link_number, click_id, clicked_at, tag, verdict, visitor, app, os, province, outcome)
 from stdin`;
@@ -73,8 +72,8 @@ export function clickRowText(click: Click, linkText: string): string {
   return `${linkText}\t${clickId}\t${instantText(clickedAt.getTime())}\t${tag}\t${verdict}\t\\\\x${visitor}\t${texts}`;
 }
 
-// Adds visits and the rollups' share of a batch of new clicks: a first visit that is there already fails the statement by click_visits_pkey.
-// Rollups by click_rollups_pkey and step_rollups_pkey. Every part of it sees what was there before.
+// Adds the visits of a batch of new clicks and raises the rollups. A first visit that exists already fails the statement by click_visits_pkey.
+// All parts of the statement see the state before it. Served by click_visits_pkey, click_rollups_pkey and step_rollups_pkey.
 const COUNT_NEW_CLICKS = `
 with first_visits as (
   insert into click_visits (day, visit, last_counted_at)
@@ -122,35 +121,40 @@ function countValues({ firstVisits, furtherVisits, rollups, shown }: ClickWrite)
   ];
 }
 
-/** Where a batch stands in the chain of its shard. */
+/** The place of a batch in the chain of its shard. */
 export interface BatchPlace {
   shard: number;
   worker: string;
-  /** The number of the batch that must be the shard's latest. */
-  latest: number;
-  /** This one's. */
-  next: number;
+  /** Fencing token of the batch that must be the shard's latest. */
+  latestToken: number;
+  /** Fencing token of this batch. */
+  nextToken: number;
 }
 
 /**
- * The statements that add clicks none of which is there, all asked at once, for one transaction. They fail where a click or first visit is
- * there (unique_violation), or another batch was stored since (object_not_in_prerequisite_state).
+ * Sends the statements that add new clicks, all at once, for one transaction. They fail when a click or first visit exists already
+ * (unique_violation), or when another batch was stored since (object_not_in_prerequisite_state).
  */
-export function askNewClicks(
+export function sendNewClicks(
   tx: Tx,
-  { shard, worker, latest, next }: BatchPlace,
+  { shard, worker, latestToken, nextToken }: BatchPlace,
   write: ClickWrite,
 ): Promise<unknown>[] {
   return [
-    tx.query({ name: 'advance_fencing_token', text: ADVANCE_FENCING_TOKEN, values: [shard, worker, latest, next] }),
+    tx.query({
+      name: 'advance_fencing_token',
+      text: ADVANCE_FENCING_TOKEN,
+      values: [shard, worker, latestToken, nextToken],
+    }),
     copyRows(tx, COPY_CLICKS, write.rows),
     tx.query({ name: 'count_new_clicks', text: COUNT_NEW_CLICKS, values: countValues(write) }),
   ];
 }
 
-// Adds clicks, and raises the rollups by exactly the rows added: a click that is there already changes nothing. A visitor's first counted
-// click on a link and Shanghai day is its unique one; xmax is 0 in a row that was inserted, and not in one that was updated. Rows are written
-// in key order, texts by their bytes as the other statement has them, so that two shards cannot wait for each other.
+// Adds clicks, and raises the rollups by exactly the rows added: a click that is stored already changes nothing. A visitor's first counted
+// click on a link and Shanghai day is its unique one; xmax is 0 in an inserted row, and not in an updated one. Rows are written in key order,
+// texts by their bytes as in the other statement, so that two shards cannot deadlock. Served by clicks_pkey, click_visits_pkey,
+// click_rollups_pkey and step_rollups_pkey.
 const INSERT_CLICKS = `
 with stored as (
   insert into clicks (click_id, clicked_at, link_number, brand_id, link_id, product_id, influencer_id, tag, verdict, visitor, app, os,
@@ -203,7 +207,7 @@ select count(*) as stored from stored`;
 
 export type ClickRow = Click & Omit<ClickLink, 'number'>;
 
-/** Adds those of the clicks that are not there, with their final verdicts, and raises the rollups. @returns how many were added */
+/** Adds the clicks that are missing, with their final verdicts, and raises the rollups. @returns how many were added */
 export async function insertClicks(tx: Tx, clicks: readonly ClickRow[]): Promise<number> {
   const column = <Key extends keyof ClickRow>(key: Key): ClickRow[Key][] => clicks.map((click) => click[key]);
   const values = [
@@ -225,4 +229,42 @@ export async function insertClicks(tx: Tx, clicks: readonly ClickRow[]): Promise
   ];
   const { rows } = await tx.query<{ stored: bigint }>({ name: 'insert_clicks', text: INSERT_CLICKS, values });
   return Number(rows[0]?.stored ?? 0n);
+}
+
+export interface DeadLetter {
+  stream: string;
+  entryId: string;
+  /** From 1; 0 for a whole entry. */
+  lineNumber: number;
+  payload: string;
+  reason: string;
+}
+
+// Inserts each dead letter once, also when its entry is delivered again before it is acknowledged. Served by click_dead_letters_entry_key.
+const INSERT_DEAD_LETTERS = `
+insert into click_dead_letters (stream, entry_id, line, payload, reason)
+select input.stream, input.entry_id, input.line, input.payload, input.reason
+from unnest($1::text[], $2::text[], $3::integer[], $4::text[], $5::text[]) as input (stream, entry_id, line, payload, reason)
+on conflict on constraint click_dead_letters_entry_key do nothing`;
+
+/** Inserts what cannot be stored as clicks. Postgres allows no NUL in text: it is written as U+2400, the symbol for it. */
+export async function insertDeadLetters(db: Queryable, deadLetters: readonly DeadLetter[]): Promise<void> {
+  if (deadLetters.length === 0) return;
+  const values = [
+    deadLetters.map(({ stream }) => stream),
+    deadLetters.map(({ entryId }) => entryId),
+    deadLetters.map(({ lineNumber }) => lineNumber),
+    deadLetters.map(({ payload }) => payload.toWellFormed().replaceAll('\0', '\u2400')),
+    deadLetters.map(({ reason }) => reason),
+  ];
+  await db.query({ name: 'insert_click_dead_letters', text: INSERT_DEAD_LETTERS, values });
+}
+
+// Makes the missing monthly partitions; safe at any time and from several processes (it takes an advisory lock).
+const ENSURE_PARTITIONS = `
+select ensure_click_partitions($1::timestamptz, $2::integer) as made`;
+
+/** Makes the missing partitions from the Shanghai month of `from` to `monthsAhead` months later. */
+export async function ensureClickPartitions(db: Queryable, span: { from: Date; monthsAhead: number }): Promise<void> {
+  await db.query({ name: 'ensure_click_partitions', text: ENSURE_PARTITIONS, values: [span.from, span.monthsAhead] });
 }

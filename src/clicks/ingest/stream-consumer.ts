@@ -1,63 +1,63 @@
 import { MAX_BLOCK_MS } from '../../infra/redis.ts';
 import type { RedisClient } from '../../infra/redis.ts';
-import { CLICK_FIELD, CLICK_GROUP, streamKey } from '../shards.ts';
+import { CLICK_FIELD, CLICK_GROUP, streamKey } from '../click-batch.ts';
 
 export interface StreamEntry {
   id: string;
   /** The clicks as encoded; undefined where the entry has no such field. */
   text: string | undefined;
-  /** All fields, for an entry that cannot be read. */
+  /** All fields as JSON, for an entry that cannot be read. */
   raw: () => string;
 }
 
 export interface StreamState {
   /** The clock of Redis. */
   now: Date;
-  /** When the oldest entry that is still in the stream was appended; undefined in an empty stream. */
+  /** Time at which the oldest entry in the stream was appended; undefined for an empty stream. */
   oldestAt: Date | undefined;
   entries: number;
 }
 
 export interface ClaimedEntries {
   entries: StreamEntry[];
-  /** Of these, deleted meanwhile. */
+  /** Pending entries that were deleted from the stream. */
   vanished: number;
-  /** All have been looked at; the next call begins anew. */
+  /** The scan reached the end of the pending entries; the next call starts again. */
   isEnd: boolean;
 }
 
-/** One consumer's view of one stream. Every function rejects where Redis does not answer. */
-export interface StreamReader {
-  /** Makes the group where it is missing; it starts at the first entry there is, so nothing is skipped. */
+/** Consumes one stream under one name. Every function rejects where Redis does not answer. */
+export interface StreamConsumer {
+  /** Makes the consumer group where it is missing. The group starts at the first entry, so that none is skipped. */
   join(): Promise<void>;
-  /** New entries, at most `count`; waits for one up to `blockMs`. */
+  /** Reads up to `count` new entries; waits up to `blockMs` for the first. */
   read(limits: { count: number; blockMs: number }): Promise<StreamEntry[]>;
-  /** Entries that some consumer has had for `minIdleMs` without acknowledging them, from where the last call ended. */
+  /** Claims entries that a consumer has not acknowledged for `minIdleMs`, from the place where the last call ended. */
   claim(limits: { count: number; minIdleMs: number }): Promise<ClaimedEntries>;
-  /** How often Redis has delivered an entry. */
+  /** Number of times that Redis has delivered an entry. */
   countDeliveries(entryId: string): Promise<number>;
-  /** Acknowledges and deletes, both or neither. */
-  finish(entryIds: readonly string[]): Promise<void>;
-  look(): Promise<StreamState>;
-  /** Removes consumers that hold nothing: this one, or (without `own`) those not seen for an hour. */
+  /** Acknowledges and deletes entries in one transaction of Redis. */
+  acknowledge(entryIds: readonly string[]): Promise<void>;
+  inspect(): Promise<StreamState>;
+  /** Removes consumers without pending entries: this one, or those that were idle for an hour. */
   removeConsumers(which: 'own' | 'abandoned'): Promise<void>;
 }
 
-const LOOK = `
+const INSPECT = `
 local time = redis.call('time')
 local first = redis.call('xrange', KEYS[1], '-', '+', 'COUNT', 1)
 return {time[1], time[2], first[1] and first[1][1] or '', redis.call('xlen', KEYS[1])}`;
 
 /**
- * Looks and removes in one step: deleting a consumer that holds entries would lose them for every other consumer.
- * Values: group, name of the consumer to remove or '', least idle time in ms of others to remove.
+ * Checks and removes in one step: deleting a consumer with pending entries would hide them from every other consumer.
+ * Values: group, name of the consumer to remove or '', minimum idle time in ms of others to remove.
  */
 const REMOVE_CONSUMERS = `
 for _, flat in ipairs(redis.call('xinfo', 'consumers', KEYS[1], ARGV[1])) do
   local consumer = {}
   for i = 1, #flat, 2 do consumer[flat[i]] = flat[i + 1] end
-  local isMeant = consumer['name'] == ARGV[2] or (ARGV[2] == '' and consumer['idle'] >= tonumber(ARGV[3]))
-  if isMeant and consumer['pending'] == 0 then redis.call('xgroup', 'delconsumer', KEYS[1], ARGV[1], consumer['name']) end
+  local isSelected = consumer['name'] == ARGV[2] or (ARGV[2] == '' and consumer['idle'] >= tonumber(ARGV[3]))
+  if isSelected and consumer['pending'] == 0 then redis.call('xgroup', 'delconsumer', KEYS[1], ARGV[1], consumer['name']) end
 end`;
 const ABANDONED_AFTER_MS = 3_600_000;
 
@@ -78,11 +78,11 @@ export function isNoGroup(error: unknown): boolean {
   return error instanceof Error && error.message.startsWith('NOGROUP');
 }
 
-function isGroupThere(error: unknown): boolean {
+function isGroupPresent(error: unknown): boolean {
   return error instanceof Error && error.message.startsWith('BUSYGROUP');
 }
 
-/** Joins the reply shapes: pairs of stream and entries, or (newer protocol) a map of them. */
+/** Reads both shapes of the reply: pairs of stream and entries, or (newer protocol) a map of them. */
 function entriesOf(reply: unknown): StreamEntry[] {
   if (reply === null || reply === undefined) return [];
   const streams = Array.isArray(reply)
@@ -91,36 +91,36 @@ function entriesOf(reply: unknown): StreamEntry[] {
   return streams.flat().map(entryOf);
 }
 
-async function lookAt(redis: RedisClient, key: string): Promise<StreamState> {
-  const reply = (await redis.eval(LOOK, 1, key)) as [string, string, string, number];
+async function inspect(redis: RedisClient, key: string): Promise<StreamState> {
+  const reply = (await redis.eval(INSPECT, 1, key)) as [string, string, string, number];
   const [seconds, micros, firstId, entries] = reply;
   const oldestAt = firstId === '' ? undefined : timeOfEntry(firstId);
   return { now: new Date(Number(seconds) * 1_000 + Math.floor(Number(micros) / 1_000)), oldestAt, entries };
 }
 
-async function finish(redis: RedisClient, key: string, entryIds: readonly string[]): Promise<void> {
+async function acknowledge(redis: RedisClient, key: string, entryIds: readonly string[]): Promise<void> {
   if (entryIds.length === 0) return;
   const replies = await redis
     .multi()
     .xack(key, CLICK_GROUP, ...entryIds)
     .xdel(key, ...entryIds)
     .exec();
-  if (replies === null) throw new Error('the acknowledgement was not carried out');
+  if (replies === null) throw new Error('Redis did not carry out the acknowledgement');
   for (const [error] of replies) if (error !== null) throw error;
 }
 
 /**
  * @param options.redis     connection of role `commands`
- * @param options.blocking  connection of role `blocking`, used by this reader alone: a waiting read holds up everything behind it
- * @param options.consumer  a name no other process ever had
+ * @param options.blocking  connection of role `blocking` for this consumer alone: a waiting read delays every command behind it
+ * @param options.name      a name that no other process ever had
  */
-export function createStreamReader(options: {
+export function createStreamConsumer(options: {
   shard: number;
-  consumer: string;
+  name: string;
   redis: RedisClient;
   blocking: RedisClient;
-}): StreamReader {
-  const { redis, blocking, consumer } = options;
+}): StreamConsumer {
+  const { redis, blocking, name } = options;
   const key = streamKey(options.shard);
   let cursor = '0-0';
   return {
@@ -128,17 +128,17 @@ export function createStreamReader(options: {
       try {
         await redis.xgroup('CREATE', key, CLICK_GROUP, '0', 'MKSTREAM');
       } catch (error) {
-        if (!isGroupThere(error)) throw error;
+        if (!isGroupPresent(error)) throw error;
       }
     },
     read: async ({ count, blockMs }) => {
       const wait = Math.min(blockMs, MAX_BLOCK_MS);
       return entriesOf(
-        await blocking.xreadgroup('GROUP', CLICK_GROUP, consumer, 'COUNT', count, 'BLOCK', wait, 'STREAMS', key, '>'),
+        await blocking.xreadgroup('GROUP', CLICK_GROUP, name, 'COUNT', count, 'BLOCK', wait, 'STREAMS', key, '>'),
       );
     },
     claim: async ({ count, minIdleMs }) => {
-      const reply = await redis.xautoclaim(key, CLICK_GROUP, consumer, minIdleMs, cursor, 'COUNT', count);
+      const reply = await redis.xautoclaim(key, CLICK_GROUP, name, minIdleMs, cursor, 'COUNT', count);
       const [next, raw, deleted] = reply as [string, RawEntry[], string[] | undefined];
       cursor = next;
       return { entries: raw.map(entryOf), vanished: deleted?.length ?? 0, isEnd: next === '0-0' };
@@ -147,10 +147,10 @@ export function createStreamReader(options: {
       const reply = (await redis.xpending(key, CLICK_GROUP, entryId, entryId, 1)) as [string, string, number, number][];
       return reply[0]?.[3] ?? 0;
     },
-    finish: (entryIds) => finish(redis, key, entryIds),
-    look: () => lookAt(redis, key),
+    acknowledge: (entryIds) => acknowledge(redis, key, entryIds),
+    inspect: () => inspect(redis, key),
     removeConsumers: async (which) => {
-      await redis.eval(REMOVE_CONSUMERS, 1, key, CLICK_GROUP, which === 'own' ? consumer : '', ABANDONED_AFTER_MS);
+      await redis.eval(REMOVE_CONSUMERS, 1, key, CLICK_GROUP, which === 'own' ? name : '', ABANDONED_AFTER_MS);
     },
   };
 }

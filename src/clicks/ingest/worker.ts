@@ -6,37 +6,37 @@ import type { Db } from '../../infra/db.ts';
 import { closeRedis, createRedis, waitForRedis } from '../../infra/redis.ts';
 import type { RedisClient } from '../../infra/redis.ts';
 import { pause } from '../../infra/repeat.ts';
+import { streamKey } from '../click-batch.ts';
+import { createBatchAcknowledger } from './acknowledge-batch.ts';
 import { consumeShard } from './consume-shard.ts';
 import { createEntrySource } from './entry-source.ts';
 import type { EntrySourceLimits } from './entry-source.ts';
-import { createLinkDirectory } from './link-directory.ts';
-import { createPartitions } from './partitions.ts';
-import { createPlanner } from './plan-batch.ts';
-import { createSettlement } from './acknowledge-batch.ts';
+import type { IngestMetrics } from './metrics.ts';
+import { createLinkDirectory, createPlanner } from './plan-batch.ts';
+import type { PlanBatch } from './plan-batch.ts';
 import { startShardLeases } from './shard-leases.ts';
 import type { ShardConsumer, ShardLeaseLimits } from './shard-leases.ts';
-import { createStore } from './store-batch.ts';
-import type { IngestStep } from './store-batch.ts';
-import type { ClickMetrics } from '../metrics.ts';
-import { streamKey } from '../shards.ts';
-import { createStreamReader } from './stream-consumer.ts';
+import { createPartitions, createStore } from './store-batch.ts';
+import type { IngestStep } from './entry-source.ts';
+import type { EnsurePartitions } from './store-batch.ts';
+import { createStreamConsumer } from './stream-consumer.ts';
 
 export interface ClickWorkerDeps {
   db: Db;
-  /** Where the streams are; the worker makes connections of its own. */
+  /** The Redis of the streams; the worker makes its own connections. */
   redisUrls: string;
   /** CLICK_SHARDS. */
   shardCount: number;
-  metrics: ClickMetrics;
+  metrics: IngestMetrics;
   log: Logger;
   now: () => Date;
   limits?: Partial<ClickWorkerLimits>;
-  /** Called at the places where tests kill or stop a worker; waited for. */
+  /** Called and awaited at the places where tests kill or stop a worker. */
   onStep?: (step: IngestStep) => Promise<void> | void;
 }
 
 export interface ClickWorkerLimits extends EntrySourceLimits, ShardLeaseLimits {
-  /** What could not be stored after so many deliveries is set aside. */
+  /** A click that could not be stored after this number of deliveries becomes a dead letter. */
   maxDeliveries: number;
   watermarkEveryMs: number;
 }
@@ -44,7 +44,7 @@ export interface ClickWorkerLimits extends EntrySourceLimits, ShardLeaseLimits {
 export interface ClickWorker {
   /** The shards this worker consumes now. */
   shards(): number[];
-  /** Finishes the batches in hand, gives the shards back and resolves within 5 s; what could not be finished another worker takes over. */
+  /** Finishes the batches in flight, releases the shards and resolves within 5 s; another worker takes over the rest. */
   stop(): Promise<void>;
 }
 
@@ -66,33 +66,33 @@ interface WorkerParts extends ClickWorkerDeps {
   worker: string;
   allLimits: ClickWorkerLimits;
   redis: RedisClient;
-  plan: ReturnType<typeof createPlanner>;
-  ensurePartitions: ReturnType<typeof createPartitions>;
-  nextBatch: () => number;
+  plan: PlanBatch;
+  ensurePartitions: EnsurePartitions;
+  nextFencingToken: () => number;
 }
 
-/** Consumes one shard, with a connection of its own for the reads that wait. */
+/** Consumes one shard, with its own connection for the blocking reads. */
 function startShard(parts: WorkerParts, shard: number): ShardConsumer {
   const { db, redis, metrics, log, worker, allLimits: limits } = parts;
   const onStep = parts.onStep ?? (() => undefined);
   const stopped = new AbortController();
   const blocking = createRedis({ urls: parts.redisUrls, role: 'blocking', log });
   const stream = streamKey(shard);
-  const reader = createStreamReader({ shard, consumer: worker, redis, blocking });
+  const consumer = createStreamConsumer({ shard, name: worker, redis, blocking });
   const run = async (): Promise<void> => {
     await Promise.all([redis, blocking].map((client) => waitForRedis(client, CONNECT_WITHIN_MS)));
     await consumeShard({
       db,
       shard,
       stream,
-      reader,
+      consumer,
       metrics,
       log,
       onStep,
-      createSource: () => createEntrySource({ shard, reader, metrics, log, limits, onStep }),
+      createSource: () => createEntrySource({ shard, consumer, metrics, log, limits, onStep }),
       plan: parts.plan,
       store: createStore({ ...parts, shard, onStep }),
-      settle: createSettlement({ db, stream, reader, metrics, log, maxDeliveries: limits.maxDeliveries }),
+      acknowledge: createBatchAcknowledger({ db, stream, consumer, metrics, log, maxDeliveries: limits.maxDeliveries }),
       watermarkEveryMs: limits.watermarkEveryMs,
       signal: stopped.signal,
     });
@@ -104,21 +104,21 @@ function startShard(parts: WorkerParts, shard: number): ShardConsumer {
       const patience = new AbortController();
       await Promise.race([running, pause(STOP_WITHIN_MS, patience.signal)]);
       patience.abort();
-      await Promise.allSettled([reader.removeConsumers('own')]);
+      await Promise.allSettled([consumer.removeConsumers('own')]);
       await closeRedis(blocking);
     },
   };
 }
 
 /**
- * Moves clicks from the streams to Postgres: one transaction a batch, acknowledged after its COMMIT, so that a worker may die at any moment
- * and nothing is lost or doubled. Any number of workers may run: they share out the shards, one consumer each.
+ * Moves clicks from the streams to Postgres: one transaction for each batch, acknowledged after its COMMIT, so that a worker may die at any
+ * moment and no click is lost or stored twice. Any number of workers may run: they share out the shards, one consumer for each.
  */
 export function startClickWorker(deps: ClickWorkerDeps): ClickWorker {
   const limits = { ...LIMITS, ...deps.limits };
   const worker = `${os.hostname()}-${process.pid}-${randomBytes(4).toString('hex')}`;
   const redis = createRedis({ urls: deps.redisUrls, role: 'commands', log: deps.log });
-  let batches = 0;
+  let fencingToken = 0;
   const parts: WorkerParts = {
     ...deps,
     worker,
@@ -126,7 +126,7 @@ export function startClickWorker(deps: ClickWorkerDeps): ClickWorker {
     redis,
     plan: createPlanner({ db: deps.db, links: createLinkDirectory(deps.db), now: deps.now }),
     ensurePartitions: createPartitions(deps.db),
-    nextBatch: () => (batches += 1),
+    nextFencingToken: () => (fencingToken += 1),
   };
   const leases = startShardLeases({
     db: deps.db,

@@ -8,33 +8,33 @@ import type { Server } from 'node:net';
 import path from 'node:path';
 
 /**
- * Every process that spools has a folder of its own, named for time, process and chance, and listens on a socket in it for as long as it
- * lives. Nobody can connect to the socket of a process that is gone, whatever ended it; a process that is merely stopped still accepts, in
- * the kernel. That holds between containers that share the volume of one machine, where process numbers say nothing.
+ * Every process that spools has its own folder, named by time, process number and random bytes, and listens on a socket in it while it lives.
+ * Connections to the socket of a process that has ended fail, however it ended; a process that is only stopped still accepts, in the kernel.
+ * This also works between containers that share the volume of one machine, where process numbers say nothing.
  */
 
 const SOCKET = 'owner.sock';
-/** A folder is made under this name and gets its own only when its socket listens: at no moment does a living owner look dead. */
+/** A folder is created under this prefix and renamed when its socket listens, so that a living owner never looks dead. */
 const MAKING = '.new-';
 const FOLDER_NAME = /^\d{13}-\d+-[0-9a-f]{16}$/;
 const MAKING_NAME = /^\.new-(\d{13})-\d+-[0-9a-f]{16}$/;
 const SEGMENT_NAME = /^(\d{13})-[0-9a-f]{16}\.spool$/;
 /** The system allows 104 (macOS) or 108 (Linux) bytes with the closing zero. */
 const MAX_SOCKET_PATH_BYTES = 103;
-/** An owner that has not accepted within this is stopped or busy, hence alive. */
+/** An owner that does not accept within this time is stopped or busy, and therefore alive. */
 const CONNECT_WITHIN_MS = 1_000;
-/** What is still being made after so long never will be. */
+/** A folder that is still under the prefix after this time belongs to a process that died while creating it. */
 const MAKING_ENDS_AFTER_MS = 60_000;
 
 export interface OwnFolder {
-  /** Its name, and the id of its row in click_spools. */
+  /** Name of the folder, and id of its row in click_spools. */
   id: string;
   path: string;
-  /** Stops listening: from now on another process may take the folder. Deletes it where nothing is left in it. */
+  /** Stops listening, so that another process may take the folder. Deletes it when it is empty. */
   release(options: { isEmpty: boolean }): Promise<void>;
 }
 
-/** Makes what was done to the names in a folder survive a power cut. */
+/** Syncs a folder, so that files created, renamed or deleted in it survive a power cut. */
 export async function syncFolder(folder: string): Promise<void> {
   const handle = await open(folder, constants.O_RDONLY);
   try {
@@ -45,8 +45,8 @@ export async function syncFolder(folder: string): Promise<void> {
 }
 
 /**
- * Runs `work` with a path of the socket that is short enough; on Linux any folder can be named briefly by a descriptor of it. The descriptor
- * stays open until the returned handle, if any, is closed.
+ * Runs `work` with a path of the socket that is short enough: on Linux a descriptor gives any folder a short name. The descriptor stays open
+ * until the returned handle, if any, is closed.
  */
 async function withSocketPath<T>(
   folder: string,
@@ -70,7 +70,7 @@ async function listen(socketPath: string): Promise<Server> {
   const server = createServer((socket) => socket.destroy());
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
-    // Exclusive: under node:cluster the primary would listen instead, and would seem alive when this process is not.
+    // Exclusive: under node:cluster the primary would listen instead, and would look alive when this process is not.
     server.listen({ path: socketPath, exclusive: true }, resolve);
   });
   server.on('error', () => undefined);
@@ -96,7 +96,7 @@ export async function claimFolder(dir: string, now: Date): Promise<OwnFolder> {
   try {
     const { result, handle } = await withSocketPath(making, listen);
     server = result;
-    // The server deletes its socket by this path when it closes: the descriptor must stand for this folder until then.
+    // The server deletes its socket by this path when it closes: the descriptor must name this folder until then.
     server.once('close', () => void handle?.close());
     await rename(making, own);
     await syncFolder(dir);
@@ -118,19 +118,19 @@ export async function claimFolder(dir: string, now: Date): Promise<OwnFolder> {
   };
 }
 
-/** Deletes a folder that holds nothing more than a socket; one that holds something else stays as it is. */
+/** Deletes a folder that holds at most a socket; any other folder stays as it is. */
 export async function removeFolder(folder: string): Promise<void> {
   try {
     await unlink(path.join(folder, SOCKET)).catch(() => undefined);
     await rmdir(folder);
   } catch {
-    // Somebody put something into it, or it is gone: either way there is nothing to do.
+    // The folder holds other files, or is gone: in both cases there is nothing to do.
   }
 }
 
 const OWNERLESS = new Set(['ECONNREFUSED', 'ENOENT']);
 
-/** Whether a living process listens in the folder. Anything unclear counts as yes: what is not adopted now can be adopted later. */
+/** Whether a living process listens in the folder. Unclear cases count as yes: a folder can be adopted later. */
 async function isOwned(folder: string): Promise<boolean> {
   try {
     const { handle } = await withSocketPath(folder, connectOnce);
@@ -166,8 +166,8 @@ export interface AdoptedFolder {
 }
 
 /**
- * Takes the folders of dead owners in `dir` into `own`. The rename is atomic: of several processes one succeeds, the others find nothing.
- * What the dead owner had itself adopted comes along.
+ * Moves the folders of dead owners in `dir` into `own`, with the folders that a dead owner had itself adopted. The rename is atomic: of several
+ * processes one succeeds, and the others find nothing.
  */
 export async function adoptFolders(dir: string, own: OwnFolder, now: Date): Promise<AdoptedFolder[]> {
   const adopted: AdoptedFolder[] = [];
@@ -207,7 +207,7 @@ export function newSegmentName(now: Date): string {
   return `${String(now.getTime()).padStart(13, '0')}-${randomBytes(8).toString('hex')}.spool`;
 }
 
-/** When the segment was begun, ms, from its name; undefined for a file that is none of ours. */
+/** Time at which the segment was opened, ms, from its name; undefined for a file that is no segment. */
 export function segmentBeganAtMs(name: string): number | undefined {
   const match = SEGMENT_NAME.exec(path.basename(name));
   return match === null ? undefined : Number(match[1]);

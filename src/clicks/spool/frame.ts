@@ -1,9 +1,9 @@
 /**
- * What a spool file is made of: frames, one after another, each with the text of one stream entry (`click-batch.ts`).
+ * The frames of which a spool file consists, each with the text of one stream entry (`click-batch.ts`).
  *
  * A frame is 22 bytes of header and the text: magic FF 64 73 and the version 01; CRC-32 of all that follows it; bytes of text; shard; clicks;
- * time of the oldest click in ms (4, 4, 4, 2, 2, 6 bytes, big endian). Every frame proves itself, so a file needs no header of its own and
- * may end anywhere; FF never occurs in UTF-8, so the search for the next frame after a damaged one is not led astray by text.
+ * time of the oldest click in ms (4, 4, 4, 2, 2, 6 bytes, big endian). Every frame has its own checksum, so a file needs no header and may end
+ * anywhere. FF never occurs in UTF-8, so text cannot mislead the search for the next frame after a damaged one.
  */
 import assert from 'node:assert/strict';
 import { crc32 } from 'node:zlib';
@@ -17,7 +17,7 @@ const AT_CLICKS = 14;
 const AT_OLDEST = 16;
 const OLDEST_BYTES = 6;
 export const SPOOL_HEADER_BYTES = 22;
-/** Of the text of a frame: 1,000 clicks of usual length (110 bytes). Longer ones take two frames, so a reader's buffer has a bound. */
+/** Limit of the text of a frame: 1,000 clicks of usual length (110 bytes). Longer texts take two frames, so that a reader's buffer is bounded. */
 export const MAX_SPOOL_TEXT_BYTES = 128 * 1024;
 export const MAX_SPOOL_FRAME_BYTES = SPOOL_HEADER_BYTES + MAX_SPOOL_TEXT_BYTES;
 
@@ -30,9 +30,9 @@ export interface SpoolLine {
 export interface SpoolFrame {
   shard: number;
   clicks: number;
-  /** Of the oldest click, ms. */
+  /** Time of the oldest click, ms. */
   oldestMs: number;
-  /** As `joinClickLines` made it, in UTF-8; a view of the bytes that were scanned, good for as long as those are. */
+  /** The result of `joinClickLines`, in UTF-8; a view of the scanned bytes, valid as long as those are. */
   text: Buffer;
 }
 
@@ -40,28 +40,28 @@ export interface SpoolFrame {
 export interface SpoolGap {
   start: number;
   end: number;
-  /** It ends the file and is the beginning of a frame, or nothing but zeros: a write that was cut short, which nobody was told of. */
+  /** The gap ends the file and is the start of a frame or only zeros: a write that was cut short, for which no visitor was answered. */
   isTorn: boolean;
 }
 
 export interface SpoolScan {
   frames: SpoolFrame[];
   gaps: SpoolGap[];
-  /** Bytes dealt with. What follows is the beginning of a frame; scan it again with more behind it. */
+  /** Bytes scanned. The rest is the start of a frame; scan it again with more bytes behind it. */
   consumed: number;
 }
 
 export interface EncodedFrames {
   bytes: Buffer;
-  /** Of the oldest click, ms. */
+  /** Time of the oldest click, ms. */
   oldestMs: number;
 }
 
 /**
  * Encodes lines in as few frames as their shards allow, in their order within each shard.
  *
- * @param nowMs  stands for the time of a click whose line has none
- * @throws AssertionError on a line that fits no frame: the caller refuses those
+ * @param nowMs  used as the time of a click whose line has none
+ * @throws AssertionError on a line longer than a frame: the caller refuses those
  */
 export function encodeSpoolFrames(lines: readonly SpoolLine[], nowMs: number): EncodedFrames {
   const ofShards = Map.groupBy(lines, ({ shard }) => shard);
@@ -93,13 +93,13 @@ function framesOfShard(shard: number, lines: readonly SpoolLine[], nowMs: number
 
 /** Room for the first line of the text, which names the version. */
 const VERSION_LINE_BYTES = 64;
-/** The longest line that can be kept; lines of `encodeClickLine` stay below 600. */
+/** Limit of a line; lines of `encodeClickLine` stay below 600 bytes. */
 export const MAX_SPOOL_LINE_BYTES = MAX_SPOOL_TEXT_BYTES - VERSION_LINE_BYTES;
 
 function frameOf(shard: number, lines: readonly string[], nowMs: number): EncodedFrames {
   const text = joinClickLines(lines);
   const textBytes = Buffer.byteLength(text);
-  assert(textBytes <= MAX_SPOOL_TEXT_BYTES, 'a text longer than a frame');
+  assert(textBytes <= MAX_SPOOL_TEXT_BYTES, 'the text fits into a frame');
   const frame = Buffer.allocUnsafe(SPOOL_HEADER_BYTES + textBytes);
   MAGIC.copy(frame);
   frame.writeUInt32BE(textBytes, AT_TEXT_BYTES);
@@ -112,7 +112,7 @@ function frameOf(shard: number, lines: readonly string[], nowMs: number): Encode
   return { bytes: frame, oldestMs };
 }
 
-/** The second field of a line, where it is a time. */
+/** The second field of a line, if it is a time. */
 function clickedAtMsOf(line: string): number | undefined {
   const time = line.split('\t', 2)[1] ?? '';
   return /^\d{1,14}$/.test(time) ? Number(time) : undefined;
@@ -120,12 +120,12 @@ function clickedAtMsOf(line: string): number | undefined {
 
 type FrameReading = { kind: 'frame'; frame: SpoolFrame; bytes: number } | { kind: 'none' } | { kind: 'unfinished' };
 
-/** What stands at `start`; `unfinished`: a header that promises more bytes than there are. */
+/** Reads the frame at `start`. `unfinished`: the header announces more bytes than there are. */
 function readFrameAt(bytes: Buffer, start: number): FrameReading {
-  const there = bytes.length - start;
+  const available = bytes.length - start;
   const magic = bytes.subarray(start, start + MAGIC.length);
-  if (!magic.equals(MAGIC.subarray(0, there))) return { kind: 'none' };
-  if (there < SPOOL_HEADER_BYTES) return { kind: 'unfinished' };
+  if (!magic.equals(MAGIC.subarray(0, available))) return { kind: 'none' };
+  if (available < SPOOL_HEADER_BYTES) return { kind: 'unfinished' };
   const textBytes = bytes.readUInt32BE(start + AT_TEXT_BYTES);
   if (textBytes > MAX_SPOOL_TEXT_BYTES) return { kind: 'none' };
   const textStart = start + SPOOL_HEADER_BYTES;
@@ -142,11 +142,11 @@ function readFrameAt(bytes: Buffer, start: number): FrameReading {
   return { kind: 'frame', frame, bytes: end - start };
 }
 
-/** The next place at or after `from` where a frame may begin; the end where there is none. */
+/** The next offset from `from` on at which a frame may start; the end when there is none. */
 function nextMagic(bytes: Buffer, from: number): number {
   const found = bytes.indexOf(MAGIC, from);
   if (found !== -1) return found;
-  // The magic may be cut in two by the end.
+  // The end of the bytes may cut the magic in two.
   for (let start = Math.max(from, bytes.length - MAGIC.length + 1); start < bytes.length; start += 1) {
     if (bytes.subarray(start).equals(MAGIC.subarray(0, bytes.length - start))) return start;
   }
@@ -154,10 +154,10 @@ function nextMagic(bytes: Buffer, from: number): number {
 }
 
 /**
- * Reads the frames of a piece of a file that begins at the start of the file or where the scan before stopped. After damage it goes on at the
- * next frame that proves itself.
+ * Reads the frames of a piece of a file that begins at the start of the file or where the previous scan stopped. After damage it continues at
+ * the next frame whose checksum is right.
  *
- * @param options.isEnd  the file ends with these bytes; everything is then consumed
+ * @param options.isEnd  the file ends with these bytes; all of them are then consumed
  */
 export function scanSpool(bytes: Buffer, { isEnd }: { isEnd: boolean }): SpoolScan {
   const frames: SpoolFrame[] = [];
@@ -191,7 +191,7 @@ function isCutShort(bytes: Buffer): boolean {
   return readFrameAt(bytes, 0).kind === 'unfinished' || bytes.every((byte) => byte === 0);
 }
 
-/** Clicks for one stream entry. Its text is a copy, and never becomes a JavaScript string on its way: that would only be work for the collector. */
+/** Clicks for one stream entry. Its text is a copy in a buffer: a string would only be more work for the garbage collector. */
 export type SpoolEntry = SpoolFrame;
 
 const LINE_END = 0x0a;
@@ -208,8 +208,8 @@ function groupKey({ shard, text }: SpoolFrame): string {
 }
 
 /**
- * Puts frames of the same shard and the same encoding together to entries of up to 1,000 clicks: a spool that was written click by click
- * is read back some hundred times as fast. The lines stay as they are.
+ * Joins frames of the same shard and the same encoding into entries of up to 1,000 clicks: a spool that was written click by click is drained
+ * about a hundred times as fast. The lines stay unchanged.
  */
 export function joinSpoolFrames(frames: readonly SpoolFrame[]): SpoolEntry[] {
   const groups: FrameGroup[] = [];
@@ -235,7 +235,7 @@ export function joinSpoolFrames(frames: readonly SpoolFrame[]): SpoolEntry[] {
 }
 
 function entryOf({ frames, clicks }: FrameGroup): SpoolEntry {
-  // The first frame brings the version line, the others only what follows theirs, with the line end before it.
+  // The first frame keeps its version line; of the others only what follows it is taken, with the line end before it.
   const parts = frames.map(({ text }, index) => (index === 0 ? text : text.subarray(text.indexOf(LINE_END))));
   return {
     shard: frames[0]?.shard ?? 0,

@@ -11,34 +11,34 @@ const openFile = promisify(open);
 const writeFile = promisify(write);
 const syncData = promisify(fdatasync);
 
-/** As much as some hundred clicks. */
+/** As much as about 150 clicks. */
 const TRIAL_BYTES = 16 * 1024;
 
-/** The file is no longer where it was written to: removed, or taken by another process together with its folder. */
+/** The file is no longer at its path: removed, or taken by another process together with its folder. */
 export class SegmentGoneError extends Error {
   override readonly name = 'SegmentGoneError';
 }
 
-/** A segment that is being written, by this process alone. */
+/** An open segment; only this process writes to it. */
 export interface SegmentFile {
   readonly segment: Segment;
   readonly fd: number;
   readonly inode: bigint;
-  /** Where the next frame goes. */
+  /** Offset of the next frame. */
   position: number;
   /** When the first frame was written, on the clock of `performance.now()`. */
   firstWriteAtMs: number | undefined;
 }
 
-/** Which file lies at the path; undefined: none. */
+/** Inode of the file at the path; undefined when there is none. */
 function inodeAt(file: string): bigint | undefined {
   return statSync(file, { bigint: true, throwIfNoEntry: false })?.ino;
 }
 
-/** Begins a segment. Its name is on disk when this resolves: a frame in a file that a power cut takes away would be no frame. */
+/** Opens a segment. Its name is on disk when this resolves, so that a power cut cannot remove the file with frames in it. */
 export async function openSegment(folder: OwnFolder, now: Date): Promise<SegmentFile> {
   const file = path.join(folder.path, newSegmentName(now));
-  // Not for appending: a write that failed half-way must not move the place of the next one.
+  // Without O_APPEND: a write that failed halfway must not move the offset of the next one.
   const fd = await openFile(file, constants.O_RDWR | constants.O_CREAT | constants.O_EXCL, 0o600);
   try {
     await syncFolder(folder.path);
@@ -63,17 +63,17 @@ export async function openSegment(folder: OwnFolder, now: Date): Promise<Segment
 }
 
 /**
- * Writes at the end of the segment; on disk when it resolves. A rejection leaves unknown what is on disk: nothing may be written to this
- * segment any more.
+ * Writes at the end of the segment; the bytes are on disk when it resolves. After a rejection it is unknown what is on disk, and nothing more may
+ * be written to this segment.
  *
- * A disk that is nearly full takes a part of a write and says so, and refuses only the next one: hence the loop. write and fdatasync are two
- * calls although opening with O_DSYNC would save one: 0.18 against 0.17 ms for one click, no difference from 8 KB on, and so a failed
- * fdatasync is seen as what it is.
+ * A nearly full disk accepts a part of a write, reports its length, and refuses only the next write: hence the loop. write and fdatasync are two
+ * calls although O_DSYNC would save one (0.18 against 0.17 ms for one click, no difference from 8 KB on), because a failed fdatasync is then
+ * recognised as such.
  *
- * The look at the path afterwards is what makes adoption safe. Who takes a folder renames it first and reads it then; where the file is still
- * at its path after the fdatasync, whoever takes it later reads these bytes too.
+ * The check of the path afterwards makes adoption safe. A process that takes a folder renames it first and reads it then; when the file is still
+ * at its path after the fdatasync, a process that takes it later reads these bytes too.
  *
- * @throws SegmentGoneError where the file is no longer at its path; else the system's error
+ * @throws SegmentGoneError when the file is no longer at its path; else the system's error
  */
 export async function appendDurably(file: SegmentFile, bytes: Buffer): Promise<void> {
   file.firstWriteAtMs ??= performance.now();
@@ -85,13 +85,13 @@ export async function appendDurably(file: SegmentFile, bytes: Buffer): Promise<v
 async function writeDurably(fd: number, bytes: Buffer, position: number): Promise<void> {
   for (let done = 0; done < bytes.length;) {
     const { bytesWritten } = await writeFile(fd, bytes, done, bytes.length - done, position + done);
-    if (bytesWritten === 0) throw new Error('the disk takes no more bytes and does not say why');
+    if (bytesWritten === 0) throw new Error('the disk took no byte of a write, and reported no error');
     done += bytesWritten;
   }
   await syncData(fd);
 }
 
-/** Finds out whether the disk takes a write, which only a write tells. Rejects with its error where it does not. */
+/** Tests the disk by a write of its own. Rejects with the system's error when the write fails. */
 export async function tryDisk(folder: OwnFolder): Promise<void> {
   const file = path.join(folder.path, 'trial');
   const fd = await openFile(file, constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC, 0o600);
@@ -104,7 +104,7 @@ export async function tryDisk(folder: OwnFolder): Promise<void> {
 }
 
 /**
- * Ends writing. The descriptor is closed, unless the file was removed and the descriptor is the only way left to the clicks in it.
+ * Ends writing. The descriptor is closed, unless the file was removed and the descriptor is the only access left to its clicks.
  *
  * @returns `in_place`: the file is at its path; `removed`: it is kept as `segment.fd`; `taken`: another process has it
  */
@@ -116,7 +116,7 @@ export function sealSegment(file: SegmentFile): 'in_place' | 'removed' | 'taken'
   try {
     if (inodeAt(segment.path) !== file.inode) fate = fstatSync(fd).nlink === 0 ? 'removed' : 'taken';
   } catch {
-    // The disk does not even answer this; reading will show.
+    // The disk does not answer even this; the reader will find out.
   }
   if (fate === 'removed' && segment.clicks > 0) segment.fd = fd;
   else close(fd);

@@ -3,25 +3,25 @@ import { mkdir, open as openHandle, rename } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
 
+import { syncFolder } from './folder.ts';
 import { MAX_SPOOL_FRAME_BYTES, scanSpool } from './frame.ts';
 import type { SpoolFrame, SpoolGap } from './frame.ts';
-import { syncFolder } from './folder.ts';
 import type { Segment } from './spool-index.ts';
 
 const openFile = promisify(open);
 const readFile = promisify(read);
 
-/** Read at once: a spool of any size is drained within the same memory, and a piece is scanned in a few ms. */
+/** Size of one read: a spool of any size is drained within the same memory, and a piece is scanned in a few ms. */
 const CHUNK_BYTES = 256 * 1024;
 
 export interface SegmentPiece {
-  /** Good until the next piece is asked for. */
+  /** Valid until the next piece is requested. */
   frames: SpoolFrame[];
-  /** Places in the file; neighbours are joined, and a gap comes with the last piece it touches. */
+  /** Offsets in the file. Adjacent gaps are joined; a gap comes with the last piece it touches. */
   gaps: SpoolGap[];
 }
 
-/** Reads a sealed segment piece by piece. Throws the system's error where it cannot be read. */
+/** Reads a sealed segment piece by piece. @throws the system's error when it cannot be read */
 export async function* readSegment(segment: Segment): AsyncGenerator<SegmentPiece, void, void> {
   const fd = segment.fd ?? (await openFile(segment.path, constants.O_RDONLY));
   try {
@@ -32,7 +32,7 @@ export async function* readSegment(segment: Segment): AsyncGenerator<SegmentPiec
 }
 
 async function* readPieces(fd: number): AsyncGenerator<SegmentPiece, void, void> {
-  // What is left of one chunk is less than a frame.
+  // The rest of one chunk is less than a frame.
   const buffer = Buffer.allocUnsafe(CHUNK_BYTES + MAX_SPOOL_FRAME_BYTES);
   let left = 0;
   let position = 0;
@@ -52,14 +52,14 @@ async function* readPieces(fd: number): AsyncGenerator<SegmentPiece, void, void>
     }
     if (isEnd && open !== undefined) gaps.push(open);
     yield { frames, gaps };
-    // Only now: the frames are views of these bytes.
+    // Only after the yield: the frames are views of these bytes.
     left = left + bytesRead - consumed;
     buffer.copy(buffer, 0, consumed, consumed + left);
     position += consumed;
   }
 }
 
-/** Looks through a segment of a dead owner: how many clicks it holds, and of when the oldest is. */
+/** Reads a segment of a dead owner for the number of its clicks and the time of the oldest. */
 export async function surveySegment(segment: Segment): Promise<{ clicks: number; oldestMs: number }> {
   let clicks = 0;
   let oldestMs = Infinity;
@@ -73,9 +73,9 @@ export async function surveySegment(segment: Segment): Promise<{ clicks: number;
 }
 
 /**
- * Keeps the bytes of a gap in a file of its own in `damagedDir`, for a person to look at.
+ * Copies the bytes of a gap to a file of its own in `damagedDir`, for a person to examine.
  *
- * @returns false where that could not be done
+ * @returns false when the copy failed
  */
 export async function keepGap(segment: Segment, gap: SpoolGap, damagedDir: string): Promise<boolean> {
   try {
@@ -112,7 +112,7 @@ async function readGap(segment: Segment, gap: SpoolGap): Promise<Buffer> {
   }
 }
 
-/** Sets the whole file aside, which needs no room on the disk. Throws where even that cannot be done. */
+/** Moves the whole file to `damagedDir`, which needs no space on the disk. @throws the system's error when the move fails */
 export async function setAside(segment: Segment, damagedDir: string): Promise<void> {
   await mkdir(damagedDir, { recursive: true, mode: 0o700 });
   await rename(segment.path, path.join(damagedDir, `${segment.spoolId}-${path.basename(segment.path)}`));

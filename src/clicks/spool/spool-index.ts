@@ -1,81 +1,81 @@
 import type { SpoolBacklog } from './metrics.ts';
 
-/** One file of frames. Only the writer's own, while it is open, grows. */
+/** One file of frames. Only the open segment of the writer grows. */
 export interface Segment {
   readonly path: string;
-  /** The folder it lies in. */
+  /** The folder of the file. */
   readonly spoolId: string;
   readonly beganAtMs: number;
   bytes: number;
   clicks: number;
-  /** Infinity while it holds none. */
+  /** Time of the oldest click, ms; Infinity while it holds none. */
   oldestMs: number;
   isSealed: boolean;
-  /** Up to here every byte is known to be on disk; unknown of a segment of a dead owner. */
+  /** Every byte before this offset is known to be on disk; undefined for a segment of a dead owner. */
   syncedBytes?: number;
-  /** Kept open where somebody removed the file while it was written: the only way to what it holds. */
+  /** Kept open when the file was removed while it was written: the only access to its clicks. */
   fd?: number;
-  /** How long it is left alone after it could not be read, ms. */
+  /** Latest pause after it could not be read, ms. */
   restMs?: number;
-  /** Until then, on the clock of `performance.now()`. */
+  /** End of that pause, on the clock of `performance.now()`. */
   restUntilMs?: number;
 }
 
-/** Clicks that were handed to the streams and perhaps not stored yet. */
+/** Clicks that were appended to the streams and may not be stored yet. */
 export interface SentClicks {
   oldestMs: number;
-  /** Latest time of their stream entries, ms. */
+  /** Time of their latest stream entry, ms. */
   sentAtMs: number;
 }
 
-export interface HeldFolder {
+export interface IndexedFolder {
   readonly id: string;
   readonly path: string;
-  /** Not the one this process writes to: once it is empty it is done with. */
+  /** True for a folder that this process does not write to; it is removed once it is empty. */
   isAdopted: boolean;
-  /** False while its segments are being looked through. */
+  /** False while its segments are being surveyed. */
   isKnown: boolean;
   readonly segments: Set<Segment>;
   sent: SentClicks[];
-  /** What its row in click_spools says; `atMs` on the clock of `performance.now()`. Undefined: perhaps there is none. */
-  announced: AnnouncedRow | undefined;
+  /** Its row in click_spools as this process wrote it; `atMs` on the clock of `performance.now()`. Undefined: this process wrote none. */
+  published: PublishedRow | undefined;
 }
 
-export interface AnnouncedRow {
+export interface PublishedRow {
   oldestMs: number;
-  /** Undefined as long as there are clicks on disk. */
+  /** Undefined while there are clicks on disk. */
   sentAtMs: number | undefined;
   atMs: number;
 }
 
-/** What this process holds on disk: its own folder, and those of dead processes that it took over. */
-export class Holdings {
-  readonly #folders = new Map<string, HeldFolder>();
+/** Index of what this process holds on disk: its own folder, and those of dead processes that it adopted. */
+export class SpoolIndex {
+  readonly #folders = new Map<string, IndexedFolder>();
   #clicks = 0;
   #bytes = 0;
 
-  /** Kept and not drained, in bytes of frames. */
+  /** Bytes of frames that are kept and not drained. */
   get bytes(): number {
     return this.#bytes;
   }
 
-  folders(): HeldFolder[] {
+  folders(): IndexedFolder[] {
     return [...this.#folders.values()];
   }
 
-  addFolder(folder: Pick<HeldFolder, 'id' | 'path' | 'isAdopted'>): HeldFolder {
-    const held: HeldFolder = {
+  addFolder(folder: Pick<IndexedFolder, 'id' | 'path' | 'isAdopted'>): IndexedFolder {
+    const held: IndexedFolder = {
       ...folder,
       isKnown: !folder.isAdopted,
       segments: new Set<Segment>(),
       sent: [],
-      announced: undefined,
+      published: undefined,
     };
     this.#folders.set(folder.id, held);
     return held;
   }
 
-  /** Forgets a folder with all that is in it. */
+  /** Forgets a folder with all its segments. */
   removeFolder(id: string): void {
     for (const segment of this.#folders.get(id)?.segments ?? []) this.removeSegment(segment);
     this.#folders.delete(id);
@@ -102,7 +102,7 @@ export class Holdings {
     this.#bytes -= segment.bytes;
   }
 
-  /** A segment whose clicks are all in the streams. */
+  /** Moves a segment whose clicks are all in the streams from kept to sent. */
   markSent(segment: Segment, sentAtMs: number): void {
     this.removeSegment(segment);
     if (Number.isFinite(segment.oldestMs)) {
@@ -110,14 +110,14 @@ export class Holdings {
     }
   }
 
-  /** Everything sent before this instant is stored. */
+  /** Forgets sent clicks that are stored: all that were sent up to this instant. */
   confirm(storedBeforeMs: number): void {
     for (const folder of this.#folders.values()) {
       folder.sent = folder.sent.filter(({ sentAtMs }) => sentAtMs > storedBeforeMs);
     }
   }
 
-  /** The oldest segment that is complete and may be read now. */
+  /** The oldest segment that is sealed and does not rest. */
   oldestSealed(): Segment | undefined {
     const nowMs = performance.now();
     let oldest: Segment | undefined;

@@ -1,53 +1,52 @@
-import { existsSync } from 'node:fs';
+import { close, existsSync } from 'node:fs';
 import { unlink } from 'node:fs/promises';
-import { close } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 
 import { repeat } from '../../infra/repeat.ts';
-import { isDoneWith } from './publish-status.ts';
 import { adoptFolders, claimFolder, codeOf, listSegments, segmentBeganAtMs, syncFolder } from './folder.ts';
 import type { AdoptedFolder, OwnFolder } from './folder.ts';
-import { Holdings } from './spool-index.ts';
-import type { Segment } from './spool-index.ts';
 import type { SpoolBacklog, SpoolMetrics } from './metrics.ts';
+import { isDoneWith } from './publish-status.ts';
 import { surveySegment } from './segment-reader.ts';
+import { SpoolIndex } from './spool-index.ts';
+import type { Segment } from './spool-index.ts';
 import { SpoolWriter } from './writer.ts';
 import type { SpoolLimits } from './writer.ts';
 
 export interface Spool {
   /**
-   * Keeps one encoded click line of a shard; calls back exactly once: true when it is on disk (fdatasync returned), false when it could not
-   * be kept (full, failing, stopped, or not within 60 ms), perhaps before this returns. Never throws. After false the click may still be kept.
+   * Keeps one encoded click line of a shard. Calls `done` exactly once, perhaps before this returns: true when the line is on disk (fdatasync
+   * returned), false when it could not be kept (full, failing, stopped, or not within 60 ms). Never throws. After false the click may still be kept.
    */
   append(shard: number, line: string, done: (isKept: boolean) => void): void;
-  /** What is kept and not drained yet. */
+  /** The clicks that are kept and not drained yet. */
   backlog(): SpoolBacklog;
-  /** Finishes writes under way, seals the segment; resolves within 2 s. What is left another process takes over. Stop the drain before. */
+  /** Finishes the write in flight and seals the segment; resolves within 2 s. Another process takes over what is left. Stop the drain first. */
   stop(): Promise<void>;
 }
 
-/** What the drain needs besides. */
+/** A spool with what the drain needs. */
 export interface DrainableSpool extends Spool {
-  readonly holdings: Holdings;
-  /** Where bytes go that are no clicks. */
+  readonly index: SpoolIndex;
+  /** Folder for bytes that are no clicks. */
   readonly damagedDir: string;
-  /** The oldest segment that can be read; the one being written only where no other is left and it is at least `sealAfterMs` old. */
+  /** The oldest segment that can be read. The one being written is sealed for it only when it is the last one and at least `sealAfterMs` old. */
   next(options: { sealAfterMs: number }): Segment | undefined;
-  /** Deletes a segment whose clicks are all in the streams since `sentAtMs`. */
+  /** Deletes a segment whose clicks are all in the streams; the last was appended at `sentAtMs`. */
   finish(segment: Segment, sentAtMs: number): Promise<void>;
 }
 
 export interface SpoolDeps {
-  /** Absolute; on a local disk that outlives the process. Made where it is missing. */
+  /** Absolute path on a local disk that outlives the process; created when it is missing. */
   dir: string;
   maxBytes: number;
   log: Logger;
   metrics: SpoolMetrics;
   now: () => Date;
   limits?: Partial<Omit<SpoolLimits, 'maxBytes'>>;
-  /** How often folders of dead owners are looked for. */
+  /** Interval of the search for folders of dead processes. */
   adoptEveryMs?: number;
 }
 
@@ -61,16 +60,16 @@ const UPKEEP_EVERY_MS = 1_000;
 const ADOPT_EVERY_MS = 5_000;
 const STOP_WITHIN_MS = 1_900;
 
-/** The folder of this process: made when it is needed, made anew when somebody took or removed it. */
-class OwnPlace {
+/** Creates the folder of this process when it is needed, and again after another process took it or it was removed. */
+class OwnFolderKeeper {
   readonly #deps: SpoolDeps;
-  readonly #holdings: Holdings;
+  readonly #index: SpoolIndex;
   #own: OwnFolder | undefined;
   #claiming: Promise<OwnFolder> | undefined;
 
-  constructor(deps: SpoolDeps, holdings: Holdings) {
+  constructor(deps: SpoolDeps, index: SpoolIndex) {
     this.#deps = deps;
-    this.#holdings = holdings;
+    this.#index = index;
   }
 
   get current(): OwnFolder | undefined {
@@ -89,35 +88,35 @@ class OwnPlace {
 
   async #claim(): Promise<OwnFolder> {
     const own = await claimFolder(this.#deps.dir, this.#deps.now());
-    this.#holdings.addFolder({ id: own.id, path: own.path, isAdopted: false });
+    this.#index.addFolder({ id: own.id, path: own.path, isAdopted: false });
     this.#own = own;
     return own;
   }
 
-  /** Where the folder is gone, so are the segments in it: what another process took, that one drains. */
+  /** Forgets the segments of a folder that is gone; the process that took it drains them. */
   readonly checkGone = async (): Promise<void> => {
     const own = this.#own;
     if (own === undefined || existsSync(own.path)) return;
     this.#own = undefined;
     const { log, metrics, now } = this.#deps;
-    const lost = this.#holdings.folders().filter(({ path: at }) => at === own.path || path.dirname(at) === own.path);
+    const lost = this.#index.folders().filter(({ path: at }) => at === own.path || path.dirname(at) === own.path);
     for (const folder of lost) {
       const gone = [...folder.segments].filter(({ fd }) => fd === undefined);
-      for (const segment of gone) this.#holdings.removeSegment(segment);
+      for (const segment of gone) this.#index.removeSegment(segment);
       for (const { clicks } of gone) if (clicks > 0) metrics.damaged('vanished');
       folder.isAdopted = true;
       const nowMs = now().getTime();
       folder.sent.push({ oldestMs: nowMs, sentAtMs: nowMs });
     }
-    log.error({ folder: own.path }, 'the folder of the spool is gone; another one is made');
+    log.error({ folder: own.path }, 'the folder of the spool is gone; creating another one');
     await own.release({ isEmpty: false });
   };
 }
 
-/** Puts the segments of an adopted folder among the holdings, each once it was looked through. */
-async function takeIn(adopted: AdoptedFolder, { holdings, deps }: { holdings: Holdings; deps: SpoolDeps }) {
-  const folder = holdings.addFolder({ ...adopted, isAdopted: true });
-  // The dead owner may have handed clicks to the streams until this moment.
+/** Adds the segments of an adopted folder to the index, each after it was surveyed. */
+async function addAdopted(adopted: AdoptedFolder, { index, deps }: { index: SpoolIndex; deps: SpoolDeps }) {
+  const folder = index.addFolder({ ...adopted, isAdopted: true });
+  // The dead owner may have appended clicks to the streams until this moment.
   const nowMs = deps.now().getTime();
   folder.sent.push({ oldestMs: nowMs, sentAtMs: nowMs });
   let clicks = 0;
@@ -139,33 +138,33 @@ async function takeIn(adopted: AdoptedFolder, { holdings, deps }: { holdings: Ho
       segment.oldestMs = beganAtMs;
     }
     clicks += segment.clicks;
-    holdings.addSegment(segment);
+    index.addSegment(segment);
   }
   folder.isKnown = true;
   deps.log.info({ spoolId: adopted.id, clicks }, 'took over the spool of a process that is gone');
 }
 
-function createUpkeep(parts: { deps: SpoolDeps; holdings: Holdings; place: OwnPlace; writer: SpoolWriter }) {
-  const { deps, holdings, place, writer } = parts;
+function createUpkeep(parts: { deps: SpoolDeps; index: SpoolIndex; ownFolder: OwnFolderKeeper; writer: SpoolWriter }) {
+  const { deps, index, ownFolder, writer } = parts;
   let adoptAtMs = -Infinity;
   let isFailing = false;
   return async (): Promise<void> => {
-    await place.checkGone();
+    await ownFolder.checkGone();
     await writer.prepare();
-    const own = place.current;
+    const own = ownFolder.current;
     if (own === undefined || performance.now() < adoptAtMs) return;
     adoptAtMs = performance.now() + (deps.adoptEveryMs ?? ADOPT_EVERY_MS);
     try {
-      for (const adopted of await adoptFolders(deps.dir, own, deps.now())) await takeIn(adopted, { holdings, deps });
+      for (const adopted of await adoptFolders(deps.dir, own, deps.now())) await addAdopted(adopted, { index, deps });
       isFailing = false;
     } catch (error) {
-      if (!isFailing) deps.log.error({ err: error }, 'spools of dead processes cannot be looked for; trying again');
+      if (!isFailing) deps.log.error({ err: error }, 'the search for spools of dead processes failed; trying again');
       isFailing = true;
     }
   };
 }
 
-/** Deletes the file of a segment that is drained. One that is gone already has been deleted by somebody else. */
+/** Deletes the file of a drained segment. A missing file counts as deleted. */
 async function deleteSegment(segment: Segment): Promise<void> {
   if (segment.fd !== undefined) {
     close(segment.fd);
@@ -173,7 +172,7 @@ async function deleteSegment(segment: Segment): Promise<void> {
   }
   try {
     await unlink(segment.path);
-    // Otherwise a power cut would bring it back: harmless, but work done twice.
+    // Without the sync a power cut could bring the file back, and its clicks would be sent again: harmless, but wasted work.
     await syncFolder(path.dirname(segment.path));
   } catch (error) {
     if (codeOf(error) !== 'ENOENT') throw error;
@@ -181,46 +180,46 @@ async function deleteSegment(segment: Segment): Promise<void> {
 }
 
 /**
- * Opens the spool: clicks that Redis does not take in time, kept on the local disk until it does.
+ * Opens the spool, which keeps the clicks that Redis does not acknowledge in time on the local disk until Redis takes them.
  *
- * Resolves also where the directory cannot be used; that is logged, measured (`click_spool_usable` 0) and tried again each second, and until
- * then clicks are refused.
+ * Resolves also when the directory cannot be used: this is logged, measured (`click_spool_usable` 0) and tried again each second; meanwhile
+ * clicks are refused.
  */
 export async function openSpool(deps: SpoolDeps): Promise<DrainableSpool> {
   const { dir, maxBytes, metrics } = deps;
-  const holdings = new Holdings();
-  const place = new OwnPlace(deps, holdings);
+  const index = new SpoolIndex();
+  const ownFolder = new OwnFolderKeeper(deps, index);
   const limits: SpoolLimits = { ...LIMITS, ...deps.limits, maxBytes };
-  const writer = new SpoolWriter({ ...deps, holdings, folder: place.get, onGone: place.checkGone, limits });
-  metrics.watch(() => holdings.backlog(), deps.now);
+  const writer = new SpoolWriter({ ...deps, index, folder: ownFolder.get, onGone: ownFolder.checkGone, limits });
+  metrics.watch(() => index.backlog(), deps.now);
   await writer.prepare();
   const stopUpkeep = repeat(
     {
       name: 'spool upkeep',
       everyMs: Math.min(UPKEEP_EVERY_MS, deps.adoptEveryMs ?? UPKEEP_EVERY_MS),
-      run: createUpkeep({ deps, holdings, place, writer }),
+      run: createUpkeep({ deps, index, ownFolder, writer }),
     },
     deps.log,
   );
   const finishAll = async (): Promise<void> => {
     await Promise.all([stopUpkeep(), writer.stop()]);
-    const isEmpty = holdings.folders().every(isDoneWith);
-    await place.current?.release({ isEmpty });
+    const isEmpty = index.folders().every(isDoneWith);
+    await ownFolder.current?.release({ isEmpty });
   };
   return {
-    holdings,
+    index,
     damagedDir: path.join(dir, 'damaged'),
     append: (shard, line, done) => writer.append(shard, line, done),
-    backlog: () => holdings.backlog(),
+    backlog: () => index.backlog(),
     next: ({ sealAfterMs }) => {
-      const sealed = holdings.oldestSealed();
+      const sealed = index.oldestSealed();
       if (sealed !== undefined || writer.activeAgeMs() < sealAfterMs) return sealed;
       writer.seal();
-      return holdings.oldestSealed();
+      return index.oldestSealed();
     },
     finish: async (segment, sentAtMs) => {
       await deleteSegment(segment);
-      holdings.markSent(segment, sentAtMs);
+      index.markSent(segment, sentAtMs);
     },
     stop: async () => {
       await Promise.race([finishAll(), sleep(STOP_WITHIN_MS)]);

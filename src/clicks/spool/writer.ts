@@ -1,30 +1,32 @@
 import { unlink } from 'node:fs/promises';
 import type { Logger } from 'pino';
 
-import { MAX_SPOOL_LINE_BYTES, SPOOL_HEADER_BYTES, encodeSpoolFrames } from './frame.ts';
+import { runningMs } from '../../infra/running-time.ts';
 import { codeOf } from './folder.ts';
 import type { OwnFolder } from './folder.ts';
-import type { Holdings } from './spool-index.ts';
+import { MAX_SPOOL_LINE_BYTES, SPOOL_HEADER_BYTES, encodeSpoolFrames } from './frame.ts';
+import { createRefusalReport } from './metrics.ts';
 import type { SpoolMetrics, SpoolRefusal } from './metrics.ts';
 import { SegmentGoneError, appendDurably, openSegment, sealSegment, tryDisk } from './segment-file.ts';
 import type { SegmentFile } from './segment-file.ts';
+import type { SpoolIndex } from './spool-index.ts';
 
 export interface SpoolLimits {
-  /** Of everything this process holds; beyond it clicks are refused. */
+  /** Limit of all bytes that this process holds; beyond it clicks are refused. */
   maxBytes: number;
-  /** A click that is not on disk within this is called back for as not kept. */
+  /** A click that is not on disk within this running time counts as not kept. */
   withinMs: number;
   maxSegmentBytes: number;
   maxSegmentAgeMs: number;
-  /** Tries nothing for so long after two failures in a row: a full disk costs nobody time. */
+  /** Pause after two failures in a row, in which clicks are refused at once: a full disk costs visitors no time. */
   restMs: number;
 }
 
 export interface SpoolWriterDeps {
-  holdings: Holdings;
-  /** The folder of this process, made where there is none. */
+  index: SpoolIndex;
+  /** The folder of this process, created when there is none. */
   folder: () => Promise<OwnFolder>;
-  /** Told when the folder, or a file in it, is no longer where it was. */
+  /** Called when the folder, or a file in it, is no longer at its path. */
   onGone: () => Promise<void>;
   metrics: SpoolMetrics;
   log: Logger;
@@ -36,38 +38,36 @@ interface PendingLine {
   shard: number;
   line: string;
   bytes: number;
+  /** On the clock of `runningMs`. */
   deadlineMs: number;
-  /** Taken away when it was called. */
+  /** Undefined once it was called. */
   done: ((isKept: boolean) => void) | undefined;
 }
 
-/** Lines that may wait: what a few lanes give up at once when Redis goes away. */
+/** Limit of lines that wait: what a few click batchers hand over at once when Redis goes away. */
 const MAX_WAITING = 50_000;
-/** Half a megabyte a write: a millisecond of the disk, a fraction of one here. */
+/** Half a megabyte for each write: a millisecond for the disk, a fraction of one for this process. */
 const MAX_LINES_PER_WRITE = 4_000;
 /**
- * A write that takes so long is not about to end: nobody waits for it any more. Shorter stalls are common on a shared disk, and who comes at
- * the end of one is kept in time.
+ * After this running time a write is taken for hanging, and new clicks are refused at once. Shorter stalls are common on a shared disk, and
+ * clicks that arrive near their end are kept in time.
  */
 const HANGING_AFTER_MS = 1_000;
-const LOG_EVERY_MS = 5_000;
-/** The time and size of an outage of the disk are of interest, not each of its thousands of clicks. */
-const LOUD: ReadonlySet<SpoolRefusal> = new Set(['full', 'failing', 'late', 'busy']);
 
 /**
- * Writes clicks by group commit: while one write and fdatasync are under way, the lines that come gather and leave together with the next.
- * After a failure the segment is given up, whatever a second fdatasync would say (the kernel may have dropped the pages), and the lines are
- * tried once more in a new one.
+ * Writes clicks by group commit: while one write and fdatasync are in flight, new lines gather and leave together with the next.
+ * After a failure the segment is abandoned, whatever a second fdatasync would report (the kernel may have dropped the pages), and the lines
+ * are tried once more in a new segment.
  */
 export class SpoolWriter {
   readonly #deps: SpoolWriterDeps;
   #file: SegmentFile | undefined;
-  /** In the order of their deadlines, like the two lists themselves. */
+  /** Ordered by deadline, as `#waiting` is; all deadlines being written are earlier than those that wait. */
   #writing: readonly PendingLine[] = [];
   #waiting: PendingLine[] = [];
   #waitingBytes = 0;
   #isFlushPlanned = false;
-  /** Since when the write under way lasts; undefined: none is. */
+  /** When the write in flight began, on the clock of `runningMs`; undefined when there is none. */
   #busySinceMs: number | undefined;
   #isSealDue = false;
   #failures = 0;
@@ -76,15 +76,15 @@ export class SpoolWriter {
   #isStopped = false;
   #whenIdle: (() => void)[] = [];
   #unlinking: Promise<void> | undefined;
-  #loggedAtMs = -Infinity;
-  #refused = 0;
+  readonly #refuse: (reason: SpoolRefusal) => void;
 
   constructor(deps: SpoolWriterDeps) {
     this.#deps = deps;
+    this.#refuse = createRefusalReport(deps);
   }
 
   append(shard: number, line: string, done: (isKept: boolean) => void): void {
-    const nowMs = performance.now();
+    const nowMs = runningMs();
     const bytes = Buffer.byteLength(line) + SPOOL_HEADER_BYTES;
     const refusal = this.#refusal(nowMs, bytes);
     if (refusal !== undefined) {
@@ -99,7 +99,7 @@ export class SpoolWriter {
     this.#planFlush();
   }
 
-  /** Opens a segment where none is open, so that the first click of an outage need not wait for it; after failures, tries whether it works. */
+  /** Opens a segment when none is open, so that the first click of an outage does not wait for it; after failures, tests the disk. */
   async prepare(): Promise<void> {
     if (this.#isStopped || this.#busySinceMs !== undefined || this.#isFlushPlanned) return;
     if (performance.now() < this.#restUntilMs) return;
@@ -110,19 +110,19 @@ export class SpoolWriter {
     });
   }
 
-  /** The segment under way can be read as soon as its write is done. An empty one stays open. */
+  /** Makes the open segment readable as soon as its write has ended. An empty one stays open. */
   seal(): void {
     if (this.#busySinceMs !== undefined) this.#isSealDue = true;
-    else if ((this.#file?.segment.clicks ?? 0) > 0) this.#giveUpFile();
+    else if ((this.#file?.segment.clicks ?? 0) > 0) this.#endSegment();
   }
 
-  /** Since when the segment being written holds clicks, in ms; 0 where it holds none. */
+  /** Age of the first click in the open segment, ms; 0 when it holds none. */
   activeAgeMs(): number {
-    const since = this.#file?.segment.clicks === 0 ? undefined : this.#file?.firstWriteAtMs;
-    return since === undefined ? 0 : performance.now() - since;
+    const firstAtMs = this.#file?.segment.clicks === 0 ? undefined : this.#file?.firstWriteAtMs;
+    return firstAtMs === undefined ? 0 : performance.now() - firstAtMs;
   }
 
-  /** Refuses from now on; resolves when every line was called back for and the segment is closed. */
+  /** Refuses from now on; resolves when `done` of every line was called and the segment is closed. */
   async stop(): Promise<void> {
     this.#isStopped = true;
     while (this.#busySinceMs !== undefined || this.#isFlushPlanned || this.#waiting.length > 0) {
@@ -131,17 +131,17 @@ export class SpoolWriter {
       });
     }
     clearTimeout(this.#timer);
-    this.#giveUpFile();
+    this.#endSegment();
     await this.#unlinking;
   }
 
   #refusal(nowMs: number, bytes: number): SpoolRefusal | undefined {
-    const { holdings, limits } = this.#deps;
+    const { index, limits } = this.#deps;
     if (this.#isStopped) return 'stopped';
-    if (nowMs < this.#restUntilMs || bytes >= MAX_SPOOL_LINE_BYTES) return 'failing';
+    if (performance.now() < this.#restUntilMs || bytes >= MAX_SPOOL_LINE_BYTES) return 'failing';
     if (this.#busySinceMs !== undefined && nowMs - this.#busySinceMs > HANGING_AFTER_MS) return 'late';
     if (this.#waiting.length >= MAX_WAITING) return 'busy';
-    return holdings.bytes + this.#waitingBytes + bytes > limits.maxBytes ? 'full' : undefined;
+    return index.bytes + this.#waitingBytes + bytes > limits.maxBytes ? 'full' : undefined;
   }
 
   #planFlush(): void {
@@ -156,9 +156,9 @@ export class SpoolWriter {
     else void this.#busy(async () => this.#writeNext());
   };
 
-  /** Runs one piece of work on the disk; what fails is counted against it. Never rejects. */
+  /** Runs one operation on the disk and counts its failure. Never rejects. */
   async #busy(work: () => Promise<void>): Promise<void> {
-    this.#busySinceMs = performance.now();
+    this.#busySinceMs = runningMs();
     try {
       await work();
       this.#failures = 0;
@@ -177,44 +177,44 @@ export class SpoolWriter {
   }
 
   async #writeNext(): Promise<void> {
-    const { holdings, metrics, now } = this.#deps;
+    const { index, metrics, now } = this.#deps;
     const file = await this.#fileForWriting();
     const lines = this.#waiting;
     this.#setWaiting(lines.length > MAX_LINES_PER_WRITE ? lines.splice(MAX_LINES_PER_WRITE) : []);
     this.#writing = lines;
-    // All were given up while the segment was opened.
+    // All lines may have expired while the segment was opened.
     if (lines.length === 0) return;
     const { bytes, oldestMs } = encodeSpoolFrames(lines, now().getTime());
     await appendDurably(file, bytes);
-    holdings.grow(file.segment, { clicks: lines.length, bytes: bytes.length, oldestMs });
+    index.grow(file.segment, { clicks: lines.length, bytes: bytes.length, oldestMs });
     metrics.spooled(lines.length);
     for (const pending of lines) this.#settle(pending, true);
   }
 
   async #fileForWriting(): Promise<SegmentFile> {
-    const { holdings, limits, now } = this.#deps;
+    const { index, limits, now } = this.#deps;
     const current = this.#file;
     if (current !== undefined) {
       const isOld = this.activeAgeMs() > limits.maxSegmentAgeMs;
       if (!isOld && current.segment.bytes < limits.maxSegmentBytes) return current;
-      this.#giveUpFile();
+      this.#endSegment();
     }
     const file = await openSegment(await this.#deps.folder(), now());
-    holdings.addSegment(file.segment);
+    index.addSegment(file.segment);
     this.#file = file;
     return file;
   }
 
-  /** Ends the segment, for good: it is read as far as its frames prove themselves. */
-  #giveUpFile(): void {
+  /** Ends the open segment for good. A reader takes every frame whose checksum is right. */
+  #endSegment(): void {
     const file = this.#file;
     if (file === undefined) return;
     this.#file = undefined;
-    const { holdings } = this.#deps;
+    const { index } = this.#deps;
     const { segment } = file;
     const fate = sealSegment(file);
-    if (fate === 'taken' || segment.clicks === 0) holdings.removeSegment(segment);
-    // Nobody was told of what it may hold: a disk that fails all night leaves no trail of files.
+    if (fate === 'taken' || segment.clicks === 0) index.removeSegment(segment);
+    // No visitor was answered for what it may hold, so it is deleted: a disk that fails all night leaves no heap of files.
     if (fate === 'in_place' && segment.clicks === 0) this.#unlinking = unlink(segment.path).catch(() => undefined);
   }
 
@@ -226,7 +226,7 @@ export class SpoolWriter {
   async #fail(error: unknown): Promise<void> {
     const { log, limits, metrics, onGone } = this.#deps;
     this.#failures += 1;
-    this.#giveUpFile();
+    this.#endSegment();
     const isGone = error instanceof SegmentGoneError || codeOf(error) === 'ENOENT';
     if (isGone) await onGone();
     log[isGone ? 'warn' : 'error']({ err: error, failures: this.#failures }, 'the spool could not write');
@@ -252,35 +252,24 @@ export class SpoolWriter {
     try {
       done(isKept);
     } catch (error) {
-      // The other clicks of the write have visitors of their own who wait.
-      this.#deps.log.error({ err: error }, 'a spooled click could not be called back for');
+      // The visitors of the other clicks in the write still wait for their answers.
+      this.#deps.log.error({ err: error }, 'the callback of a spooled click failed');
     }
-  }
-
-  #refuse(reason: SpoolRefusal): void {
-    this.#deps.metrics.refused(reason);
-    if (!LOUD.has(reason)) return;
-    this.#refused += 1;
-    const nowMs = performance.now();
-    if (nowMs - this.#loggedAtMs < LOG_EVERY_MS) return;
-    this.#deps.log.error({ reason, clicks: this.#refused }, 'the spool cannot keep clicks');
-    this.#loggedAtMs = nowMs;
-    this.#refused = 0;
   }
 
   #becomeIdle(): void {
     for (const resolve of this.#whenIdle.splice(0)) resolve();
   }
 
-  /** After a moment in which this process itself was stuck, the end of a write may lie unread: it is read before anybody is given up. */
+  /** Polls once before clicks are given up: the end of a write may lie unread after a stop of this process. */
   readonly #onTimer = (): void => {
     setImmediate(this.#expire);
   };
 
-  /** Calls back for the lines whose time is over. Those that are being written may come to disk yet, and are then drained like any other. */
+  /** Calls `done` with false for the lines whose time is over. Lines being written may still reach the disk, and are then drained like any other. */
   readonly #expire = (): void => {
     this.#timer = undefined;
-    const nowMs = performance.now();
+    const nowMs = runningMs();
     for (const list of [this.#writing, this.#waiting]) {
       for (const pending of list) {
         if (pending.deadlineMs > nowMs) break;

@@ -6,7 +6,7 @@ export interface StatsLink {
   linkId: string;
   linkNumber: bigint;
   influencerId: string;
-  /** The payee whose leg the influencer sees. */
+  /** The payee whose share the influencer sees. */
   payeeId: string;
 }
 
@@ -16,7 +16,7 @@ export interface StatsScope {
   influencerId: string | undefined;
 }
 
-// At most one row; a link outside the caller's scope is as absent as one that does not exist. Served by link_codes_pkey.
+// At most one row; a link outside the caller's scope is absent, as one that does not exist. Served by link_codes_pkey.
 const FIND_STATS_LINK = `
 select l.id as "linkId", l.number as "linkNumber", l.influencer_id as "influencerId", i.payee_id as "payeeId"
 from link_codes c
@@ -30,7 +30,7 @@ export async function findStatsLink(db: Queryable, code: string, scope: StatsSco
   return rows[0];
 }
 
-/** Half-open; undefined: without limit. */
+/** Half-open; undefined: no limit. */
 export interface StatsSpan {
   from: Date | undefined;
   to: Date | undefined;
@@ -45,7 +45,7 @@ export interface ClickCounts {
 export type SeriesCounts = ClickCounts & { from: Date };
 export type TagCounts = ClickCounts & { tag: string };
 
-// Hours belong to the span they begin in. By time, each time and verdict once. Served by click_rollups_pkey.
+// An hour belongs to the span in which it begins. By time, each time and verdict once. Served by click_rollups_pkey.
 const LIST_SERIES = `
 select date_trunc($4, r.hour, 'Asia/Shanghai') as "from", r.verdict, sum(r.clicks)::bigint as clicks, sum(r.uniques)::bigint as uniques
 from click_rollups r
@@ -63,7 +63,7 @@ export async function listSeries(
   return rows;
 }
 
-// The tags with the most counted clicks, ties by tag; each with all its verdicts. Anyone can make up tags, so their number is limited.
+// The tags with the most counted clicks, ties by tag, each with all its verdicts. A visitor can invent tags, so their number is limited.
 // Served by click_rollups_pkey.
 const LIST_TAGS = `
 with counts as (
@@ -110,10 +110,10 @@ with lines as (
 )
 select (select count(*) from sold) as orders,
   (select coalesce(sum(l.paid_delta_fen), 0)::bigint from lines l) as "paidFen",
-  (select coalesce(sum(e.amount_fen), 0)::bigint
+  (select coalesce(sum(f.commission_fen), 0)::bigint
     from lines l
-    join postings e on e.brand_id = l.brand_id and e.entry_id = l.entry_id and e.line_position = l.position
-    where e.account in ('brand_owes', 'platform_owes') and ($5::text is null or e.payee_id = $5)) as "commissionFen"`;
+    join posting_figures f on f.brand_id = l.brand_id and f.entry_id = l.entry_id and f.line_position = l.position
+    where $5::text is null or f.payee_id = $5) as "commissionFen"`;
 
 /** What was sold through a link: distinct orders, the buyers' money before refunds, the commission after them. */
 export async function findLinkSales(
@@ -132,7 +132,7 @@ export interface FunnelCounts {
   steps: bigint;
 }
 
-// Shanghai days of the click that lie in the span or overlap it. By app, the one that was shown most pages first. Served by step_rollups_pkey.
+// Shanghai days of the click that overlap the span. By app, the app with the most shown pages first. Served by step_rollups_pkey.
 const LIST_FUNNEL = `
 select r.app, r.step, sum(r.steps)::bigint as steps
 from step_rollups r
@@ -142,7 +142,7 @@ where r.link_number = $1
 group by r.app, r.step
 order by sum(sum(r.steps) filter (where r.step = 'shown')) over (partition by r.app) desc nulls last, r.app collate "C", r.step`;
 
-/** What people did on the middle page of a link, by app and step; what nobody did is absent. */
+/** Steps of visitors on the middle page of a link, by app and step; steps that never happened are absent. */
 export async function listFunnel(db: Queryable, query: StatsSpan & { linkNumber: bigint }): Promise<FunnelCounts[]> {
   const values = [query.linkNumber, query.from ?? null, query.to ?? null];
   const { rows } = await db.query<FunnelCounts>({ name: 'list_funnel', text: LIST_FUNNEL, values });

@@ -11,7 +11,7 @@ import type { Db } from '../../infra/db.ts';
 import { findLinkSales, findStatsLink, listFunnel, listSeries, listTagCounts } from './queries.ts';
 import type { ClickCounts, FunnelCounts } from './queries.ts';
 
-/** Tags that are listed; the sums are over all of them. */
+/** Limit of listed tags; the sums include all tags. */
 const MAX_TAGS = 200;
 
 const notCountedVerdicts = VERDICTS.filter((verdict) => verdict !== 'counted');
@@ -83,7 +83,7 @@ Orders, paidFen and commissionFen are those of lines credited to this link and p
 commission. Times without clicks are left out of \`series\`; \`byTag\` lists the ${MAX_TAGS} tags with the most counted clicks, clicks without a tag under null.
 \`funnel\` counts each step of a click once, on the Shanghai day of the click, and takes every day that the range touches.`;
 
-/** `GET /v1/links/:code/stats`: what a link brought. */
+/** `GET /v1/links/:code/stats`: clicks and sales of a link. */
 export async function linkStatsRoutes(app: Server, { db }: { db: Db }): Promise<void> {
   app.get(
     '/v1/links/:code/stats',
@@ -102,7 +102,7 @@ export async function linkStatsRoutes(app: Server, { db }: { db: Db }): Promise<
       const { from, to, interval } = request.query;
       const scope = { brandId: brandScope(request.principal), influencerId: influencerScope(request.principal) };
       const code = canonicalCode(request.params.code);
-      // One snapshot: the parts of the answer agree with each other.
+      // One snapshot, so that the parts of the answer agree with each other.
       const stats = await inTransaction(
         db,
         async (tx) => {

@@ -3,12 +3,12 @@ import { Counter, Gauge } from 'prom-client';
 import type { Step } from '../../core/clicks/visit-step.ts';
 import type { MetricsRegistry } from '../../http/metrics.ts';
 
-/** Where the content of a page came from. `old`: Postgres did not answer; `missing`: neither did anybody else, so the visitor was sent straight on. */
+/** Source of the content of a page. `old`: Postgres did not answer, so an expired copy was used; `missing`: there was no copy either, and the visitor was redirected. */
 export type ContentSource = 'remembered' | 'read' | 'old' | 'missing';
 
 /**
- * What became of a reported step. `kept`: in Postgres, now or before. `malformed`, `forged`, `expired`: refused; `machine`: reported by a
- * program and left out. `full`, `late`, `failed`: Postgres did not take it in time.
+ * Result of a reported step. `kept`: in Postgres, now or before. `malformed`, `forged`, `expired`: refused; `machine`: reported by a program and
+ * ignored. `full`, `late`, `failed`: Postgres did not store it in time.
  */
 export type StepResult = 'kept' | 'malformed' | 'forged' | 'expired' | 'machine' | 'full' | 'late' | 'failed';
 
@@ -20,18 +20,18 @@ export interface PageMetrics {
   stepsWaiting(steps: number): void;
 }
 
-/** Registers everything that is measured of middle pages. */
+/** Registers what is measured of middle pages. */
 export function createPageMetrics(registry: MetricsRegistry): PageMetrics {
   const registers = [registry];
   const contents = new Counter({
     name: 'middle_page_contents_total',
-    help: 'Contents of middle pages by where they came from; missing ones were answered by a redirect',
+    help: 'Contents of middle pages by source; missing ones were answered by a redirect',
     labelNames: ['source'],
     registers,
   });
   const steps = new Counter({
     name: 'middle_page_steps_total',
-    help: 'Steps reported by middle pages, by what became of them',
+    help: 'Steps reported by middle pages, by result',
     labelNames: ['step', 'result'],
     registers,
   });

@@ -12,9 +12,9 @@ export interface TakenStep {
   os: string;
 }
 
-// Adds those steps that are not there, and raises the funnel by exactly those: a step that comes again changes nothing, and one of a link
-// that does not exist is left out. Rows are written in key order, so that two processes cannot wait for each other. The link by
-// links_number_key, the rest by click_steps_pkey and step_rollups_pkey.
+// Adds the steps that are missing, and raises the funnel by exactly those: a repeated step changes nothing, and a step of a link that does not
+// exist is ignored. Rows are written in key order, so that two processes cannot deadlock. Served by links_number_key, click_steps_pkey and
+// step_rollups_pkey.
 const INSERT_STEPS = `
 with stored as (
   insert into click_steps (click_id, step, clicked_at, stepped_at, link_number, brand_id, product_id, app, os)
@@ -33,7 +33,7 @@ group by 1, 2, 3, 4, 5
 order by s.link_number, (s.clicked_at at time zone 'Asia/Shanghai')::date, s.app collate "C", s.step collate "C"
 on conflict on constraint step_rollups_pkey do update set steps = r.steps + excluded.steps`;
 
-/** Adds steps; any of them may be there already, or come twice. */
+/** Adds steps; any of them may be stored already, or occur twice. */
 export async function insertSteps(db: Queryable, steps: readonly TakenStep[]): Promise<void> {
   const values = [
     steps.map(({ clickId }) => clickId),
@@ -47,14 +47,14 @@ export async function insertSteps(db: Queryable, steps: readonly TakenStep[]): P
   await db.query({ name: 'insert_click_steps', text: INSERT_STEPS, values });
 }
 
-// The oldest first, a bounded number at a time. Served by click_steps_time_idx.
+// A bounded number of steps before the given time. Served by click_steps_time_idx.
 const DELETE_OLD_STEPS = `
 delete from click_steps
 where (click_steps.click_id, click_steps.step) in (
   select s.click_id, s.step from click_steps s where s.stepped_at < $1 limit $2
 )`;
 
-/** Deletes steps taken before that moment. @returns how many, at most `limit` */
+/** Deletes steps from before that time. @returns how many, at most `limit` */
 export async function deleteStepsBefore(
   db: Queryable,
   { before, limit }: { before: Date; limit: number },

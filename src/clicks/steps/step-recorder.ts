@@ -1,18 +1,18 @@
 import type { Logger } from 'pino';
 
-import { loggableError } from '../../http/loggable-error.ts';
+import { loggableError } from '../../http/error-handler.ts';
 import type { Db } from '../../infra/db.ts';
 import type { PageMetrics } from './metrics.ts';
 import { insertSteps } from './queries.ts';
 import type { TakenStep } from './queries.ts';
 
-/** `kept` after COMMIT only. After the others the step may still be stored, and sent again it changes nothing. */
+/** `kept` only after COMMIT. After the other results the step may still be stored; sending it again changes nothing. */
 export type RecordedStep = 'kept' | 'full' | 'late' | 'failed';
 
 export interface StepRecorder {
   /** Resolves within a second. Never rejects. */
   record(step: TakenStep): Promise<RecordedStep>;
-  /** Resolves when no step waits any more. Record nothing after it was called. */
+  /** Resolves when no step waits any more. Record nothing after calling it. */
   stop(): Promise<void>;
 }
 
@@ -20,15 +20,15 @@ export interface StepRecorderDeps {
   db: Db;
   log: Logger;
   metrics: Pick<PageMetrics, 'stepsWaiting'>;
-  /** Steps that may wait, 5,000 unless a test wants to see the end of it: 2 MB. */
+  /** Limit of steps that wait; 5,000 by default, which takes 2 MB. */
   maxWaiting?: number;
 }
 
 const MAX_WAITING = 5_000;
 const MAX_BATCH = 500;
-/** The page does not wait for the answer; this only bounds what piles up. */
+/** The page does not wait for the answer; the limit only bounds the requests that accumulate. */
 const WAIT_MS = 1_000;
-/** An outage is logged once in as long. */
+/** An outage is logged once in this interval. */
 const LOG_EVERY_MS = 5_000;
 
 interface WaitingStep {
@@ -37,7 +37,7 @@ interface WaitingStep {
 }
 
 /**
- * Writes steps by group commit: while one batch is on its way to Postgres, the steps that come gather for the next one.
+ * Writes steps by group commit: while one batch is in flight, new steps gather for the next one.
  */
 export function createStepRecorder({ db, log, metrics, maxWaiting = MAX_WAITING }: StepRecorderDeps): StepRecorder {
   let waiting: WaitingStep[] = [];
@@ -74,7 +74,8 @@ export function createStepRecorder({ db, log, metrics, maxWaiting = MAX_WAITING 
     record: async (step) => {
       if (waiting.length >= maxWaiting) return 'full';
       return new Promise((resolve) => {
-        const timer = setTimeout(() => resolve('late'), WAIT_MS);
+        // One poll of the sockets first: after a stop of this process the timer is due before the answer has been read.
+        const timer = setTimeout(() => setImmediate(resolve, 'late'), WAIT_MS);
         const settle = (outcome: RecordedStep): void => {
           clearTimeout(timer);
           resolve(outcome);

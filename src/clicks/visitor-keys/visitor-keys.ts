@@ -11,23 +11,23 @@ import { offerDayKeys } from './queries.ts';
 export type VisitorHash = ReturnType<typeof createVisitorHash>;
 
 export interface VisitorKeys {
-  /** The hash of the Shanghai day of this instant. Always answers at once. */
+  /** The hash function of the Shanghai day of this instant. Never waits. */
   hashAt(instant: Date): VisitorHash;
-  /** Gets the keys of today and tomorrow from Postgres, which makes them where there are none. Rejects where it does not answer. */
+  /** Reads the keys of today and tomorrow from Postgres, and offers new ones where they are missing. Rejects when Postgres does not answer. */
   refresh(): Promise<void>;
   stop(): Promise<void>;
 }
 
-/** Tomorrow's key is there a day before it is needed, and a key that came late replaces the makeshift one within this. */
+/** Tomorrow's key is read a day ahead; a key that was not available in time replaces the temporary one within this interval. */
 const REFRESH_EVERY_MS = 60_000;
 
 interface DayHash {
   hash: VisitorHash;
   /** Made by this process alone because Postgres did not answer. */
-  isMakeshift: boolean;
+  isTemporary: boolean;
 }
 
-/** The hash in use and the day it is for, so that a click compares two numbers and formats no date. */
+/** The hash function in use and the limits of its day, so that a click compares two numbers and formats no date. */
 interface CurrentDay {
   fromMs: number;
   untilMs: number;
@@ -35,11 +35,11 @@ interface CurrentDay {
 }
 
 /**
- * The keys of the visitor hash, one a Shanghai day, shared by all processes through Postgres and kept in the process.
+ * The keys of the visitor hash, one for each Shanghai day, shared by all processes through Postgres and cached in the process.
  *
- * Where Postgres never gave a day's key, the process hashes with a random one of its own until it does: visitors are served and their clicks
- * kept. The price is that such a visitor may count as unique once more, and that a repeat which comes through another process is not
- * recognised; the makeshift key is never stored, so those hashes are anonymous at once.
+ * While Postgres has not given the key of a day, the process hashes with a random temporary key, so that visitors are served and their clicks
+ * kept. Such a visitor may count as unique a second time, and a repeat through another process is not recognised. The temporary key is never
+ * stored, so those hashes are anonymous at once.
  */
 export function createVisitorKeys(deps: { db: Db; now: () => Date; log: Logger }): VisitorKeys {
   const days = new Map<string, DayHash>();
@@ -48,12 +48,12 @@ export function createVisitorKeys(deps: { db: Db; now: () => Date; log: Logger }
   const refresh = async (): Promise<void> => {
     const today = shanghaiDay(deps.now());
     const wanted = [today, shanghaiDay(addDays(deps.now(), 1))];
-    const missing = wanted.filter((day) => days.get(day)?.isMakeshift !== false);
+    const missing = wanted.filter((day) => days.get(day)?.isTemporary !== false);
     for (const day of days.keys()) if (!wanted.includes(day)) days.delete(day);
     if (missing.length === 0) return;
     const offers = missing.map((day) => ({ day, key: randomBytes(SIPHASH_KEY_BYTES) }));
     for (const { day, key } of await offerDayKeys(deps.db, offers)) {
-      days.set(day, { hash: createVisitorHash(key), isMakeshift: false });
+      days.set(day, { hash: createVisitorHash(key), isTemporary: false });
     }
     current = undefined;
   };
@@ -61,9 +61,9 @@ export function createVisitorKeys(deps: { db: Db; now: () => Date; log: Logger }
   const hashOfDay = (day: string): VisitorHash => {
     const known = days.get(day);
     if (known !== undefined) return known.hash;
-    deps.log.warn({ day }, 'no shared key for the visitor hash: this process uses one of its own');
+    deps.log.warn({ day }, 'no shared key for the visitor hash: this process uses a temporary one');
     const hash = createVisitorHash(randomBytes(SIPHASH_KEY_BYTES));
-    days.set(day, { hash, isMakeshift: true });
+    days.set(day, { hash, isTemporary: true });
     return hash;
   };
 

@@ -2,7 +2,7 @@ import type { Bucket, Dimensions } from '../../core/money/accounts.ts';
 import { commissionLegs, type CommissionTerms } from '../../core/money/commission.ts';
 import type { DesiredLine } from '../../core/money/journal.ts';
 import type { PricedLine } from './queries.ts';
-import { rateOf } from '../terms/terms.ts';
+import { rateOf } from '../terms/rate-cards.ts';
 
 /** The operator of the platform, a payee like any other (written by the first migration). */
 export const OPERATOR_PAYEE_ID = 'pye_operator';

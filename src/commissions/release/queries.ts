@@ -1,12 +1,12 @@
-import type { Db, Queryable, Tx } from '../../infra/db.ts';
+import type { Queryable, Tx } from '../../infra/db.ts';
 
 export interface DueLine {
   lineId: string;
   orderId: string;
 }
 
-// Lines whose hold is over by Postgres' clock and that nothing holds back, longest due first. Only a candidate list: the lines are looked
-// at again under the locks of their orders. Served by priced_lines_due_idx.
+// Lines whose hold is over by Postgres' clock and that nothing holds back, longest due first. Only a candidate list: MARK_RELEASED
+// checks the lines again under the locks of their orders. Served by priced_lines_due_idx.
 const LIST_DUE = `
 select c.line_id as "lineId", l.order_id as "orderId"
 from priced_lines c
@@ -23,15 +23,6 @@ export async function listDueLines(db: Queryable, limit: number): Promise<DueLin
   return rows;
 }
 
-// The order in which everybody locks orders, so that a release and a delivery never deadlock. Served by orders_id_idx.
-const LOCK_ORDERS = `
-select o.id from orders o where o.id = any ($1::text[]) order by o.store_id, o.external_order_id for update`;
-
-/** Holds the orders until the transaction ends. */
-export async function lockOrders(tx: Tx, orderIds: readonly string[]): Promise<void> {
-  await tx.query(LOCK_ORDERS, [orderIds]);
-}
-
 // Marks as released those of the lines that are still due now that their orders are locked; answers which. Served by order_lines_id_idx and
 // the primary keys.
 const MARK_RELEASED = `
@@ -46,24 +37,6 @@ returning c.line_id as "lineId"`;
 export async function markReleased(tx: Tx, lineIds: readonly string[]): Promise<string[]> {
   const { rows } = await tx.query<{ lineId: string }>(MARK_RELEASED, [lineIds]);
   return rows.map((row) => row.lineId);
-}
-
-// The order of a line the caller may see; another brand's line reads as absent. Served by order_lines_id_idx.
-const FIND_ORDER_OF_LINE = `
-select l.order_id as "orderId", l.brand_id as "brandId"
-from order_lines l
-where l.id = $1 and ($2::text is null or l.brand_id = $2)`;
-
-/** The order of a line; undefined where the line does not exist for the caller. */
-export async function findOrderOfLine(
-  db: Db | Tx,
-  line: { lineId: string; brandScope: string | undefined },
-): Promise<{ orderId: string; brandId: string } | undefined> {
-  const { rows } = await db.query<{ orderId: string; brandId: string }>(FIND_ORDER_OF_LINE, [
-    line.lineId,
-    line.brandScope ?? null,
-  ]);
-  return rows[0];
 }
 
 // A held line is not released: what was payable goes back to pending until the hold is taken off. No row: the line never earned anything.

@@ -1,10 +1,8 @@
 import type { Db, Tx } from '../../infra/db.ts';
 import { withAdvisoryLock } from '../../infra/db.ts';
-import { postDifferences } from '../pricing/book-lines.ts';
-import type { EntryKind } from '../../ledger/post/queries.ts';
-import { listPricedLines } from '../pricing/queries.ts';
-import { listDueLines, lockOrders, markReleased } from './queries.ts';
-import { readBookableLines } from '../pricing/stored-lines.ts';
+import { bookStoredLines } from '../pricing/book-lines.ts';
+import { lockOrdersById } from '../../orders/locks.ts';
+import { listDueLines, markReleased } from './queries.ts';
 
 /** One releasing process in the whole database at a time ("release" in hex). */
 const RELEASE_LOCK = 0x72656c65617365n;
@@ -16,7 +14,7 @@ const BATCH_LINES = 200;
  *
  * Works in batches, each one transaction; running it again, or twice at once, releases nothing twice.
  *
- * @returns how many lines were released; 0 also where another process is at it
+ * @returns how many lines were released; 0 also where another process releases
  */
 export async function releaseDueLines(db: Db, options: { batchLines?: number } = {}): Promise<number> {
   const batchLines = options.batchLines ?? BATCH_LINES;
@@ -32,7 +30,7 @@ export async function releaseDueLines(db: Db, options: { batchLines?: number } =
 async function releaseBatch(tx: Tx, limit: number): Promise<{ candidates: number; releasedLines: number }> {
   const due = await listDueLines(tx, limit);
   if (due.length === 0) return { candidates: 0, releasedLines: 0 };
-  await lockOrders(
+  await lockOrdersById(
     tx,
     due.map((line) => line.orderId),
   );
@@ -40,14 +38,6 @@ async function releaseBatch(tx: Tx, limit: number): Promise<{ candidates: number
     tx,
     due.map((line) => line.lineId),
   );
-  await bookAgain(tx, { lineIds: released, kind: 'release' });
+  await bookStoredLines(tx, released, 'release');
   return { candidates: due.length, releasedLines: released.length };
-}
-
-/** Posts what the books of stored lines lack after their state changed. The caller holds the locks of their orders. */
-export async function bookAgain(tx: Tx, input: { lineIds: readonly string[]; kind: EntryKind }): Promise<void> {
-  if (input.lineIds.length === 0) return;
-  const states = await listPricedLines(tx, input.lineIds);
-  const lines = await readBookableLines(tx, input.lineIds);
-  await postDifferences(tx, { lines, states, kind: input.kind });
 }

@@ -1,14 +1,15 @@
 import { z } from 'zod';
-import { actorOf, brandScope } from '../../access/principal.ts';
+import { actingAs } from '../../access/principal.ts';
 import { prefixedId, problemResponses, text } from '../../http/fields.ts';
+import { type Problem, problems } from '../../http/problem.ts';
 import type { Server } from '../../http/server.ts';
-import { type Db, inTransaction } from '../../infra/db.ts';
-import { holdLine, unholdLine } from './hold.ts';
+import type { Db } from '../../infra/db.ts';
+import { holdLine, type HoldRefusal, unholdLine } from './hold.ts';
 
 const params = z.object({ id: prefixedId('lin') });
 const held = z.object({ lineId: z.string(), held: z.boolean(), note: z.string().nullable() });
 
-/** Holds: a person keeps a line from being paid, and lets it go again. */
+/** Holds: a person keeps a line from being paid, and releases it again. */
 export async function holdRoutes(app: Server, deps: { db: Db }): Promise<void> {
   app.post(
     '/v1/order-lines/:id/hold',
@@ -23,8 +24,8 @@ export async function holdRoutes(app: Server, deps: { db: Db }): Promise<void> {
       },
     },
     async ({ params: { id }, body: { note }, principal }) => {
-      const request = { lineId: id, brandScope: brandScope(principal), actor: actorOf(principal) };
-      await inTransaction(deps.db, (tx) => holdLine(tx, { ...request, note }));
+      const outcome = await holdLine(deps.db, actingAs(principal), { lineId: id, note });
+      if (!outcome.ok) throw refusalProblem(outcome);
       return { lineId: id, held: true, note };
     },
   );
@@ -41,9 +42,14 @@ export async function holdRoutes(app: Server, deps: { db: Db }): Promise<void> {
       },
     },
     async ({ params: { id }, principal }) => {
-      const request = { lineId: id, brandScope: brandScope(principal), actor: actorOf(principal) };
-      await inTransaction(deps.db, (tx) => unholdLine(tx, request));
+      const outcome = await unholdLine(deps.db, actingAs(principal), id);
+      if (!outcome.ok) throw refusalProblem(outcome);
       return { lineId: id, held: false, note: null };
     },
   );
+}
+
+function refusalProblem({ reason }: HoldRefusal): Problem {
+  if (reason !== 'never_earned') return problems.notFound();
+  return problems.conflict('this line has never earned a commission, so there is nothing to hold');
 }

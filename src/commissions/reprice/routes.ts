@@ -1,11 +1,12 @@
 import { z } from 'zod';
-import { actorOf, brandScope } from '../../access/principal.ts';
+import { actingAs } from '../../access/principal.ts';
 import { prefixedId, problemResponses, text } from '../../http/fields.ts';
+import { problems } from '../../http/problem.ts';
 import type { Server } from '../../http/server.ts';
-import { type Db, inTransaction } from '../../infra/db.ts';
+import type { Db } from '../../infra/db.ts';
 import { repriceLine } from './reprice-line.ts';
 
-/** Pricing a line anew, by a person and with a note. */
+/** Repricing: a person lets a line take the terms that now cover it, with a note. */
 export async function repriceRoutes(app: Server, deps: { db: Db }): Promise<void> {
   app.post(
     '/v1/order-lines/:id/reprice',
@@ -25,8 +26,13 @@ export async function repriceRoutes(app: Server, deps: { db: Db }): Promise<void
       },
     },
     async ({ params: { id }, body: { note }, principal }) => {
-      const request = { lineId: id, brandScope: brandScope(principal), actor: actorOf(principal), note };
-      return { lineId: id, ...(await inTransaction(deps.db, (tx) => repriceLine(tx, request))) };
+      const outcome = await repriceLine(deps.db, actingAs(principal), { lineId: id, note });
+      if (!outcome.ok) {
+        if (outcome.reason === 'unknown_line') throw problems.notFound();
+        throw problems.conflict('this line earns no commission, so there is nothing to price anew');
+      }
+      const { previousTermsId, termsId } = outcome;
+      return { lineId: id, previousTermsId, termsId };
     },
   );
 }

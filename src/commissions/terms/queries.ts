@@ -74,7 +74,7 @@ export async function insertTerms(
   return rows[0];
 }
 
-// Every version that may price a sale within the scopes: $1 all brands asked about, $2 those of which everything is wanted; stores and
+// Every version that may price a sale within the scopes: $1 all brands, $2 those that are read whole; stores and
 // products are of the others, $6 to $8 are products by the keys they are registered under. $5 null does not narrow by influencer. The arms
 // are served by terms_no_overlap (brand, scope), terms_store_idx, terms_product_idx (product_item_keys_pkey before it) and
 // terms_no_overlap; no version is in two of them, and no product twice in its own.
@@ -82,8 +82,8 @@ const LIST_TERMS_OF_SCOPES = `
 with t as (
   select b.id, b.brand_id, b.store_id, b.product_id, b.influencer_id, b.basis, b.rate_bp, b.flat_fen, b.window_days, b.hold_days,
     b.valid_from, b.valid_to, b.created_by, b.created_at
-  from unnest($1::text[]) as asked (brand_id)
-  join terms b on b.brand_id = asked.brand_id and b.scope_key = 'brand'
+  from unnest($1::text[]) as input (brand_id)
+  join terms b on b.brand_id = input.brand_id and b.scope_key = 'brand'
   union all
   select s.id, s.brand_id, s.store_id, s.product_id, s.influencer_id, s.basis, s.rate_bp, s.flat_fen, s.window_days, s.hold_days,
     s.valid_from, s.valid_to, s.created_by, s.created_at
@@ -112,8 +112,8 @@ select t.id as "termsId", t.brand_id as "brandId", t.store_id as "storeId", t.pr
 from t
 where $5::text[] is null or t.influencer_id is null or t.influencer_id = any ($5::text[])`;
 
-/** What a terms book may be narrowed by. Without both lists of stores and products (or items) the brand is read whole. */
-export interface TermsBookScope {
+/** The part of a rate card to read. Without both lists of stores and products (or items) the brand is read whole. */
+export interface RateCardScope {
   brandId: string;
   storeIds?: readonly string[];
   productIds?: readonly string[];
@@ -128,10 +128,10 @@ export interface TermsBookScope {
  */
 export async function listTermsOfScopes(
   db: Queryable,
-  scopes: readonly TermsBookScope[],
+  scopes: readonly RateCardScope[],
   influencerIds?: readonly string[],
 ): Promise<TermsRow[]> {
-  const isWhole = ({ storeIds, productIds, items }: TermsBookScope): boolean =>
+  const isWhole = ({ storeIds, productIds, items }: RateCardScope): boolean =>
     storeIds === undefined || (productIds ?? items) === undefined;
   const narrow = scopes.filter((scope) => !isWhole(scope));
   const items = narrow.flatMap(({ brandId, items: named = [] }) => named.map((item) => ({ brandId, ...item })));
@@ -166,8 +166,8 @@ export interface PolicyRow {
 const LIST_POLICIES = `
 select p.brand_id as "brandId", p.inferred, p.scope, p.platform_fee_bp as "platformFeeBp", p.valid_from as "validFrom",
   p.valid_to as "validTo"
-from unnest($1::text[]) as asked (brand_id)
-join brand_policies p on p.brand_id = asked.brand_id
+from unnest($1::text[]) as input (brand_id)
+join brand_policies p on p.brand_id = input.brand_id
 order by p.brand_id, p.valid_from`;
 
 /** Every policy version of the brands, oldest first. */
@@ -176,7 +176,7 @@ export async function listPolicies(db: Queryable, brandIds: readonly string[]): 
   return rows;
 }
 
-// The brand of the product or store that terms are asked for, and whether the influencer exists; $4 confines a brand's key to its own
+// The brand that owns the product or store of a scope, where the influencer exists; $4 confines a brand's key to its own
 // brand, so another brand's product reads as absent. Served by the primary keys.
 const FIND_SCOPE_OWNER = `
 select b.id as "brandId"
@@ -188,10 +188,10 @@ where ($4::text is null or b.id = $4)
   and ($3::text is null or exists (select 1 from influencers i where i.id = $3))
   and b.id = coalesce((select p.brand_id from products p where p.id = $1), (select s.brand_id from stores s where s.id = $2), $5, $4)`;
 
-/** The brand whose terms these would be; undefined where any part of the scope does not exist for the caller. */
+/** The brand whose terms have this scope; undefined where a part of the scope does not exist for the caller. */
 export async function findScopeOwner(
   db: Queryable,
-  asked: {
+  scope: {
     productId?: string | undefined;
     storeId?: string | undefined;
     influencerId?: string | undefined;
@@ -199,7 +199,7 @@ export async function findScopeOwner(
     brandId?: string | undefined;
   },
 ): Promise<string | undefined> {
-  const { productId, storeId, influencerId, brandScope, brandId } = asked;
+  const { productId, storeId, influencerId, brandScope, brandId } = scope;
   const { rows } = await db.query<{ brandId: string }>(FIND_SCOPE_OWNER, [
     productId ?? null,
     storeId ?? null,

@@ -1,14 +1,21 @@
 import { z } from 'zod';
-import { actorOf, brandScope, type Principal } from '../../access/principal.ts';
+import { actingAs, brandScope } from '../../access/principal.ts';
 import { dayOrInstant, fen, instant, prefixedId, problemResponses, rateBp } from '../../http/fields.ts';
-import { type CsvColumn, cursorBigint, decodeCursor, jsonOrCsv, listOf, pageQuery } from '../../http/list.ts';
-import { pageOf, sendPage } from '../../http/list-page.ts';
-import { problems } from '../../http/problem.ts';
+import {
+  type CsvColumn,
+  cursorBigint,
+  decodeCursor,
+  jsonOrCsv,
+  listOf,
+  pageQuery,
+  pageOf,
+  sendPage,
+} from '../../http/list.ts';
+import { type Problem, problems } from '../../http/problem.ts';
 import type { Server } from '../../http/server.ts';
-import { writeAudit } from '../../audit/queries.ts';
-import { type Db, inTransaction, type Tx } from '../../infra/db.ts';
-import { addTermsVersion } from './terms.ts';
-import { findScopeOwner, listTerms, type TermsRow } from './queries.ts';
+import type { Db } from '../../infra/db.ts';
+import { createTerms, OVERLAP_DETAIL, type TermsRefusal } from './add-terms.ts';
+import { listTerms, type TermsRow } from './queries.ts';
 
 const termsBody = z
   .strictObject({
@@ -87,9 +94,13 @@ export async function termsRoutes(app: Server, deps: { db: Db; now: () => Date }
       },
     },
     async (request, reply) => {
-      const input = { principal: request.principal, body: request.body, now: deps.now() };
-      const added = await inTransaction(deps.db, (tx) => createTerms(tx, input));
-      return reply.status(201).send(answerTerms(added));
+      const { principal, body } = request;
+      const { brandId, scope, basis, windowDays, holdDays, validFrom, validTo } = body;
+      const acting = { ...actingAs(principal), mayBackdate: principal.role === 'admin' };
+      const version = { brandId, scope, rate: rateOfBody(body), basis, windowDays, holdDays, validFrom, validTo };
+      const added = await createTerms(deps.db, acting, { ...version, now: deps.now() });
+      if (!added.ok) throw refusalProblem(added);
+      return reply.status(201).send(answerTerms(added.terms));
     },
   );
 
@@ -126,53 +137,19 @@ export async function termsRoutes(app: Server, deps: { db: Db; now: () => Date }
   );
 }
 
-/** @throws Problem `not_found` where a part of the scope does not exist for the caller, `validation_failed` on times, `conflict` on overlap */
-async function createTerms(tx: Tx, input: { principal: Principal; body: TermsBody; now: Date }): Promise<TermsRow> {
-  const { principal, body, now } = input;
-  const ownBrandId = brandScope(principal);
-  const { productId, storeId, influencerId } = body.scope;
-  if (ownBrandId === undefined && (body.brandId ?? productId ?? storeId) === undefined) {
-    throw problems.validationFailed([{ path: 'brandId', message: 'name the brand, or a product or store of it' }]);
+function refusalProblem({ reason }: TermsRefusal): Problem {
+  switch (reason) {
+    case 'no_brand':
+      return problems.validationFailed([{ path: 'brandId', message: 'name the brand, or a product or store of it' }]);
+    case 'begins_in_past':
+      return problems.validationFailed([{ path: 'validFrom', message: 'is in the past; leave it out to begin now' }]);
+    case 'ends_before_it_begins':
+      return problems.validationFailed([{ path: 'validTo', message: 'must be later than validFrom' }]);
+    case 'unknown_scope':
+      return problems.notFound();
+    default:
+      return problems.conflict(OVERLAP_DETAIL);
   }
-  const validFrom = body.validFrom ?? now;
-  const isPast = validFrom < now;
-  if (isPast && principal.role !== 'admin') {
-    throw problems.validationFailed([{ path: 'validFrom', message: 'is in the past; leave it out to begin now' }]);
-  }
-  if (body.validTo !== undefined && body.validTo <= validFrom) {
-    throw problems.validationFailed([{ path: 'validTo', message: 'must be later than validFrom' }]);
-  }
-  const brandId = await findScopeOwner(tx, {
-    productId,
-    storeId,
-    influencerId,
-    brandScope: ownBrandId,
-    brandId: body.brandId,
-  });
-  if (brandId === undefined) throw problems.notFound();
-  const actor = actorOf(principal);
-  const { basis, windowDays, holdDays, validTo } = body;
-  const added = await addTermsVersion(tx, {
-    brandId,
-    scope: body.scope,
-    rate: rateOfBody(body),
-    basis,
-    windowDays,
-    holdDays,
-    validFrom,
-    validTo,
-    createdBy: actor,
-  });
-  if (isPast) {
-    await writeAudit(tx, {
-      actor,
-      action: 'terms.begin_in_past',
-      brandId,
-      subject: added.termsId,
-      detail: { validFrom, asked: body },
-    });
-  }
-  return added;
 }
 
 function rateOfBody(body: TermsBody): { rateBp: number } | { flatFen: bigint } {

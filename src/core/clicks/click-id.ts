@@ -1,5 +1,5 @@
 /**
- * Click ids: 28 bytes in base64url, 38 characters, minted in the redirect process.
+ * Click ids: 28 bytes in base64url, 38 characters, made in the redirect process.
  *
  * | bytes | what |
  * |---|---|
@@ -9,8 +9,8 @@
  * | 12–19 | random |
  * | 20–27 | SipHash-2-4 over bytes 0–19 with that key |
  *
- * All numbers have their most significant byte first. An order that carries an id can so be attributed and dated before, or without,
- * its click's row; an altered or invented id is recognised; keys rotate by their number.
+ * All numbers are big endian. With the id, an order can be attributed and dated before, or without, the row of its click; an altered or
+ * invented id is recognised; keys rotate by their number.
  */
 import assert from 'node:assert/strict';
 import { SIPHASH_BYTES, createSipHash } from './siphash.ts';
@@ -29,13 +29,13 @@ export const MAX_LINK_NUMBER = 2 ** 40 - 1;
 export const MAX_CLICKED_AT_MS = 2 ** 48 - 1;
 
 /**
- * The only spelling of an id: 28 bytes leave four bits of the last character unused, and only zeros are taken there, because two
- * texts that name one click would slip past every unique key.
+ * The only spelling of an id. 28 bytes leave four bits of the last character unused; only zeros are accepted there, because two texts for one
+ * click would pass every unique key.
  */
 const CLICK_ID = /^[A-Za-z0-9_-]{37}[AQgw]$/;
 
 export interface ClickIdKey {
-  /** 0–255; stands in the id, so that old ids stay readable after a rotation. */
+  /** 0–255; part of the id, so that old ids stay readable after a rotation. */
   number: number;
   /** 16 bytes. */
   key: Uint8Array;
@@ -54,13 +54,13 @@ export type ClickIdReading =
   | { ok: true; keyNumber: number; linkNumber: number; clickedAt: Date; random: Uint8Array }
   | { ok: false; reason: 'malformed' | 'unknown_key' | 'forged' };
 
-/** Whether the text is spelled as a click id. Says nothing about who made it. */
+/** Whether the text is spelled as a click id, authentic or not. */
 export function isClickIdText(text: string): boolean {
   return CLICK_ID.test(text);
 }
 
 /**
- * Returns the function that makes ids with this key. Apart from the string it returns, it allocates nothing.
+ * Returns the function that makes ids with this key. It allocates nothing but the string it returns.
  *
  * @throws AssertionError on a key number, link number (1–2^40−1), time (0–2^48−1 ms) or random part (8 bytes) out of range: a bug
  */
@@ -85,9 +85,9 @@ export function createClickIdMint({ number, key }: ClickIdKey): ClickIdMint {
 /**
  * Returns the function that reads and verifies ids made with any of these keys.
  *
- * `malformed`: not spelled as an id. `unknown_key`: the key number is none of ours (any more). `forged`: made or altered by another.
+ * `malformed`: not spelled as an id. `unknown_key`: the key number is not (or no longer) in use. `forged`: not made with the key, or altered.
  *
- * @throws AssertionError on two keys with one number: a bug in the configuration
+ * @throws AssertionError on two keys with one number: a mistake in the configuration
  */
 export function createClickIdReader(keys: readonly ClickIdKey[]): (text: string) => ClickIdReading {
   const hashes = new Map<number, SipHash>();
@@ -113,7 +113,7 @@ export function createClickIdReader(keys: readonly ClickIdKey[]): (text: string)
   };
 }
 
-/** Compares in the same time wherever the first difference is, so that a tag cannot be guessed byte by byte. */
+/** Compares in constant time, so that a tag cannot be guessed byte by byte. */
 function isSameTag(id: Uint8Array, tag: Uint8Array): boolean {
   let difference = 0;
   for (let i = 0; i < SIPHASH_BYTES; i++) difference |= id[TAG_AT + i]! ^ tag[i]!;

@@ -1,10 +1,10 @@
-/** Clicks: what is kept of a request through a link, whether it counts, and who the visitor was without naming anybody. */
+/** Clicks: the facts kept of a request through a link, whether it counts, and the keyed hash that stands for the visitor. */
 import { createSipHash, SIPHASH_BYTES, SIPHASH_KEY_BYTES } from './siphash.ts';
 
 /**
- * What a click is worth. Known from the request: `head`, `prefetch`, `preview`, `bot`, `scanner`, else `counted`. `repeat` is decided
- * by the worker when it stores the click; `inactive` by the redirect: a person's visit to a link that was paused or gone. Every verdict is
- * stored; only `counted` is counted.
+ * Whether a click counts, and if not, why. `head`, `prefetch`, `preview`, `bot`, `scanner` are known from the request; other clicks are
+ * `counted`. The worker decides `repeat` when it stores the click; the redirect decides `inactive`: a person's visit to a link that was paused
+ * or gone. Clicks with any verdict are stored; only `counted` ones count.
  */
 export const VERDICTS = ['counted', 'repeat', 'head', 'prefetch', 'preview', 'bot', 'scanner', 'inactive'] as const;
 export type Verdict = (typeof VERDICTS)[number];
@@ -13,28 +13,28 @@ export interface Click {
   clickId: string;
   clickedAt: Date;
   linkNumber: number;
-  /** The video, from `/:code/:tag`. */
+  /** Name of the video, from `/:code/:tag`. */
   tag?: string;
   verdict: Verdict;
   /** Keyed hash of the visitor on that Shanghai day: 16 lower-case hex characters. */
   visitor: string;
-  /** In-app browser or browser, a short word of ours; never the user agent. */
+  /** In-app browser or browser, a short word from this program; never the user agent. */
   app: string;
   os: string;
   province?: string;
-  /** The visitor was shown the middle page; absent: sent straight on. */
+  /** `page`: the visitor was shown the middle page; absent: redirected. */
   outcome?: 'page';
 }
 
-/** What the decision about repeats needs of a click that is stored already. */
+/** The fields of a stored click that the decision about repeats needs. */
 export type StoredClick = Pick<Click, 'clickId' | 'clickedAt' | 'linkNumber' | 'verdict' | 'visitor'>;
 
 export const REPEAT_WINDOW_MS = 10_000;
 
 /**
- * Decides which clicks of a batch are repeats: a click that would count is a `repeat` if a counted click of the same visitor on the
- * same link lies at most `windowMs` away from it, before or after (a spooled click may arrive late). A repeat starts no window of its
- * own, so a visitor who taps all day counts again every window.
+ * Decides which clicks of a batch are repeats: a click that would count is a `repeat` if a counted click of the same visitor on the same link
+ * lies at most `windowMs` away from it, before or after (a spooled click may arrive late). A repeat starts no new window, so a visitor who taps
+ * all day counts again in every window.
  *
  * @param stored the stored clicks of these visitors and links within `windowMs` of the batch, and those with ids of the batch: a
  *   stored id keeps the verdict it has, so that a redelivered batch decides the same
@@ -70,7 +70,7 @@ export function decideRepeats(
   return [...decided.values()];
 }
 
-/** The times of the counted clicks of this click's visitor on its link. At most one a window, so the list stays short. */
+/** The times of the counted clicks of this click's visitor on its link. At most one for each window, so the list stays short. */
 function countedOf(countedAtMs: Map<string, number[]>, { visitor, linkNumber }: StoredClick): number[] {
   const key = `${visitor} ${linkNumber}`;
   const times = countedAtMs.get(key) ?? [];
@@ -78,7 +78,7 @@ function countedOf(countedAtMs: Map<string, number[]>, { visitor, linkNumber }: 
   return times;
 }
 
-/** Ids are compared by code unit, never by locale: every worker must decide alike. */
+/** Compares ids by code unit, never by locale, so that every worker decides alike. */
 function byTimeThenId(a: Click, b: Click): number {
   const differenceMs = a.clickedAt.getTime() - b.clickedAt.getTime();
   if (differenceMs !== 0) return differenceMs;
@@ -86,17 +86,17 @@ function byTimeThenId(a: Click, b: Click): number {
   return a.clickId < b.clickId ? -1 : 1;
 }
 
-/** Longer user agents are hashed by their beginning: what tells browsers apart stands there, and the work stays bounded. */
+/** Of longer user agents only the beginning is hashed: it distinguishes browsers, and the work stays bounded. */
 const MAX_USER_AGENT_CHARACTERS = 512;
 const MAX_ADDRESS_CHARACTERS = 45;
-/** Of the digest, so that a caller may remember it: it hides nothing, and need not; what is stored is keyed. */
+/** The digest has no secret key, so that callers may cache it. It hides nothing and need not: only keyed hashes are stored. */
 const NO_KEY = new Uint8Array(SIPHASH_KEY_BYTES);
-/** UTF-8 takes up to three bytes for a UTF-16 code unit. */
+/** UTF-8 needs up to three bytes for a UTF-16 code unit. */
 const MAX_UTF8_BYTES = 3;
 
 /**
- * The short form of a user agent that visitor hashes are made of: 16 lower-case hex characters. User agents are long (Douyin's has 350
- * characters) and few, so whoever sees many visits computes it once for each.
+ * The digest of a user agent from which visitor hashes are made: 16 lower-case hex characters. User agents are long (Douyin's has 350
+ * characters) and few, so a caller with many visits computes it once for each user agent.
  */
 export function digestAgent(userAgent: string): string {
   const text = Buffer.from(userAgent.slice(0, MAX_USER_AGENT_CHARACTERS));
@@ -105,15 +105,15 @@ export function digestAgent(userAgent: string): string {
   return result.toString('hex');
 }
 
-/** Who came: the address as the connection or a trusted proxy gives it, and the user agent's digest. */
+/** The address from the connection or a trusted proxy, and the digest of the user agent. */
 export interface VisitorTraits {
   address: string;
   agentDigest: string;
 }
 
 /**
- * Returns the function that makes a day's visitor hashes: the same visitor gives the same text all day, and nobody can compute or
- * undo it once the key is deleted.
+ * Returns the function that makes the visitor hashes of a day: the same visitor gives the same text all day, and once the key is deleted the
+ * hash can be neither computed nor reversed.
  *
  * @param dayKey 16 random bytes of one Shanghai day
  * @returns 16 lower-case hex characters
@@ -129,11 +129,11 @@ export function createVisitorHash(dayKey: Uint8Array): (visitor: VisitorTraits) 
 }
 
 /**
- * What identifies a visitor for a day: the IPv4 address, or the IPv6 /64 (a phone changes the rest of it by itself), and the user
- * agent. Never stored; only its keyed hash is.
+ * The text that identifies a visitor for a day: the IPv4 address, or the IPv6 /64 (a phone changes the other half by itself), and the user
+ * agent. The text is never stored, only its keyed hash.
  *
- * IPv4-mapped addresses (`::ffff:1.2.3.4`, as a dual-stack socket gives them) are their IPv4. What is no address at all (a socket
- * already closed has none) is kept as it is, bounded: a visitor is never turned away for it.
+ * IPv4-mapped addresses (`::ffff:1.2.3.4`, from a dual-stack socket) become their IPv4 address. A text that is no address (a closed socket has
+ * none) is used as it is, bounded, so that no visitor is refused for it.
  */
 export function visitorKeyText({ address, agentDigest }: VisitorTraits): string {
   return `${visitorNetwork(address)}\n${agentDigest}`;
@@ -144,7 +144,7 @@ const MAPPED_IPV4 = /^::ffff:(\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3})$/;
 function visitorNetwork(address: string): string {
   const bounded = address.slice(0, MAX_ADDRESS_CHARACTERS).toLowerCase();
   if (!bounded.includes(':')) return bounded;
-  // How a dual-stack socket writes nearly every visitor of the IPv4 world: no need to take it apart.
+  // The form in which a dual-stack socket gives nearly every IPv4 visitor: it needs no parsing.
   const mapped = MAPPED_IPV4.exec(bounded)?.[1];
   if (mapped !== undefined) return mapped;
   const groups = parseIpv6(bounded);
@@ -169,7 +169,7 @@ function dottedToGroups(_: string, ...bytes: string[]): string {
   return `${(a * 256 + b).toString(16)}:${(c * 256 + d).toString(16)}`;
 }
 
-/** The eight groups of an IPv6 address in any spelling, its zone (`%eth0`) left out; undefined where it is none. */
+/** The eight groups of an IPv6 address in any spelling, without its zone (`%eth0`); undefined for another text. */
 function parseIpv6(address: string): number[] | undefined {
   const [plain = ''] = address.split('%');
   const hexOnly = plain.includes('.') ? plain.replace(DOTTED_END, dottedToGroups) : plain;

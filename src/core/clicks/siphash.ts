@@ -1,8 +1,8 @@
 /**
  * SipHash-2-4 with a 64-bit result: the short keyed hash behind click ids and visitor hashes.
  *
- * Written by hand because Node has no SipHash and an HMAC per click costs a fifth of the redirect's throughput. Each 64-bit word is
- * a pair of 32-bit halves, so that no BigInt is made and a call allocates nothing (0.15 µs for 20 bytes).
+ * Written by hand because Node has no SipHash, and an HMAC for each click costs a fifth of the redirect's throughput. Each 64-bit word is a pair
+ * of 32-bit halves, so that no BigInt is made and a call allocates nothing (0.15 µs for 20 bytes).
  * Source: Aumasson and Bernstein, "SipHash: a fast short-input PRF" (2012); the test holds the authors' 64 vectors.
  */
 import assert from 'node:assert/strict';
@@ -13,14 +13,14 @@ export type SipHash = (bytes: Uint8Array, offset: number, length: number, out: U
 export const SIPHASH_KEY_BYTES = 16;
 export const SIPHASH_BYTES = 8;
 
-/** v0…v3 as (low, high) pairs. One for the whole process: a hash runs to its end without giving way to another. */
+/** v0…v3 as (low, high) pairs. One for the whole process, because a hash runs to its end without interruption. */
 const state = new Int32Array(8);
 
 /**
  * Prepares a key once and returns the hash function for it.
  *
- * The positional numbers of the returned function are the price of an allocation-free call on the redirect path. The result may
- * overwrite the hashed bytes: it is written last.
+ * The returned function takes positional numbers because an object would be an allocation on the redirect path. The result may overwrite the
+ * hashed bytes: it is written last.
  *
  * @param key 16 bytes; read now, so the caller may wipe its own afterwards
  * @throws AssertionError on a key of another length, or (from the hash) on a range outside its arrays: a bug, never user input
@@ -45,7 +45,7 @@ export function createSipHash(key: Uint8Array): SipHash {
     const rest = length & 7;
     const end = offset + length - rest;
     for (let at = offset; at < end; at += 8) absorb(readHalf(bytes, at), readHalf(bytes, at + 4));
-    // The last word holds the bytes that are left and, in its top byte, the length.
+    // The last word holds the remaining bytes and, in its top byte, the length.
     absorb(readPart(bytes, end, Math.min(rest, 4)), readPart(bytes, end + 4, rest - 4) | (length << 24));
     state[4]! ^= 0xff;
     mix(4);
@@ -62,7 +62,7 @@ function absorb(low: number, high: number): void {
   state[1]! ^= high;
 }
 
-/** The SipRound, `rounds` times. The state lives in local variables meanwhile, which the compiler keeps in registers. */
+/** The SipRound, `rounds` times, on local variables, which the compiler keeps in registers. */
 function mix(rounds: number): void {
   let [v0l, v0h, v1l, v1h] = [state[0]!, state[1]!, state[2]!, state[3]!];
   let [v2l, v2h, v3l, v3h] = [state[4]!, state[5]!, state[6]!, state[7]!];
@@ -79,7 +79,7 @@ function mix(rounds: number): void {
     low = ((v3l << 16) | (v3h >>> 16)) ^ v2l;
     v3h = ((v3h << 16) | (v3l >>> 16)) ^ v2h;
     v3l = low;
-    // The round rotates v0 by 32 here: instead, its halves are read in exchanged places.
+    // The round rotates v0 by 32 here: the lines below read its halves swapped instead.
     low = (v0h + v3l) | 0;
     v0h = (v0l + v3h + carry(v0h, v3l, low)) | 0;
     v0l = low;
@@ -100,7 +100,7 @@ function mix(rounds: number): void {
   [state[4], state[5], state[6], state[7]] = [v2l, v2h, v3l, v3h];
 }
 
-/** The carry out of a 32-bit addition. By bits and not by `sum < a`: a branch on random data costs a third of the speed. */
+/** The carry of a 32-bit addition, from bits and not from `sum < a`: a branch on random data costs a third of the speed. */
 function carry(a: number, b: number, sum: number): number {
   return ((a & b) | ((a | b) & ~sum)) >>> 31;
 }
@@ -109,7 +109,7 @@ function readHalf(bytes: Uint8Array, at: number): number {
   return bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24);
 }
 
-/** Up to four bytes; none where `count` is zero or less. */
+/** Reads up to four bytes; none when `count` is zero or less. */
 function readPart(bytes: Uint8Array, at: number, count: number): number {
   let half = 0;
   for (let i = 0; i < count; i++) half |= bytes[at + i]! << (8 * i);

@@ -1,4 +1,4 @@
-/** Where a visitor stands: the app whose browser it is, the system, the kind of device. Closed vocabularies, stored with clicks. */
+/** The place of a visitor: the app whose browser it uses, the system, the kind of device. Closed lists; app and system are stored with clicks. */
 
 export const APPS = [
   'alipay',
@@ -19,7 +19,7 @@ export const APPS = [
   'zhihu',
   'other',
 ] as const;
-/** `other` is a plain browser, or an app that we do not know. */
+/** `other` is a plain browser or an unknown app. */
 export type App = (typeof APPS)[number];
 
 export const OSES = ['ios', 'android', 'harmonyos', 'windows', 'macos', 'linux', 'other'] as const;

@@ -135,7 +135,8 @@ export function balanceOf(leg: Pick<LegBook, 'balances'>, account: AccountKind):
 }
 
 /**
- * Where the commission of some buckets stands, for one payee or for all.
+ * Where the commission of some buckets stands, for one payee or for all. The view `posting_figures` and the function `line_stage` of the
+ * database say the same for reports; a test compares them with this and `stageOf`.
  *
  * paidOutFen is what left `payable` and `in_payout` for cash or netting, minus what was recovered of the debt: the sum of the line's own
  * accounts. Debt written off counts as recovered there; `written_off` keeps the loss, which whoever writes it off bears and the payee

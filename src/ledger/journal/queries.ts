@@ -15,8 +15,8 @@ export interface JournalQuery {
   limit: number;
 }
 
-/** One entry with its journal; line, order and dimensions are null where money moves without a line, sequence while it is not sealed. */
-export interface JournalEntryRow {
+/** A posting with its entry; line, order and dimensions are null where money moves without a line, sequence while it is not sealed. */
+export interface JournalRow {
   journalId: string;
   position: number;
   kind: string;
@@ -39,29 +39,29 @@ export interface JournalEntryRow {
 // Postings in the order of the journal: by the time of their entry, then by its id, then by position. Sent unnamed, so that it is planned with
 // its values. Served by journal_entries_posted_idx, or entry_lines_line_idx where a line is given.
 const LIST_JOURNAL = `
-select j.id as "journalId", e.position, j.kind, j.posted_at as "postedAt",
-  to_char(j.posted_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as "postedAtExact", j.brand_id as "brandId", s.sequence,
-  e.payee_id as "payeeId", e.account, e.amount_fen as "amountFen", e.reversed_delta_fen as "reversedDeltaFen",
+select e.id as "journalId", p.position, e.kind, e.posted_at as "postedAt",
+  to_char(e.posted_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as "postedAtExact", e.brand_id as "brandId", s.sequence,
+  p.payee_id as "payeeId", p.account, p.amount_fen as "amountFen", p.reversed_delta_fen as "reversedDeltaFen",
   l.line_id as "lineId", l.order_id as "orderId", l.influencer_id as "influencerId", l.link_id as "linkId", l.product_id as "productId"
-from journal_entries j
-join postings e on e.brand_id = j.brand_id and e.entry_id = j.id
-left join entry_lines l on l.brand_id = e.brand_id and l.entry_id = e.entry_id and l.position = e.line_position
-left join entry_seals s on s.brand_id = j.brand_id and s.entry_id = j.id
-where ($1::text is null or j.brand_id = $1)
-  and ($2::text is null or j.brand_id = $2)
+from journal_entries e
+join postings p on p.brand_id = e.brand_id and p.entry_id = e.id
+left join entry_lines l on l.brand_id = p.brand_id and l.entry_id = p.entry_id and l.position = p.line_position
+left join entry_seals s on s.brand_id = e.brand_id and s.entry_id = e.id
+where ($1::text is null or e.brand_id = $1)
+  and ($2::text is null or e.brand_id = $2)
   and ($3::text is null or l.line_id = $3)
-  and ($4::text is null or e.payee_id = $4)
-  and ($5::text is null or e.account = $5)
-  and ($6::timestamptz is null or j.posted_at >= $6)
-  and ($7::timestamptz is null or j.posted_at < $7)
-  and ($8::timestamptz is null or j.posted_at >= $8)
-  and ($8::timestamptz is null or (j.posted_at, j.id, e.position) > ($8, $9::text, $10::integer))
-order by j.posted_at, j.id, e.position
+  and ($4::text is null or p.payee_id = $4)
+  and ($5::text is null or p.account = $5)
+  and ($6::timestamptz is null or e.posted_at >= $6)
+  and ($7::timestamptz is null or e.posted_at < $7)
+  and ($8::timestamptz is null or e.posted_at >= $8)
+  and ($8::timestamptz is null or (e.posted_at, e.id, p.position) > ($8, $9::text, $10::integer))
+order by e.posted_at, e.id, p.position
 limit $11`;
 
-/** A page of journal entries, oldest first. */
-export async function listJournal(db: Queryable, query: JournalQuery): Promise<JournalEntryRow[]> {
-  const { rows } = await db.query<JournalEntryRow>(LIST_JOURNAL, [
+/** A page of postings, oldest first. */
+export async function listJournal(db: Queryable, query: JournalQuery): Promise<JournalRow[]> {
+  const { rows } = await db.query<JournalRow>(LIST_JOURNAL, [
     query.brandScope,
     query.brandId,
     query.lineId,
@@ -75,60 +75,4 @@ export async function listJournal(db: Queryable, query: JournalQuery): Promise<J
     query.limit,
   ]);
   return rows;
-}
-
-export interface BalanceRow {
-  brandId: string;
-  commissionFen: bigint;
-  pendingFen: bigint;
-  payableFen: bigint;
-  inPayoutFen: bigint;
-  paidOutFen: bigint;
-  debtFen: bigint;
-  reversedFen: bigint;
-}
-
-// A payee's money by brand, from every entry of a line it has (what a brand paid in without a line is not the payee's). Served by
-// postings_payee_idx.
-const SUM_BALANCES = `
-select e.brand_id as "brandId",
-  coalesce(sum(e.amount_fen) filter (where e.account in ('brand_owes', 'platform_owes')), 0)::bigint as "commissionFen",
-  (-coalesce(sum(e.amount_fen) filter (where e.account in ('pending', 'fee_pending')), 0))::bigint as "pendingFen",
-  (-coalesce(sum(e.amount_fen) filter (where e.account in ('payable', 'fee_earned')), 0))::bigint as "payableFen",
-  (-coalesce(sum(e.amount_fen) filter (where e.account = 'in_payout'), 0))::bigint as "inPayoutFen",
-  coalesce(sum(e.amount_fen) filter (where e.account not in ('cash', 'written_off')), 0)::bigint as "paidOutFen",
-  coalesce(sum(e.amount_fen) filter (where e.account = 'debt'), 0)::bigint as "debtFen",
-  coalesce(sum(e.reversed_delta_fen), 0)::bigint as "reversedFen"
-from postings e
-where e.payee_id = $1 and e.line_position is not null
-  and ($2::text is null or e.brand_id = $2)
-  and ($3::timestamptz is null
-    or exists (select from entry_seals s where s.brand_id = e.brand_id and s.entry_id = e.entry_id and s.sealed_at <= $3))
-group by e.brand_id
-order by e.brand_id`;
-
-/** One row for each brand in which the payee ever had a commission, by what was sealed at `asOf` (null: everything committed). */
-export async function listBalances(
-  db: Queryable,
-  query: { payeeId: string; brandScope: string | null; asOf: Date | null },
-): Promise<BalanceRow[]> {
-  const { rows } = await db.query<BalanceRow>(SUM_BALANCES, [query.payeeId, query.brandScope, query.asOf]);
-  return rows;
-}
-
-// A payee as far as the caller may know of it: an influencer only its own, a key of one brand only those that ever earned in it.
-const FIND_PAYEE = `
-select p.id
-from payees p
-where p.id = $1
-  and ($2::text is null or exists (select from influencers i where i.id = $2 and i.payee_id = p.id))
-  and ($3::text is null or exists (select from postings e where e.payee_id = p.id and e.brand_id = $3))`;
-
-/** Whether a payee exists for the caller. */
-export async function payeeExists(
-  db: Queryable,
-  query: { payeeId: string; influencerScope: string | null; brandScope: string | null },
-): Promise<boolean> {
-  const { rows } = await db.query(FIND_PAYEE, [query.payeeId, query.influencerScope, query.brandScope]);
-  return rows.length > 0;
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { brandScope, influencerScope } from '../../access/principal.ts';
+import { brandScope } from '../../access/principal.ts';
 import { ACCOUNT_KINDS } from '../../core/money/accounts.ts';
 import {
   dayOrInstant,
@@ -16,19 +16,15 @@ import {
   decodeCursor,
   jsonOrCsv,
   listOf,
+  pageOf,
   pageQuery,
-  sendCsv,
-  wantsCsv,
+  sendPage,
 } from '../../http/list.ts';
-import { pageOf, sendPage } from '../../http/list-page.ts';
-import { problems } from '../../http/problem.ts';
 import type { Server } from '../../http/server.ts';
 import type { Db } from '../../infra/db.ts';
-import { requireSealed } from '../as-of.ts';
-import { BALANCE_COLUMNS, balanceFields } from '../figures.ts';
-import { type JournalEntryRow, listBalances, listJournal, payeeExists } from './queries.ts';
+import { type JournalRow, listJournal } from './queries.ts';
 
-const entry = z.object({
+const posting = z.object({
   journalId: z.string(),
   position: z.int(),
   kind: z.string(),
@@ -48,7 +44,7 @@ const entry = z.object({
   linkId: z.string().nullable(),
   productId: z.string().nullable(),
 });
-type JournalEntry = z.output<typeof entry>;
+type JournalPosting = z.output<typeof posting>;
 
 const journalQuery = z
   .strictObject({
@@ -63,34 +59,29 @@ const journalQuery = z
   .refine(endsAfterItBegins, RANGE_FAULT);
 const cursorShape = z.tuple([cursorTime, z.string().max(64), z.int().min(0).max(2_147_483_647)]);
 
-const balance = z.object({ brandId: z.string(), ...balanceFields });
-type Balance = z.output<typeof balance>;
-
-function answerEntry({ postedAtExact: _cursor, sequence, ...row }: JournalEntryRow): JournalEntry {
+function answerPosting({ postedAtExact: _cursor, sequence, ...row }: JournalRow): JournalPosting {
   return { ...row, sequence: sequence === null ? null : Number(sequence) };
 }
 
-const entryColumns = (Object.keys(entry.shape) as (keyof JournalEntry)[]).map((name): CsvColumn<JournalEntry> => ({
-  name,
-  value: (row) => row[name],
-}));
-const balanceColumns = (['brandId', ...BALANCE_COLUMNS] as const).map((name): CsvColumn<Balance> => ({
-  name,
-  value: (row) => row[name],
-}));
+const postingColumns = (Object.keys(posting.shape) as (keyof JournalPosting)[]).map(
+  (name): CsvColumn<JournalPosting> => ({
+    name,
+    value: (row) => row[name],
+  }),
+);
 
-/** The entries behind every total, and what each payee has. */
+/** The postings behind every total. */
 export async function journalRoutes(app: Server, deps: { db: Db }): Promise<void> {
   app.get(
     '/v1/journal',
     {
       config: { roles: ['finance', 'admin'] },
       schema: {
-        summary: 'Journal entries in the order they were posted',
+        summary: 'Journal entries in the order they were posted, one row a posting',
         description: '`from` and `to` filter by posting time. Debit is positive; every journal sums to 0.',
         tags: ['Commissions'],
         querystring: journalQuery,
-        response: { 200: jsonOrCsv(listOf(entry)), ...problemResponses },
+        response: { 200: jsonOrCsv(listOf(posting)), ...problemResponses },
       },
     },
     async (request, reply) => {
@@ -110,38 +101,9 @@ export async function journalRoutes(app: Server, deps: { db: Db }): Promise<void
       const page = pageOf(rows, {
         limit: query.limit,
         keyOf: (row) => [row.postedAtExact, row.journalId, row.position],
-        answerOf: answerEntry,
+        answerOf: answerPosting,
       });
-      return sendPage(request, reply, { page, columns: entryColumns });
-    },
-  );
-
-  app.get(
-    '/v1/payees/:id/balance',
-    {
-      config: { roles: ['finance', 'admin', 'influencer'] },
-      schema: {
-        summary: 'What a payee has, one row a brand, now or as of any sealed instant',
-        description:
-          'commissionFen = pendingFen + payableFen + inPayoutFen + paidOutFen − debtFen. Debt nets only inside its brand.',
-        tags: ['Commissions'],
-        params: z.object({ id: prefixedId('pye') }),
-        querystring: z.strictObject({ asOf: dayOrInstant.optional() }),
-        response: { 200: jsonOrCsv(z.object({ data: z.array(balance) })), ...problemResponses },
-      },
-    },
-    async (request, reply) => {
-      const { params, query, principal } = request;
-      const scope = {
-        payeeId: params.id,
-        influencerScope: influencerScope(principal) ?? null,
-        brandScope: brandScope(principal) ?? null,
-      };
-      if (!(await payeeExists(deps.db, scope))) throw problems.notFound();
-      await requireSealed(deps.db, query.asOf);
-      const data = await listBalances(deps.db, { ...scope, asOf: query.asOf ?? null });
-      if (wantsCsv(request)) return sendCsv(reply, data, balanceColumns);
-      return { data };
+      return sendPage(request, reply, { page, columns: postingColumns });
     },
   );
 }

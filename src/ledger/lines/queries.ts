@@ -1,5 +1,5 @@
 import type { Queryable } from '../../infra/db.ts';
-import type { CommissionFilter, Figures } from '../totals/queries.ts';
+import type { CommissionFilter, Figures } from '../figures.ts';
 
 export interface CommissionsQuery extends CommissionFilter {
   after: { paidAtMicros: bigint; lineId: string } | null;
@@ -35,12 +35,12 @@ export interface CommissionRow extends Omit<Figures, 'orders' | 'lines'> {
   clickId: string | null;
 }
 
-// One row a line with the sums of its postings in scope: exactly the postings `sum_totals` adds up under the same filters, so the rows sum
+// One row a line with the sums of its postings in scope: exactly the postings that `sumTotals` adds up under the same filters, so the rows sum
 // to its total, page by page. Newest payment first, ties by line id; the cursor carries microseconds. Lines of which nothing is left (booked
 // and taken back) are left out. Served by entry_lines_brand_idx and entry_lines_influencer_idx.
 const LIST_COMMISSIONS = `
-with posted as materialized (
-  select l.brand_id, l.entry_id, l.position, l.line_id, l.influencer_id, l.product_id, l.lines_delta, l.paid_delta_fen,
+with touched as materialized (
+  select row_number() over () as place, l.brand_id, l.entry_id, l.position, l.line_id, l.influencer_id, l.product_id, l.lines_delta, l.paid_delta_fen,
     l.refunded_delta_fen, l.paid_at
   from entry_lines l
   where ($1::text is null or l.brand_id = $1)
@@ -54,51 +54,41 @@ with posted as materialized (
     and ($10::timestamptz is null or l.paid_at < $10)
 ), viewer as (
   select i.payee_id from influencers i where i.id = $2
-), balances as (
+), stages as (
   select l.line_id, l.influencer_id,
-    coalesce(sum(e.amount_fen) filter (where e.account = 'in_payout'), 0) as in_payout,
-    coalesce(sum(e.amount_fen) filter (where e.account in ('payable', 'fee_earned')), 0) as payable,
-    coalesce(sum(e.amount_fen) filter (where e.account in ('pending', 'fee_pending')), 0) as pending,
-    coalesce(sum(e.amount_fen) filter (where e.account not in ('cash', 'written_off')), 0) as paid_out
+    line_stage(sum(f.pending_fen), sum(f.payable_fen), sum(f.in_payout_fen), sum(f.paid_out_fen)) as stage
   from entry_lines l
-  join postings e on e.brand_id = l.brand_id and e.entry_id = l.entry_id and e.line_position = l.position
+  join posting_figures f on f.brand_id = l.brand_id and f.entry_id = l.entry_id and f.line_position = l.position
   where $8::text is not null
-    and l.line_id in (select p.line_id from posted p)
-    and ($2::text is null or e.payee_id = (select v.payee_id from viewer v))
+    and l.line_id in (select t.line_id from touched t)
+    and ($2::text is null or f.payee_id = (select v.payee_id from viewer v))
   group by l.line_id, l.influencer_id
 ), money as (
-  select e.brand_id, e.entry_id, e.line_position as position,
-    sum(e.amount_fen) filter (where e.account in ('brand_owes', 'platform_owes')) as commission_fen,
-    -sum(e.amount_fen) filter (where e.account in ('pending', 'fee_pending')) as pending_fen,
-    -sum(e.amount_fen) filter (where e.account in ('payable', 'fee_earned')) as payable_fen,
-    -sum(e.amount_fen) filter (where e.account = 'in_payout') as in_payout_fen,
-    sum(e.amount_fen) filter (where e.account not in ('cash', 'written_off')) as paid_out_fen,
-    sum(e.amount_fen) filter (where e.account = 'debt') as debt_fen,
-    sum(e.reversed_delta_fen) as reversed_fen
-  from posted p
-  join postings e on e.brand_id = p.brand_id and e.entry_id = p.entry_id and e.line_position = p.position
-  where $2::text is null or e.payee_id = (select v.payee_id from viewer v)
-  group by e.brand_id, e.entry_id, e.line_position
+  select t.place, sum(f.commission_fen) as commission_fen, sum(f.pending_fen) as pending_fen,
+    sum(f.payable_fen) as payable_fen, sum(f.in_payout_fen) as in_payout_fen, sum(f.paid_out_fen) as paid_out_fen,
+    sum(f.debt_fen) as debt_fen, sum(f.reversed_fen) as reversed_fen
+  from touched t
+  join posting_figures f on f.brand_id = t.brand_id and f.entry_id = t.entry_id and f.line_position = t.position
+  where $2::text is null or f.payee_id = (select v.payee_id from viewer v)
+  group by t.place
 ), summed as (
-  select p.brand_id, p.line_id, max(p.paid_at) as paid_at, max(p.product_id) as product_id, sum(p.lines_delta) as lines,
-    sum(p.paid_delta_fen)::bigint as paid_fen, sum(p.refunded_delta_fen)::bigint as refunded_fen,
+  select t.brand_id, t.line_id, max(t.paid_at) as paid_at, max(t.product_id) as product_id, sum(t.lines_delta) as lines,
+    sum(t.paid_delta_fen)::bigint as paid_fen, sum(t.refunded_delta_fen)::bigint as refunded_fen,
     coalesce(sum(m.commission_fen), 0)::bigint as commission_fen, coalesce(sum(m.pending_fen), 0)::bigint as pending_fen,
     coalesce(sum(m.payable_fen), 0)::bigint as payable_fen, coalesce(sum(m.in_payout_fen), 0)::bigint as in_payout_fen,
     coalesce(sum(m.paid_out_fen), 0)::bigint as paid_out_fen, coalesce(sum(m.debt_fen), 0)::bigint as debt_fen,
     coalesce(sum(m.reversed_fen), 0)::bigint as reversed_fen
-  from posted p
-  left join money m on m.brand_id = p.brand_id and m.entry_id = p.entry_id and m.position = p.position
-  left join balances b on b.line_id = p.line_id and b.influencer_id = p.influencer_id
-  where $8::text is null or $8 =
-    case when b.in_payout < 0 then 'in_payout' when b.payable < 0 then 'payable' when b.pending < 0 then 'pending'
-      when b.paid_out > 0 then 'paid' else 'none' end
-  group by p.brand_id, p.line_id
+  from touched t
+  left join money m on m.place = t.place
+  left join stages s on s.line_id = t.line_id and s.influencer_id = t.influencer_id
+  where $8::text is null or coalesce(s.stage, 'none') = $8
+  group by t.brand_id, t.line_id
 ), page as (
   select s.brand_id, s.line_id, s.paid_at, (extract(epoch from s.paid_at) * 1000000)::bigint as paid_at_micros, s.product_id, s.paid_fen,
     s.refunded_fen, s.commission_fen, s.pending_fen, s.payable_fen, s.in_payout_fen, s.paid_out_fen, s.debt_fen, s.reversed_fen
   from summed s
-  where (s.lines <> 0 or s.paid_fen <> 0 or s.refunded_fen <> 0 or s.commission_fen <> 0 or s.pending_fen <> 0 or s.payable_fen <> 0
-      or s.in_payout_fen <> 0 or s.paid_out_fen <> 0 or s.debt_fen <> 0 or s.reversed_fen <> 0)
+  where (s.lines, s.paid_fen, s.refunded_fen, s.commission_fen, s.pending_fen, s.payable_fen, s.in_payout_fen, s.paid_out_fen, s.debt_fen,
+      s.reversed_fen) <> (0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
     and ($11::bigint is null or ((extract(epoch from s.paid_at) * 1000000)::bigint, s.line_id) < ($11, $12))
   order by paid_at_micros desc, s.line_id desc
   limit $13

@@ -1,12 +1,26 @@
 import { z } from 'zod';
 import { stageOf } from '../../core/money/accounts.ts';
 import { count, endsAfterItBegins, fen, instant, problemResponses, RANGE_FAULT, rateBp } from '../../http/fields.ts';
-import { type CsvColumn, cursorBigint, decodeCursor, jsonOrCsv, listOf, pageQuery } from '../../http/list.ts';
-import { pageOf, sendPage } from '../../http/list-page.ts';
+import {
+  type CsvColumn,
+  cursorBigint,
+  decodeCursor,
+  jsonOrCsv,
+  listOf,
+  pageQuery,
+  pageOf,
+  sendPage,
+} from '../../http/list.ts';
 import type { Server } from '../../http/server.ts';
 import type { Db } from '../../infra/db.ts';
-import { commissionFilter, commissionFilterQuery } from '../commission-filter.ts';
-import { BALANCE_COLUMNS, balanceFields, buyerFields, stage } from '../figures.ts';
+import {
+  buyerFields,
+  commissionFilter,
+  commissionFilterQuery,
+  POSITION_COLUMNS,
+  positionFields,
+  stage,
+} from '../route-fields.ts';
 import { type CommissionRow, listCommissions } from './queries.ts';
 
 const commission = z.object({
@@ -38,7 +52,7 @@ const commission = z.object({
     .nullable(),
   stage,
   ...buyerFields,
-  ...balanceFields,
+  ...positionFields,
 });
 type Commission = z.output<typeof commission>;
 
@@ -47,7 +61,7 @@ const commissionsQuery = z
   .refine(endsAfterItBegins, RANGE_FAULT);
 const cursorShape = z.tuple([cursorBigint, z.string().max(64)]);
 
-/** Every line that earns, with why and how much. */
+/** Every line that earns: by which attribution and terms, and how much. */
 export async function commissionLineRoutes(app: Server, deps: { db: Db }): Promise<void> {
   app.get(
     '/v1/commissions',
@@ -126,7 +140,7 @@ const csvColumns: CsvColumn<Commission>[] = [
       'stage',
       'paidFen',
       'refundedFen',
-      ...BALANCE_COLUMNS,
+      ...POSITION_COLUMNS,
     ] as const
   ).map((name): CsvColumn<Commission> => ({ name, value: (row) => row[name] })),
   { name: 'basis', value: ({ terms }) => terms?.basis },

@@ -1,42 +1,49 @@
-import type { Posting, LineEntry } from '../../core/money/accounts.ts';
+import type { LineEntry, Posting } from '../../core/money/accounts.ts';
 import { newAscendingId } from '../../http/new-id.ts';
 import type { Tx } from '../../infra/db.ts';
-import { insertJournals, type EntryKind, type NewJournalEntry, type NewJournalLine } from './queries.ts';
+import { type EntryKind, insertEntries, type NewEntryLine, type NewPosting } from './queries.ts';
 
-/** One journal to be posted: what it does to lines, and what moves without a line. All of one brand, summing to 0 fen. */
+export type { EntryKind } from './queries.ts';
+
+/** A journal entry to be posted: what it does to order lines, and what moves without a line. All of one brand, summing to 0 fen. */
 export interface EntryDraft {
   brandId: string;
   kind: EntryKind;
   lineEntries: readonly LineEntry[];
-  /** Entries that belong to no line (a brand pays what it owes). */
+  /** Postings that belong to no line (a brand pays what it owes). */
   postings?: readonly Posting[];
 }
 
 /**
  * Posts entries in the caller's transaction. Their ids ascend in the order given, so the journal shows what one transaction posts in that
- * order. Nothing is ever changed afterwards (triggers).
+ * order. Triggers refuse every later change.
  *
- * @throws at COMMIT, by a deferred constraint, when a journal does not sum to 0 fen
+ * @throws at COMMIT, by a deferred constraint, when an entry does not sum to 0 fen
  */
 export async function postEntries(tx: Tx, drafts: readonly EntryDraft[]): Promise<void> {
   if (drafts.length === 0) return;
-  const journals = drafts.map((draft) => ({ id: newAscendingId('jrn'), brandId: draft.brandId, kind: draft.kind }));
-  const lines: NewJournalLine[] = [];
-  const postings: NewJournalEntry[] = [];
-  for (const [index, draft] of drafts.entries()) {
-    const journalId = journals[index]?.id ?? '';
-    let position = 0;
-    const add = (linePosition: number | null, part: readonly Posting[]): void => {
-      for (const posting of part) {
-        position += 1;
-        postings.push({ ...posting, journalId, brandId: draft.brandId, position, linePosition });
-      }
-    };
-    for (const [line, lineEntry] of draft.lineEntries.entries()) {
-      lines.push({ journalId, position: line + 1, dimensions: lineEntry.dimensions, amounts: lineEntry.amounts });
-      add(line + 1, lineEntry.postings);
-    }
-    add(null, draft.postings ?? []);
-  }
-  await insertJournals(tx, { journals, lines, postings });
+  const entries = drafts.map((draft) => ({ ...draft, id: newAscendingId('jrn') }));
+  await insertEntries(tx, {
+    entries,
+    lines: entries.flatMap(({ id, lineEntries }) =>
+      lineEntries.map(({ dimensions, amounts }, index): NewEntryLine => ({
+        entryId: id,
+        position: index + 1,
+        dimensions,
+        amounts,
+      })),
+    ),
+    postings: entries.flatMap(postingsOf),
+  });
+}
+
+/** The postings of an entry, numbered from 1: those of its lines first, in the order of the lines. */
+function postingsOf({ id, brandId, lineEntries, postings = [] }: EntryDraft & { id: string }): NewPosting[] {
+  const parts = [
+    ...lineEntries.map((lineEntry, index) => ({ linePosition: index + 1, postings: lineEntry.postings })),
+    { linePosition: null, postings },
+  ];
+  return parts
+    .flatMap(({ linePosition, postings: part }) => part.map((posting) => ({ ...posting, linePosition })))
+    .map((posting, index) => ({ ...posting, entryId: id, brandId, position: index + 1 }));
 }

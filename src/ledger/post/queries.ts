@@ -1,24 +1,25 @@
-import type { Dimensions, Posting, Amounts } from '../../core/money/accounts.ts';
+import type { Amounts, Dimensions, Posting } from '../../core/money/accounts.ts';
 import { arrayLiterals } from '../../infra/array-literal.ts';
 import type { Tx } from '../../infra/db.ts';
 
 export type EntryKind = 'booking' | 'release' | 'payout_lock' | 'payout_paid' | 'payout_fail' | 'receipt' | 'write_off';
 
-export interface NewJournal {
+export interface NewEntry {
   id: string;
   brandId: string;
   kind: EntryKind;
 }
 
-export interface NewJournalLine {
-  journalId: string;
+/** An order line that an entry touches: the dimensions at posting, and the change of the buyers' money. */
+export interface NewEntryLine {
+  entryId: string;
   position: number;
   dimensions: Dimensions;
   amounts: Amounts;
 }
 
-export interface NewJournalEntry extends Posting {
-  journalId: string;
+export interface NewPosting extends Posting {
+  entryId: string;
   brandId: string;
   position: number;
   /** Null where money moves without a line. */
@@ -27,7 +28,7 @@ export interface NewJournalEntry extends Posting {
 
 // Triggers queue each entry for the sealer, and check its sum at COMMIT where these postings alone do not sum to 0 (postings_balanced).
 // Foreign keys are checked at the end of the statement, when all three parts are there.
-const INSERT_JOURNALS = `
+const INSERT_ENTRIES = `
 with posted as (
   insert into journal_entries (id, brand_id, kind)
   select input.id, input.brand_id, input.kind
@@ -49,29 +50,22 @@ select input.entry_id, input.position, input.brand_id, input.line_position, inpu
 from unnest($21::text[], $22::integer[], $23::text[], $24::integer[], $25::text[], $26::text[], $27::bigint[], $28::bigint[])
   as input (entry_id, position, brand_id, line_position, payee_id, account, amount_fen, reversed_delta_fen)`;
 
-/**
- * Adds journal entries with what they say of lines (the dimensions at posting and the change of the buyers' money) and their postings; each
- * entry must sum to 0 fen or COMMIT is refused.
- */
-export async function insertJournals(
+/** Adds entries with the lines that they touch and their postings; each entry must sum to 0 fen, or COMMIT is refused. */
+export async function insertEntries(
   tx: Tx,
   {
-    journals,
+    entries,
     lines,
     postings,
-  }: {
-    journals: readonly NewJournal[];
-    lines: readonly NewJournalLine[];
-    postings: readonly NewJournalEntry[];
-  },
+  }: { entries: readonly NewEntry[]; lines: readonly NewEntryLine[]; postings: readonly NewPosting[] },
 ): Promise<void> {
   const dimension = <Key extends keyof Dimensions>(key: Key): Dimensions[Key][] =>
     lines.map(({ dimensions }) => dimensions[key]);
   const values = [
-    journals.map(({ id }) => id),
-    journals.map(({ brandId }) => brandId),
-    journals.map(({ kind }) => kind),
-    lines.map(({ journalId }) => journalId),
+    entries.map(({ id }) => id),
+    entries.map(({ brandId }) => brandId),
+    entries.map(({ kind }) => kind),
+    lines.map(({ entryId }) => entryId),
     lines.map(({ position }) => position),
     dimension('brandId'),
     dimension('lineId'),
@@ -88,7 +82,7 @@ export async function insertJournals(
     lines.map(({ amounts }) => amounts.lines),
     lines.map(({ amounts }) => amounts.paidFen),
     lines.map(({ amounts }) => amounts.refundedFen),
-    postings.map(({ journalId }) => journalId),
+    postings.map(({ entryId }) => entryId),
     postings.map(({ position }) => position),
     postings.map(({ brandId }) => brandId),
     postings.map(({ linePosition }) => linePosition),
@@ -97,5 +91,5 @@ export async function insertJournals(
     postings.map(({ amountFen }) => amountFen),
     postings.map(({ reversedFen }) => reversedFen),
   ];
-  await tx.query({ name: 'insert_journals', text: INSERT_JOURNALS, values: arrayLiterals(values) });
+  await tx.query({ name: 'insert_entries', text: INSERT_ENTRIES, values: arrayLiterals(values) });
 }

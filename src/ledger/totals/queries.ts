@@ -1,38 +1,26 @@
 import type { Queryable } from '../../infra/db.ts';
+import type { CommissionFilter, Figures } from '../figures.ts';
 
-/** What totals may be grouped by. `month` and `day` are Asia/Shanghai's, of the time named by timeBasis. */
-export const GROUPINGS = [
-  'influencer',
-  'brand',
-  'store',
-  'product',
-  'link',
-  'tag',
-  'platform',
-  'method',
-  'month',
-  'day',
-  'stage',
-] as const;
-export type Grouping = (typeof GROUPINGS)[number];
-
-/** Which part of the journal a reader may see and asks for; null does not narrow. */
-export interface CommissionFilter {
-  /** The brand the caller is confined to. */
-  brandScope: string | null;
-  /** The influencer the caller is confined to: only its own leg of its own lines. */
-  influencerScope: string | null;
-  brandId: string | null;
-  influencerId: string | null;
-  storeId: string | null;
-  productId: string | null;
-  platform: string | null;
-  stage: string | null;
-  /** Inclusive. */
-  from: Date | null;
-  /** Exclusive. */
-  to: Date | null;
-}
+/**
+ * The groupings of totals, each with the field of a row that holds its value; in the order in which rows are sorted. A grouping is added by its
+ * line here and its line in SUM_TOTALS at the same place: the API's field, its schema and its CSV column follow from this list.
+ */
+export const FIELD_OF_GROUPING = {
+  month: 'month',
+  day: 'day',
+  brand: 'brandId',
+  influencer: 'influencerId',
+  store: 'storeId',
+  product: 'productId',
+  link: 'linkId',
+  tag: 'tag',
+  platform: 'platform',
+  method: 'method',
+  stage: 'stage',
+} as const;
+export type Grouping = keyof typeof FIELD_OF_GROUPING;
+export type GroupField = (typeof FIELD_OF_GROUPING)[Grouping];
+export const GROUPINGS = Object.keys(FIELD_OF_GROUPING) as [Grouping, ...Grouping[]];
 
 export interface TotalsQuery extends CommissionFilter {
   groupBy: readonly Grouping[];
@@ -42,49 +30,23 @@ export interface TotalsQuery extends CommissionFilter {
   limit: number;
 }
 
-/** Sums in fen; always commission = pending + payable + inPayout + paidOut − debt. */
-export interface Figures {
-  orders: bigint;
-  lines: bigint;
-  paidFen: bigint;
-  refundedFen: bigint;
-  commissionFen: bigint;
-  pendingFen: bigint;
-  payableFen: bigint;
-  inPayoutFen: bigint;
-  paidOutFen: bigint;
-  debtFen: bigint;
-  reversedFen: bigint;
-}
+/** One group: the values of the groupings requested, null for the others. */
+export type TotalsRow = Figures & Record<GroupField, string | null> & { isTotal: boolean };
 
-/** One group: the values asked for, null for those that were not. */
-export interface TotalsRow extends Figures {
-  isTotal: boolean;
-  influencerId: string | null;
-  brandId: string | null;
-  storeId: string | null;
-  productId: string | null;
-  linkId: string | null;
-  tag: string | null;
-  platform: string | null;
-  method: string | null;
-  month: string | null;
-  day: string | null;
-  stage: string | null;
-}
-
-// Sums over the journal, grouped, and their total, in one statement and so in one snapshot. Postings in scope (`posted`) give the buyers'
-// money, their entries the commission; both are summed per order first, so that `orders` counts an order once per row and once in the
-// total, and only while it has a line there. The stage is that of a line for one influencer, from everything booked by `asOf` whatever the
+// Sums over the journal, grouped, and their total, in one statement and so in one snapshot. Line entries in scope (`touched`) give the buyers'
+// money, their postings the commission; both are summed per order first, so that `orders` counts an order once per row and once in the
+// total, and only while it has a line there. Money is grouped by the place of its line entry in `touched`: one number sorts faster than the three
+// columns of the key. The stage is that of a line for one influencer, from everything booked by `asOf` whatever the
 // window, so rows of adjoining windows add up. Groups in which everything is zero are left out: what was booked and taken back leaves no
-// trace, whichever way it came. Served by entry_lines_brand_idx and entry_lines_influencer_idx.
+// trace, whichever way it came. Rows are sorted by their groups, left to right, null last. Months and days are Asia/Shanghai's, of the time
+// that timeBasis names. Served by entry_lines_brand_idx and entry_lines_influencer_idx.
 const SUM_TOTALS = `
-with posted as materialized (
-  select l.entry_id, l.position, l.order_id, l.line_id, l.influencer_id, l.brand_id, l.store_id, l.product_id, l.link_id, l.tag,
-    l.platform, l.method, l.lines_delta, l.paid_delta_fen, l.refunded_delta_fen,
-    case when $12::text = 'posted' then j.posted_at else l.paid_at end as at
+with touched as materialized (
+  select row_number() over () as place, l.brand_id, l.entry_id, l.position, l.line_id, l.order_id, l.influencer_id, l.store_id, l.product_id, l.link_id, l.tag, l.platform,
+    l.method, l.lines_delta, l.paid_delta_fen, l.refunded_delta_fen, t.at
   from entry_lines l
-  join journal_entries j on j.brand_id = l.brand_id and j.id = l.entry_id
+  join journal_entries e on e.brand_id = l.brand_id and e.id = l.entry_id
+  cross join lateral (select case when $12::text = 'posted' then e.posted_at else l.paid_at end as at) t
   where ($2::text is null or l.brand_id = $2)
     and ($3::text is null or l.influencer_id = $3)
     and ($4::text is null or l.brand_id = $4)
@@ -92,85 +54,71 @@ with posted as materialized (
     and ($6::text is null or l.store_id = $6)
     and ($7::text is null or l.product_id = $7)
     and ($8::text is null or l.platform = $8)
-    and ($10::timestamptz is null or case when $12::text = 'posted' then j.posted_at else l.paid_at end >= $10)
-    and ($11::timestamptz is null or case when $12::text = 'posted' then j.posted_at else l.paid_at end < $11)
+    and ($10::timestamptz is null or t.at >= $10)
+    and ($11::timestamptz is null or t.at < $11)
     and ($13::timestamptz is null
       or exists (select from entry_seals s where s.brand_id = l.brand_id and s.entry_id = l.entry_id and s.sealed_at <= $13))
 ), viewer as (
   select i.payee_id from influencers i where i.id = $3
-), balances as (
+), stages as (
   select l.line_id, l.influencer_id,
-    coalesce(sum(e.amount_fen) filter (where e.account = 'in_payout'), 0) as in_payout,
-    coalesce(sum(e.amount_fen) filter (where e.account in ('payable', 'fee_earned')), 0) as payable,
-    coalesce(sum(e.amount_fen) filter (where e.account in ('pending', 'fee_pending')), 0) as pending,
-    coalesce(sum(e.amount_fen) filter (where e.account not in ('cash', 'written_off')), 0) as paid_out
+    line_stage(sum(f.pending_fen), sum(f.payable_fen), sum(f.in_payout_fen), sum(f.paid_out_fen)) as stage
   from entry_lines l
-  join postings e on e.brand_id = l.brand_id and e.entry_id = l.entry_id and e.line_position = l.position
+  join posting_figures f on f.brand_id = l.brand_id and f.entry_id = l.entry_id and f.line_position = l.position
   where ($9::text is not null or 'stage' = any ($1::text[]))
-    and l.line_id in (select p.line_id from posted p)
-    and ($3::text is null or e.payee_id = (select v.payee_id from viewer v))
+    and l.line_id in (select t.line_id from touched t)
+    and ($3::text is null or f.payee_id = (select v.payee_id from viewer v))
     and ($13::timestamptz is null
       or exists (select from entry_seals s where s.brand_id = l.brand_id and s.entry_id = l.entry_id and s.sealed_at <= $13))
   group by l.line_id, l.influencer_id
-), staged as (
-  select p.entry_id, p.position, p.order_id, p.line_id, p.influencer_id, p.brand_id, p.store_id, p.product_id, p.link_id, p.tag,
-    p.platform, p.method, p.lines_delta, p.paid_delta_fen, p.refunded_delta_fen, p.at,
-    case when b.in_payout < 0 then 'in_payout' when b.payable < 0 then 'payable' when b.pending < 0 then 'pending'
-      when b.paid_out > 0 then 'paid' else 'none' end as stage
-  from posted p
-  left join balances b on b.line_id = p.line_id and b.influencer_id = p.influencer_id
 ), money as (
-  select e.brand_id, e.entry_id, e.line_position as position,
-    sum(e.amount_fen) filter (where e.account in ('brand_owes', 'platform_owes')) as commission_fen,
-    -sum(e.amount_fen) filter (where e.account in ('pending', 'fee_pending')) as pending_fen,
-    -sum(e.amount_fen) filter (where e.account in ('payable', 'fee_earned')) as payable_fen,
-    -sum(e.amount_fen) filter (where e.account = 'in_payout') as in_payout_fen,
-    sum(e.amount_fen) filter (where e.account not in ('cash', 'written_off')) as paid_out_fen,
-    sum(e.amount_fen) filter (where e.account = 'debt') as debt_fen,
-    sum(e.reversed_delta_fen) as reversed_fen
-  from posted p
-  join postings e on e.brand_id = p.brand_id and e.entry_id = p.entry_id and e.line_position = p.position
-  where $3::text is null or e.payee_id = (select v.payee_id from viewer v)
-  group by e.brand_id, e.entry_id, e.line_position
+  select t.place, sum(f.commission_fen) as commission_fen, sum(f.pending_fen) as pending_fen,
+    sum(f.payable_fen) as payable_fen, sum(f.in_payout_fen) as in_payout_fen, sum(f.paid_out_fen) as paid_out_fen,
+    sum(f.debt_fen) as debt_fen, sum(f.reversed_fen) as reversed_fen
+  from touched t
+  join posting_figures f on f.brand_id = t.brand_id and f.entry_id = t.entry_id and f.line_position = t.position
+  where $3::text is null or f.payee_id = (select v.payee_id from viewer v)
+  group by t.place
 ), per_order as (
   select
-    case when 'influencer' = any ($1::text[]) then d.influencer_id end as influencer_id,
-    case when 'brand' = any ($1::text[]) then d.brand_id end as brand_id,
-    case when 'store' = any ($1::text[]) then d.store_id end as store_id,
-    case when 'product' = any ($1::text[]) then d.product_id end as product_id,
-    case when 'link' = any ($1::text[]) then d.link_id end as link_id,
-    case when 'tag' = any ($1::text[]) then d.tag end as tag,
-    case when 'platform' = any ($1::text[]) then d.platform end as platform,
-    case when 'method' = any ($1::text[]) then d.method end as method,
-    case when 'month' = any ($1::text[]) then to_char(d.at at time zone 'Asia/Shanghai', 'YYYY-MM') end as month,
-    case when 'day' = any ($1::text[]) then to_char(d.at at time zone 'Asia/Shanghai', 'YYYY-MM-DD') end as day,
-    case when 'stage' = any ($1::text[]) then d.stage end as stage,
-    d.order_id, sum(d.lines_delta) as lines, sum(d.paid_delta_fen) as paid_fen, sum(d.refunded_delta_fen) as refunded_fen,
+    array[
+      case when 'month' = any ($1::text[]) then to_char(t.at at time zone 'Asia/Shanghai', 'YYYY-MM') end,
+      case when 'day' = any ($1::text[]) then to_char(t.at at time zone 'Asia/Shanghai', 'YYYY-MM-DD') end,
+      case when 'brand' = any ($1::text[]) then t.brand_id end,
+      case when 'influencer' = any ($1::text[]) then t.influencer_id end,
+      case when 'store' = any ($1::text[]) then t.store_id end,
+      case when 'product' = any ($1::text[]) then t.product_id end,
+      case when 'link' = any ($1::text[]) then t.link_id end,
+      case when 'tag' = any ($1::text[]) then t.tag end,
+      case when 'platform' = any ($1::text[]) then t.platform end,
+      case when 'method' = any ($1::text[]) then t.method end,
+      case when 'stage' = any ($1::text[]) then coalesce(s.stage, 'none') end
+    ] as groups,
+    t.order_id, sum(t.lines_delta) as lines, sum(t.paid_delta_fen) as paid_fen, sum(t.refunded_delta_fen) as refunded_fen,
     coalesce(sum(m.commission_fen), 0) as commission_fen, coalesce(sum(m.pending_fen), 0) as pending_fen,
     coalesce(sum(m.payable_fen), 0) as payable_fen, coalesce(sum(m.in_payout_fen), 0) as in_payout_fen,
     coalesce(sum(m.paid_out_fen), 0) as paid_out_fen, coalesce(sum(m.debt_fen), 0) as debt_fen,
     coalesce(sum(m.reversed_fen), 0) as reversed_fen
-  from staged d
-  left join money m on m.brand_id = d.brand_id and m.entry_id = d.entry_id and m.position = d.position
-  where $9::text is null or d.stage = $9
-  group by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, d.order_id
+  from touched t
+  left join stages s on s.line_id = t.line_id and s.influencer_id = t.influencer_id
+  left join money m on m.place = t.place
+  where $9::text is null or coalesce(s.stage, 'none') = $9
+  group by 1, t.order_id
 )
-(select false as "isTotal", o.influencer_id as "influencerId", o.brand_id as "brandId", o.store_id as "storeId",
-  o.product_id as "productId", o.link_id as "linkId", o.tag, o.platform, o.method, o.month, o.day, o.stage,
+(select false as "isTotal", o.groups,
   count(*) filter (where o.lines > 0) as "orders", sum(o.lines)::bigint as "lines", sum(o.paid_fen)::bigint as "paidFen",
   sum(o.refunded_fen)::bigint as "refundedFen", sum(o.commission_fen)::bigint as "commissionFen",
   sum(o.pending_fen)::bigint as "pendingFen", sum(o.payable_fen)::bigint as "payableFen",
   sum(o.in_payout_fen)::bigint as "inPayoutFen", sum(o.paid_out_fen)::bigint as "paidOutFen", sum(o.debt_fen)::bigint as "debtFen",
   sum(o.reversed_fen)::bigint as "reversedFen"
 from per_order o
-group by o.influencer_id, o.brand_id, o.store_id, o.product_id, o.link_id, o.tag, o.platform, o.method, o.month, o.day, o.stage
-having sum(o.lines) <> 0 or sum(o.paid_fen) <> 0 or sum(o.refunded_fen) <> 0 or sum(o.commission_fen) <> 0
-  or sum(o.pending_fen) <> 0 or sum(o.payable_fen) <> 0 or sum(o.in_payout_fen) <> 0 or sum(o.paid_out_fen) <> 0
-  or sum(o.debt_fen) <> 0 or sum(o.reversed_fen) <> 0
-order by o.month, o.day, o.brand_id, o.influencer_id, o.store_id, o.product_id, o.link_id, o.tag, o.platform, o.method, o.stage
+group by o.groups
+having (sum(o.lines), sum(o.paid_fen), sum(o.refunded_fen), sum(o.commission_fen), sum(o.pending_fen), sum(o.payable_fen),
+  sum(o.in_payout_fen), sum(o.paid_out_fen), sum(o.debt_fen), sum(o.reversed_fen)) <> (0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
+order by o.groups
 limit $14)
 union all
-select true, null, null, null, null, null, null, null, null, null, null, null,
+select true, null,
   count(*) filter (where t.lines > 0), coalesce(sum(t.lines), 0)::bigint, coalesce(sum(t.paid_fen), 0)::bigint,
   coalesce(sum(t.refunded_fen), 0)::bigint, coalesce(sum(t.commission_fen), 0)::bigint, coalesce(sum(t.pending_fen), 0)::bigint,
   coalesce(sum(t.payable_fen), 0)::bigint, coalesce(sum(t.in_payout_fen), 0)::bigint, coalesce(sum(t.paid_out_fen), 0)::bigint,
@@ -183,11 +131,17 @@ from (
   from per_order o
   group by o.order_id
 ) t
-order by "isTotal", "month", "day", "brandId", "influencerId", "storeId", "productId", "linkId", "tag", "platform", "method", "stage"`;
+order by "isTotal", "groups"`;
+
+interface SummedRow extends Figures {
+  isTotal: boolean;
+  /** One value for each of GROUPINGS, in their order; null for the total. */
+  groups: readonly (string | null)[] | null;
+}
 
 /** The rows of the groups in a fixed order, at most `limit` + 1 of them, then the total, which is always there. */
 export async function sumTotals(db: Queryable, query: TotalsQuery): Promise<TotalsRow[]> {
-  const { rows } = await db.query<TotalsRow>(SUM_TOTALS, [
+  const { rows } = await db.query<SummedRow>(SUM_TOTALS, [
     query.groupBy,
     query.brandScope,
     query.influencerScope,
@@ -203,5 +157,10 @@ export async function sumTotals(db: Queryable, query: TotalsQuery): Promise<Tota
     query.asOf,
     query.limit + 1,
   ]);
-  return rows;
+  return rows.map(({ groups, ...figures }) => ({ ...figures, ...groupValues(groups) }));
+}
+
+function groupValues(groups: SummedRow['groups']): Record<GroupField, string | null> {
+  const values = GROUPINGS.map((grouping, place) => [FIELD_OF_GROUPING[grouping], groups?.[place] ?? null]);
+  return Object.fromEntries(values) as Record<GroupField, string | null>;
 }

@@ -1,48 +1,31 @@
+import assert from 'node:assert/strict';
 import { z } from 'zod';
 import { dayOrInstant, endsAfterItBegins, problemResponses, RANGE_FAULT } from '../../http/fields.ts';
 import { type CsvColumn, jsonOrCsv, sendCsv, wantsCsv } from '../../http/list.ts';
 import { problems } from '../../http/problem.ts';
 import type { Server } from '../../http/server.ts';
 import type { Db } from '../../infra/db.ts';
-import { requireSealed } from '../as-of.ts';
-import { commissionFilter, commissionFilterQuery } from '../commission-filter.ts';
-import { BALANCE_COLUMNS, balanceFields, buyerFields } from '../figures.ts';
-import { type Grouping, GROUPINGS, sumTotals, type TotalsRow } from './queries.ts';
+import {
+  buyerFields,
+  commissionFilter,
+  commissionFilterQuery,
+  POSITION_COLUMNS,
+  positionFields,
+  requireCovered,
+} from '../route-fields.ts';
+import { findCoverage } from '../seal/sealer.ts';
+import { FIELD_OF_GROUPING, type GroupField, type Grouping, GROUPINGS, sumTotals, type TotalsRow } from './queries.ts';
 
-/** More rows than a person or a spreadsheet reads; beyond it the caller is asked to narrow. */
+/** More rows than a person or a spreadsheet reads; a query with more is refused with the advice to narrow it. */
 const MAX_ROWS = 20_000;
 
-/** The field of a row that holds the value of a grouping. */
-const FIELD_OF = {
-  influencer: 'influencerId',
-  brand: 'brandId',
-  store: 'storeId',
-  product: 'productId',
-  link: 'linkId',
-  tag: 'tag',
-  platform: 'platform',
-  method: 'method',
-  month: 'month',
-  day: 'day',
-  stage: 'stage',
-} as const satisfies Record<Grouping, keyof TotalsRow>;
-
-const figures = { orders: z.int(), lines: z.int(), ...buyerFields, ...balanceFields };
+const figures = { orders: z.int(), lines: z.int(), ...buyerFields, ...positionFields };
 const group = z.string().nullable().optional();
-const row = z.object({
-  influencerId: group,
-  brandId: group,
-  storeId: group,
-  productId: group,
-  linkId: group,
-  tag: group,
-  platform: group,
-  method: group,
-  month: group,
-  day: group,
-  stage: group,
-  ...figures,
-});
+const groups = Object.fromEntries(Object.values(FIELD_OF_GROUPING).map((field) => [field, group])) as Record<
+  GroupField,
+  typeof group
+>;
+const row = z.object({ ...groups, ...figures });
 type Row = z.output<typeof row>;
 
 const totals = z.object({ data: z.array(row), total: z.object(figures) });
@@ -63,7 +46,7 @@ const totalsQuery = z
   })
   .refine(endsAfterItBegins, RANGE_FAULT);
 
-/** The sums finance signs. */
+/** The sums that finance signs. */
 export async function totalsRoutes(app: Server, deps: { db: Db }): Promise<void> {
   app.get(
     '/v1/commissions/totals',
@@ -84,7 +67,7 @@ export async function totalsRoutes(app: Server, deps: { db: Db }): Promise<void>
     async (request, reply) => {
       const { query, principal } = request;
       const groupings = query.groupBy ?? [];
-      await requireSealed(deps.db, query.asOf);
+      requireCovered(await findCoverage(deps.db, query.asOf));
       const rows = await sumTotals(deps.db, {
         ...commissionFilter(principal, query),
         groupBy: groupings,
@@ -98,35 +81,23 @@ export async function totalsRoutes(app: Server, deps: { db: Db }): Promise<void>
       }
       if (wantsCsv(request)) return sendCsv(reply, data, columnsFor(groupings));
       const total = rows.find(({ isTotal }) => isTotal);
-      if (total === undefined) throw new Error('totals without their total');
+      assert(total !== undefined, 'the total is always there');
       return { data, total: answerRow(total, []) };
     },
   );
 }
 
-/** A row with the groups asked for (null where the sale has none, such as a tag) and no others. */
-function answerRow(from: TotalsRow, groupings: readonly Grouping[]): Row {
-  const groups = Object.fromEntries(groupings.map((name) => [FIELD_OF[name], from[FIELD_OF[name]]]));
-  const { paidFen, refundedFen, commissionFen, pendingFen, payableFen, inPayoutFen, paidOutFen, debtFen, reversedFen } =
-    from;
-  return {
-    ...groups,
-    orders: Number(from.orders),
-    lines: Number(from.lines),
-    paidFen,
-    refundedFen,
-    commissionFen,
-    pendingFen,
-    payableFen,
-    inPayoutFen,
-    paidOutFen,
-    debtFen,
-    reversedFen,
-  };
+/** A row with the groups requested (null where the sale has none, such as a tag) and no others. */
+function answerRow({ isTotal: _isTotal, ...sums }: TotalsRow, groupings: readonly Grouping[]): Row {
+  const others = GROUPINGS.filter((name) => !groupings.includes(name)).map((name) => [
+    FIELD_OF_GROUPING[name],
+    undefined,
+  ]);
+  return { ...sums, ...Object.fromEntries(others), orders: Number(sums.orders), lines: Number(sums.lines) };
 }
 
 function columnsFor(groupings: readonly Grouping[]): CsvColumn<Row>[] {
-  const fields = groupings.map((name) => FIELD_OF[name]);
-  const names = [...fields, 'orders', 'lines', 'paidFen', 'refundedFen', ...BALANCE_COLUMNS] as const;
+  const fields = groupings.map((name) => FIELD_OF_GROUPING[name]);
+  const names = [...fields, 'orders', 'lines', 'paidFen', 'refundedFen', ...POSITION_COLUMNS] as const;
   return names.map((name) => ({ name, value: (each) => each[name] }));
 }

@@ -1,72 +1,39 @@
 import type { Tx } from '../../infra/db.ts';
 
-/** How many journals there are, and up to ten that do not sum to 0 fen. */
-export interface BalanceCheck {
-  journals: bigint;
+/** How many entries and postings there are, and up to ten entries that do not sum to 0 fen. */
+export interface EntrySums {
   entries: bigint;
-  unbalanced: { journalId: string; sumFen: bigint }[];
+  postings: bigint;
+  unbalanced: { entryId: string; sumFen: bigint }[];
 }
 
-const COUNT_JOURNALS = `
-select (select count(*) from journal_entries j) as "journals", (select count(*) from postings e) as "entries"`;
-// One pass over the entries; Postgres spills to disk what does not fit its memory.
+const COUNT_ENTRIES = `
+select (select count(*) from journal_entries e) as "entries", (select count(*) from postings p) as "postings"`;
+// One pass over the postings; Postgres spills to disk what does not fit its memory.
 const LIST_UNBALANCED = `
-select e.entry_id as "journalId", sum(e.amount_fen)::bigint as "sumFen"
-from postings e
-group by e.brand_id, e.entry_id
-having sum(e.amount_fen) <> 0
-order by e.entry_id
+select p.entry_id as "entryId", sum(p.amount_fen)::bigint as "sumFen"
+from postings p
+group by p.brand_id, p.entry_id
+having sum(p.amount_fen) <> 0
+order by p.entry_id
 limit 10`;
 
-/** Every journal's sum. */
-export async function checkBalances(tx: Tx): Promise<BalanceCheck> {
-  const counts = await tx.query<{ journals: bigint; entries: bigint }>(COUNT_JOURNALS);
-  const unbalanced = await tx.query<{ journalId: string; sumFen: bigint }>(LIST_UNBALANCED);
-  return { journals: 0n, entries: 0n, ...counts.rows[0], unbalanced: unbalanced.rows };
+/** The sum of every entry. */
+export async function sumEntries(tx: Tx): Promise<EntrySums> {
+  const counts = await tx.query<{ entries: bigint; postings: bigint }>(COUNT_ENTRIES);
+  const unbalanced = await tx.query<{ entryId: string; sumFen: bigint }>(LIST_UNBALANCED);
+  return { entries: 0n, postings: 0n, ...counts.rows[0], unbalanced: unbalanced.rows };
 }
 
-// A page of line ids: every line that is attributed or was ever booked. Served by order_lines_id_idx and the keys of the others.
-const LIST_LINE_IDS = `
-select l.id as "lineId"
-from order_lines l
-where l.id > $1
-  and (exists (select from priced_lines c where c.brand_id = l.brand_id and c.line_id = l.id)
-    or exists (select from attributions a where a.brand_id = l.brand_id and a.line_id = l.id and a.state = 'matched')
-    or exists (select from entry_lines j where j.brand_id = l.brand_id and j.line_id = l.id))
-order by l.id
-limit $2`;
-
-/** The next ids after `after` of lines that have, or should have, books. */
-export async function listLineIds(tx: Tx, page: { after: string; limit: number }): Promise<string[]> {
-  const { rows } = await tx.query<{ lineId: string }>(LIST_LINE_IDS, [page.after, page.limit]);
-  return rows.map(({ lineId }) => lineId);
-}
-
-// A frozen copy is taken from its terms and never drifts from them: rate, basis and times of a version are never changed.
-const LIST_DRIFTED_TERMS = `
-select c.line_id as "lineId", c.terms_id as "termsId"
-from priced_lines c
-left join terms t on t.brand_id = c.brand_id and t.id = c.terms_id
-where t.id is null or (c.basis, c.window_days, c.hold_days) is distinct from (t.basis, t.window_days, t.hold_days)
-  or c.rate_bp is distinct from t.rate_bp or c.flat_fen is distinct from t.flat_fen
-order by c.line_id
-limit 10`;
-
-/** Up to ten lines whose frozen copy differs from the version it was taken from. */
-export async function listDriftedTerms(tx: Tx): Promise<{ lineId: string; termsId: string }[]> {
-  const { rows } = await tx.query<{ lineId: string; termsId: string }>(LIST_DRIFTED_TERMS);
-  return rows;
-}
-
-// By payee and brand, the money that left for cash (and what was written off), counted on the accounts that no total reads: what a payee
-// was paid must be what its lines say left them.
+// By payee and brand, the sum over all accounts of lines. It is 0 where the money that left for cash or was written off, which no figure of a
+// line counts, is what the figures say was paid out.
 const LIST_CASH_DIFFERENCES = `
-select e.brand_id as "brandId", e.payee_id as "payeeId", sum(e.amount_fen)::bigint as "differenceFen"
-from postings e
-where e.line_position is not null
-group by e.brand_id, e.payee_id
-having sum(e.amount_fen) <> 0
-order by e.brand_id, e.payee_id
+select p.brand_id as "brandId", p.payee_id as "payeeId", sum(p.amount_fen)::bigint as "differenceFen"
+from postings p
+where p.line_position is not null
+group by p.brand_id, p.payee_id
+having sum(p.amount_fen) <> 0
+order by p.brand_id, p.payee_id
 limit 10`;
 
 /** Up to ten payees whose lines say more or less was paid out than left in cash. */
@@ -77,23 +44,23 @@ export async function listCashDifferences(
   return rows;
 }
 
-// Journals that are neither sealed nor waiting to be: the sealer would never find them.
-const LIST_FORGOTTEN_JOURNALS = `
-select j.id as "journalId"
-from journal_entries j
-left join entry_seals s on s.brand_id = j.brand_id and s.entry_id = j.id
-left join seal_queue q on q.brand_id = j.brand_id and q.entry_id = j.id
+// Entries that are neither sealed nor waiting to be: the sealer would never find them.
+const LIST_FORGOTTEN = `
+select e.id as "entryId"
+from journal_entries e
+left join entry_seals s on s.brand_id = e.brand_id and s.entry_id = e.id
+left join seal_queue q on q.brand_id = e.brand_id and q.entry_id = e.id
 where (s.entry_id is null) = (q.entry_id is null)
-order by j.id
+order by e.id
 limit 10`;
 const COUNT_QUEUED = `
 select count(*) as "queued" from seal_queue q`;
 
-/** Up to ten journals that are neither sealed nor queued (or both), and how many are queued. */
+/** Up to ten entries that are neither sealed nor queued (or both), and how many are queued. */
 export async function checkSealQueue(tx: Tx): Promise<{ queued: bigint; forgotten: string[] }> {
-  const forgotten = await tx.query<{ journalId: string }>(LIST_FORGOTTEN_JOURNALS);
+  const forgotten = await tx.query<{ entryId: string }>(LIST_FORGOTTEN);
   const queued = await tx.query<{ queued: bigint }>(COUNT_QUEUED);
-  return { queued: queued.rows[0]?.queued ?? 0n, forgotten: forgotten.rows.map(({ journalId }) => journalId) };
+  return { queued: queued.rows[0]?.queued ?? 0n, forgotten: forgotten.rows.map(({ entryId }) => entryId) };
 }
 
 export interface RollupDifference {

@@ -1,14 +1,14 @@
 import { z } from 'zod';
-import { brandScope } from '../../access/principal.ts';
+import { actorOf, brandScope } from '../../access/principal.ts';
 import type { Principal } from '../../access/principal.ts';
-import { pageOf, readIdCursor, sendPage } from '../../http/list-page.ts';
+import { pageOf, readIdCursor, sendPage, jsonOrCsv, listOf, pageQuery } from '../../http/list.ts';
 import { canonicalCoupon } from '../../core/attribution/coupon.ts';
 import { dayOrInstant, instant, prefixedId, problemResponses } from '../../http/fields.ts';
-import { jsonOrCsv, listOf, pageQuery } from '../../http/list.ts';
 import type { CsvColumn } from '../../http/list.ts';
 import { newId } from '../../http/new-id.ts';
 import { problems } from '../../http/problem.ts';
 import type { Server } from '../../http/server.ts';
+import { recordAudit } from '../../audit/record-audit.ts';
 import { inTransaction } from '../../infra/db.ts';
 import type { Db } from '../../infra/db.ts';
 import { leaseProblem } from '../lease-problem.ts';
@@ -108,8 +108,7 @@ export async function couponRoutes(app: Server, { db, now }: CouponDeps): Promis
     async (request) => {
       const { validTo } = request.body;
       if (validTo < now()) throw problems.validationFailed([{ path: 'validTo', message: 'must not be in the past' }]);
-      const scope = brandScope(request.principal);
-      const coupon = await catchLease(endCoupon(db, { couponId: request.params.id, validTo, scope }));
+      const coupon = await catchLease(moveEnd(db, request.principal, { couponId: request.params.id, validTo }));
       if (coupon === undefined) throw problems.notFound();
       return coupon;
     },
@@ -133,11 +132,34 @@ async function registerCoupon(db: Db, principal: Principal, input: z.output<type
     });
     if (place === undefined) throw problems.notFound();
     const coupon = { id: newId('cpn'), brandId: place.brandId, storeId, code, influencerId };
-    return await insertCoupon(tx, { ...coupon, validFrom, validTo });
+    const leased = await insertCoupon(tx, { ...coupon, validFrom, validTo });
+    if (leased === undefined) return undefined;
+    await recordAudit(tx, {
+      actor: actorOf(principal),
+      action: 'coupon.registered',
+      brandId: place.brandId,
+      objectId: leased.id,
+      detail: { storeId, influencerId, code, validFrom: leased.validFrom, validTo: leased.validTo },
+    });
+    return leased;
   });
   const coupon = await catchLease(lease);
   if (coupon === undefined) throw problems.notFound();
   return coupon;
+}
+
+async function moveEnd(
+  db: Db,
+  principal: Principal,
+  change: { couponId: string; validTo: Date },
+): Promise<CouponRow | undefined> {
+  return await inTransaction(db, async (tx) => {
+    const moved = await endCoupon(tx, { ...change, scope: brandScope(principal) });
+    if (moved === undefined) return undefined;
+    const entry = { actor: actorOf(principal), brandId: moved.brandId, objectId: moved.id };
+    await recordAudit(tx, { ...entry, action: 'coupon.end_moved', detail: { validTo: change.validTo } });
+    return moved;
+  });
 }
 
 async function catchLease<T>(lease: Promise<T>): Promise<T> {

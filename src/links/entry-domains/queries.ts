@@ -39,11 +39,13 @@ on conflict on constraint entry_domains_pkey do update
 set position = excluded.position, state = excluded.state, note = excluded.note,
   changed_at = case when (d.state, d.note) is distinct from (excluded.state, excluded.note) then now() else d.changed_at end`;
 
-/** The list is this one from the end of the transaction on. */
-export async function replaceEntryDomains(tx: Tx, domains: readonly EntryDomain[]): Promise<void> {
+/** Replaces the list, which holds from the end of the transaction on. @returns the list as it was */
+export async function replaceEntryDomains(tx: Tx, domains: readonly EntryDomain[]): Promise<EntryDomain[]> {
   const hosts = domains.map(({ host }) => host);
   const values = [hosts, domains.map(({ state }) => state), domains.map(({ note }) => note)];
   await tx.query({ name: 'lock_entry_domains', text: LOCK_ENTRY_DOMAINS });
+  const before = await listEntryDomains(tx);
   await tx.query({ name: 'delete_other_domains', text: DELETE_OTHER_DOMAINS, values: [hosts] });
   await tx.query({ name: 'put_entry_domains', text: PUT_ENTRY_DOMAINS, values });
+  return before.map(({ host, state, note }) => ({ host, state, note }));
 }

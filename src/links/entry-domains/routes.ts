@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { actorOf } from '../../access/principal.ts';
 import { instant, isStorableText, problemResponses } from '../../http/fields.ts';
 import type { Server } from '../../http/server.ts';
-import { writeAudit } from '../../audit/queries.ts';
+import { recordAudit } from '../../audit/record-audit.ts';
 import { inTransaction } from '../../infra/db.ts';
 import type { Db } from '../../infra/db.ts';
 import type { EntryDomains } from './entry-domains.ts';
@@ -79,9 +79,10 @@ export async function entryDomainRoutes(
     async (request) => {
       const domains = request.body.domains.map((domain) => ({ ...domain, note: domain.note ?? '' }));
       await inTransaction(db, async (tx) => {
-        await replaceEntryDomains(tx, domains);
+        const before = await replaceEntryDomains(tx, domains);
         const actor = actorOf(request.principal);
-        await writeAudit(tx, { actor, action: 'entry_domains.replace', subject: 'entry_domains', detail: { domains } });
+        const detail = { before, after: domains };
+        await recordAudit(tx, { actor, action: 'entry_domains.replaced', objectId: 'entry_domains', detail });
       });
       await entryDomains.refresh();
       return { domains: await listEntryDomains(db) };

@@ -7,7 +7,7 @@ import type { App } from '../../core/clicks/visitor-place.ts';
 import { prefixedId, problemResponses } from '../../http/fields.ts';
 import { problems } from '../../http/problem.ts';
 import type { Server } from '../../http/server.ts';
-import { writeAudit } from '../../audit/queries.ts';
+import { recordAudit } from '../../audit/record-audit.ts';
 import { inTransaction } from '../../infra/db.ts';
 import type { Db, Queryable, Tx } from '../../infra/db.ts';
 import { listVisitWays, lockBrand, lockVisitWays, replaceVisitWays } from './queries.ts';
@@ -50,11 +50,11 @@ async function replaceWays(
   }));
   await replaceVisitWays(tx, { brandId, ways });
   const after = await readWays(tx, brandId);
-  await writeAudit(tx, {
+  await recordAudit(tx, {
     actor: actorOf(principal),
-    action: 'visit_ways.replace',
-    subject: brandId ?? 'operator',
-    ...(brandId === null ? {} : { brandId }),
+    action: 'landing_modes.replaced',
+    objectId: brandId ?? 'operator',
+    brandId,
     detail: { before: before.byApp, after: after.byApp },
   });
   return after;

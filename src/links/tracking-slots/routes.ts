@@ -1,13 +1,13 @@
 import { z } from 'zod';
-import { brandScope } from '../../access/principal.ts';
+import { actorOf, brandScope } from '../../access/principal.ts';
 import type { Principal } from '../../access/principal.ts';
-import { pageOf, readIdCursor, sendPage } from '../../http/list-page.ts';
+import { pageOf, readIdCursor, sendPage, jsonOrCsv, listOf, pageQuery } from '../../http/list.ts';
 import { dayOrInstant, instant, prefixedId, problemResponses, text } from '../../http/fields.ts';
-import { jsonOrCsv, listOf, pageQuery } from '../../http/list.ts';
 import type { CsvColumn } from '../../http/list.ts';
 import { newId } from '../../http/new-id.ts';
 import { problems } from '../../http/problem.ts';
 import type { Server } from '../../http/server.ts';
+import { recordAudit } from '../../audit/record-audit.ts';
 import { inTransaction } from '../../infra/db.ts';
 import type { Db } from '../../infra/db.ts';
 import { leaseProblem } from '../lease-problem.ts';
@@ -127,8 +127,7 @@ export async function trackingSlotRoutes(app: Server, { db, now }: TrackingSlotD
     async (request) => {
       const { validTo } = request.body;
       if (validTo < now()) throw problems.validationFailed([{ path: 'validTo', message: 'must not be in the past' }]);
-      const scope = brandScope(request.principal);
-      const slot = await catchLease(endSlot(db, { slotId: request.params.id, validTo, scope }));
+      const slot = await catchLease(moveEnd(db, request.principal, { slotId: request.params.id, validTo }));
       if (slot === undefined) throw problems.notFound();
       return slot;
     },
@@ -150,7 +149,24 @@ async function leaseSlot(db: Db, principal: Principal, input: SlotInput): Promis
     }
     const externalId = kind === 'adzone' ? adzoneOf(input.externalId) : input.externalId;
     const slot = { id: newId('slt'), brandId: place.brandId, storeId, kind, externalId, influencerId, productId };
-    return await insertSlot(tx, { ...slot, validFrom, validTo });
+    const leased = await insertSlot(tx, { ...slot, validFrom, validTo });
+    if (leased === undefined) return undefined;
+    await recordAudit(tx, {
+      actor: actorOf(principal),
+      action: 'tracking_slot.leased',
+      brandId: place.brandId,
+      objectId: leased.id,
+      detail: {
+        storeId,
+        influencerId,
+        kind,
+        externalId,
+        productId: productId ?? null,
+        validFrom: leased.validFrom,
+        validTo: leased.validTo,
+      },
+    });
+    return leased;
   });
   const slot = await catchLease(lease);
   if (slot === undefined) throw problems.notFound();
@@ -160,6 +176,20 @@ async function leaseSlot(db: Db, principal: Principal, input: SlotInput): Promis
 /** Orders name the adzone alone, the last number of a PID. */
 function adzoneOf(externalId: string): string {
   return /^mm_\d+_\d+_(\d+)$/.exec(externalId)?.[1] ?? externalId;
+}
+
+async function moveEnd(
+  db: Db,
+  principal: Principal,
+  change: { slotId: string; validTo: Date },
+): Promise<SlotRow | undefined> {
+  return await inTransaction(db, async (tx) => {
+    const moved = await endSlot(tx, { ...change, scope: brandScope(principal) });
+    if (moved === undefined) return undefined;
+    const entry = { actor: actorOf(principal), brandId: moved.brandId, objectId: moved.id };
+    await recordAudit(tx, { ...entry, action: 'tracking_slot.end_moved', detail: { validTo: change.validTo } });
+    return moved;
+  });
 }
 
 async function catchLease<T>(lease: Promise<T>): Promise<T> {

@@ -6,20 +6,20 @@ import { linkOfRow, present } from './evidence-queries.ts';
 import type { LinkRow } from './evidence-queries.ts';
 
 // By the whole primary key, so only the partition of that month is touched.
-const FIND_CLICK_ROWS = `
+const LIST_CLICK_ROWS = `
 select c.click_id as "clickId", c.verdict, c.tag
 from unnest($1::text[], $2::timestamptz[]) as input (click_id, clicked_at)
 join clicks c on c.click_id = input.click_id and c.clicked_at = input.clicked_at`;
 
 /** The stored rows of these click ids, by id; absent: not (yet) stored. */
-export async function findClickRows(
+export async function listClickRows(
   db: Queryable,
   clicks: readonly { clickId: string; clickedAt: Date }[],
 ): Promise<Map<string, { verdict: ClickFact['verdict']; tag?: string }>> {
   if (clicks.length === 0) return new Map();
   const { rows } = await db.query<{ clickId: string; verdict: ClickFact['verdict']; tag: string | null }>({
-    name: 'find_click_rows',
-    text: FIND_CLICK_ROWS,
+    name: 'list_click_rows',
+    text: LIST_CLICK_ROWS,
     values: arrayLiterals([clicks.map((click) => click.clickId), clicks.map((click) => click.clickedAt)]),
   });
   return new Map(rows.map(({ clickId, verdict, tag }) => [clickId, { verdict, ...present({ tag }) }]));

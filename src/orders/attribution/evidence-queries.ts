@@ -17,12 +17,12 @@ export async function findDrainedTo(db: Queryable): Promise<Date | undefined> {
   return rows[0]?.drainedTo ?? undefined;
 }
 
-/** What people and the first booking have settled of a line. */
+/** What a person and the first booking have fixed about a line. */
 export interface SettledLine {
   /** The standing decision. */
   decision?: DecisionFact;
-  /** The window of the terms the line is booked with, and what they were chosen by. */
-  frozen?: { influencerId: string; productId: string; orderCreatedAt: Date; windowDays: number };
+  /** The window of the terms that the line is priced by, and what these were chosen by. */
+  priced?: { influencerId: string; productId: string; orderCreatedAt: Date; windowDays: number };
 }
 
 // At most one decision stands per line (line_decisions_standing_key, which also serves the search), and one copy of terms
@@ -38,14 +38,14 @@ where l.id = any ($1::text[]) and (d.line_id is not null or c.line_id is not nul
 type SettledRow =
   | { kind: null; linkId: null; overruledLinkId: null }
   | { kind: 'assign' | 'reject'; linkId: string | null; overruledLinkId: string | null };
-type FrozenRow =
+type PricedRow =
   | { influencerId: null; productId: null; orderCreatedAt: null; windowDays: null }
   | { influencerId: string; productId: string; orderCreatedAt: Date; windowDays: number };
 
-/** Of each line that has one, the standing decision and the frozen window. */
-export async function findSettledLines(db: Queryable, lineIds: readonly string[]): Promise<Map<string, SettledLine>> {
+/** Of each line that has one, the standing decision and the window of its terms. */
+export async function listSettledLines(db: Queryable, lineIds: readonly string[]): Promise<Map<string, SettledLine>> {
   if (lineIds.length === 0) return new Map();
-  const { rows } = await db.query<{ lineId: string } & SettledRow & FrozenRow>({
+  const { rows } = await db.query<{ lineId: string } & SettledRow & PricedRow>({
     name: 'list_settled_lines',
     text: LIST_SETTLED_LINES,
     values: arrayLiterals([lineIds]),
@@ -57,7 +57,7 @@ export async function findSettledLines(db: Queryable, lineIds: readonly string[]
       if (kind !== null) settled.decision = { kind, ...present({ linkId, overruledLinkId }) };
       if (row.influencerId !== null) {
         const { influencerId, productId, orderCreatedAt, windowDays } = row;
-        settled.frozen = { influencerId, productId, orderCreatedAt, windowDays };
+        settled.priced = { influencerId, productId, orderCreatedAt, windowDays };
       }
       return [lineId, settled];
     }),
@@ -134,17 +134,17 @@ export async function listCouponLeases(
 }
 
 // Codes are unique over all brands and are never deleted: link_codes_pkey.
-const FIND_LINKS_OF_CODES = `
+const LIST_LINKS_OF_CODES = `
 select c.code, c.link_id as "linkId"
 from link_codes c
 where c.code = any ($1::text[])`;
 
 /** The link of each code or alias that exists, of any brand. */
-export async function findLinksOfCodes(db: Queryable, codes: readonly string[]): Promise<Map<string, string>> {
+export async function listLinksOfCodes(db: Queryable, codes: readonly string[]): Promise<Map<string, string>> {
   if (codes.length === 0) return new Map();
   const { rows } = await db.query<{ code: string; linkId: string }>({
-    name: 'find_links_of_codes',
-    text: FIND_LINKS_OF_CODES,
+    name: 'list_links_of_codes',
+    text: LIST_LINKS_OF_CODES,
     values: arrayLiterals([codes]),
   });
   return new Map(rows.map(({ code, linkId }) => [code, linkId]));
@@ -242,4 +242,32 @@ type Present<Row> = { [Key in keyof Row]?: NonNullable<Row[Key]> };
 /** The columns that are not null: the facts leave out what is absent. */
 export function present<Row extends Record<string, unknown>>(row: Row): Present<Row> {
   return Object.fromEntries(Object.entries(row).filter(([, value]) => value !== null)) as Present<Row>;
+}
+// One probe of product_item_keys_pkey a name: joined, the table would be read whole while it has a thousand rows.
+const LIST_PRODUCTS_BY_ITEM_KEYS = `
+select input.store_id as "storeId", input.item_key as "itemKey",
+  (select k.product_id from product_item_keys k
+    where k.brand_id = input.brand_id and k.store_id = input.store_id and k.item_key = input.item_key) as "productId"
+from unnest($1::text[], $2::text[], $3::text[]) as input (brand_id, store_id, item_key)`;
+
+/** The products registered under these names; keyed by `<store id> <item key>`. */
+export async function listProductsByItemKeys(
+  db: Queryable,
+  keys: readonly { brandId: string; storeId: string; itemKey: string }[],
+): Promise<Map<string, string>> {
+  if (keys.length === 0) return new Map();
+  const { rows } = await db.query<{ storeId: string; itemKey: string; productId: string | null }>({
+    name: 'list_products_by_item_keys',
+    text: LIST_PRODUCTS_BY_ITEM_KEYS,
+    values: arrayLiterals([
+      keys.map((key) => key.brandId),
+      keys.map((key) => key.storeId),
+      keys.map((key) => key.itemKey),
+    ]),
+  });
+  return new Map(
+    rows.flatMap(({ storeId, itemKey, productId }) =>
+      productId === null ? [] : [[`${storeId} ${itemKey}`, productId]],
+    ),
+  );
 }

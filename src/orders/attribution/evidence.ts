@@ -1,17 +1,18 @@
-import type { RateCard } from '../../commissions/terms/terms.ts';
+import type { RateCard } from '../../commissions/terms/rate-cards.ts';
 import { dependsOnClicks } from '../../core/attribution/attribute.ts';
 import type { AttributionFacts, LinkFact } from '../../core/attribution/facts.ts';
 import { ARRIVAL_AFTER_CLICK_MS, ARRIVAL_BEFORE_CLICK_MS } from '../../core/attribution/levels.ts';
 import type { Queryable } from '../../infra/db.ts';
 import { listClicksNear, listLatestClicks } from './click-evidence-queries.ts';
-import { listStatusChanges } from './evidence-queries.ts';
+import { listSettledLines, listStatusChanges } from './evidence-queries.ts';
 import type { SettledLine } from './evidence-queries.ts';
-import { couponNameOf, findNamedEvidence, slotNamesOf, uniqueBy } from './named-evidence.ts';
+import { completeLinks, couponNameOf, lookUpEvidence, readClickIds, slotNamesOf, uniqueBy } from './named-evidence.ts';
 import type { NamedEvidence, NamedLine, ReadingDeps } from './named-evidence.ts';
 
 /** One order line as the ladder needs it. */
 export interface LineToAttribute extends NamedLine {
-  productId?: string;
+  lineId: string;
+  productId?: string | undefined;
   brandId: string;
   orderSource: 'youzan' | 'shop' | 'tbk';
   orderCreatedAt: Date;
@@ -24,45 +25,64 @@ export interface EvidenceDeps extends ReadingDeps {
 }
 
 /**
- * Everything the ladder may ask about these lines, read with a fixed number of queries (at most ten) however many lines there are.
+ * Everything the ladder needs about these lines, read with a fixed number of queries (at most ten) however many lines there are.
  *
  * Lines that stronger evidence decides are spared the search for clicks. The facts of one moment: the caller holds the orders' locks
  * where the answer is to be written.
  *
- * @param named  what `findNamedEvidence` answered about these lines; read here where the caller has not done so
+ * @param known  what the caller has read already: what the evidence names, and what is settled by line id
  * @returns the facts of every line given, by line id
  */
 export async function loadAttributionFacts(
   db: Queryable,
   lines: readonly LineToAttribute[],
   deps: EvidenceDeps,
-  named?: NamedEvidence,
+  known?: KnownEvidence,
 ): Promise<Map<string, AttributionFacts>> {
   if (lines.length === 0) return new Map();
-  const found = named ?? (await findNamedEvidence(db, lines, deps));
+  const found = known ?? (await findEvidence(db, lines, deps));
   const facts = new Map(lines.map((line) => [line.lineId, factsOf(line, { found, deps })]));
   await addStatusChanges(db, facts);
   await addClicks(db, { lines, facts, settled: found.settled });
   return facts;
 }
 
+export interface KnownEvidence {
+  named: NamedEvidence;
+  settled: ReadonlyMap<string, SettledLine>;
+}
+
+async function findEvidence(
+  db: Queryable,
+  lines: readonly LineToAttribute[],
+  deps: ReadingDeps,
+): Promise<KnownEvidence> {
+  const settled = await listSettledLines(
+    db,
+    lines.map(({ lineId }) => lineId),
+  );
+  const answers = await lookUpEvidence(db, lines, readClickIds(lines, deps));
+  const decisions = [...settled.values()].flatMap(({ decision }) => decision ?? []);
+  return { named: await completeLinks(db, lines, answers, decisions), settled };
+}
+
 /** The facts of one line, still without status history and clicks. */
 function factsOf(
   line: LineToAttribute,
-  { found, deps }: { found: NamedEvidence; deps: EvidenceDeps },
+  { found: { named, settled }, deps }: { found: KnownEvidence; deps: EvidenceDeps },
 ): AttributionFacts {
   const { storeId, productId, evidence } = line;
   const names = new Set(slotNamesOf(line).map(({ kind, externalId }) => `${kind} ${externalId}`));
-  const slots = found.slots.filter((slot) => slot.storeId === storeId && names.has(`${slot.kind} ${slot.externalId}`));
+  const slots = named.slots.filter((slot) => slot.storeId === storeId && names.has(`${slot.kind} ${slot.externalId}`));
   const [coupon] = couponNameOf(line);
-  const coupons = found.coupons.filter((lease) => lease.storeId === storeId && lease.code === coupon?.code);
+  const coupons = named.coupons.filter((lease) => lease.storeId === storeId && lease.code === coupon?.code);
   const noteLinks = (evidence.noteCodes ?? []).flatMap((code) => {
-    const linkId = found.linkOfCode.get(code);
+    const linkId = named.linkOfCode.get(code);
     return linkId === undefined ? [] : [{ code, linkId }];
   });
-  const reading = evidence.clickId === undefined ? undefined : found.readings.get(evidence.clickId);
-  const clickRow = evidence.clickId === undefined ? undefined : found.clickRows.get(evidence.clickId);
-  const { decision, frozen } = found.settled.get(line.lineId) ?? {};
+  const reading = evidence.clickId === undefined ? undefined : named.readings.get(evidence.clickId);
+  const clickRow = evidence.clickId === undefined ? undefined : named.clickRows.get(evidence.clickId);
+  const { decision, priced } = settled.get(line.lineId) ?? {};
 
   const linkIds = new Set([...noteLinks.map(({ linkId }) => linkId), decision?.linkId]);
   const owners = new Set([...slots, ...coupons].map(({ influencerId }) => influencerId));
@@ -70,7 +90,7 @@ function factsOf(
     linkIds.has(link.linkId) ||
     (reading?.ok === true && reading.linkNumber === link.linkNumber) ||
     (link.productId === productId && owners.has(link.influencerId));
-  const links = found.links.filter(isNamed);
+  const links = named.links.filter(isNamed);
   return {
     brandId: line.brandId,
     storeId,
@@ -88,31 +108,31 @@ function factsOf(
     noteLinks,
     clicks: [],
     statusChanges: [],
-    windows: windowsOf(line, links, frozen),
-    ...(found.drainedTo !== undefined && { drainedTo: found.drainedTo }),
+    windows: windowsOf(line, links, priced),
+    ...(named.drainedTo !== undefined && { drainedTo: named.drainedTo }),
     inferenceDelaySeconds: deps.inferenceDelaySeconds,
   };
 }
 
 /**
  * The windows by the terms of the product sold; of the link's where the sold one is not registered. A line that is booked keeps the window
- * of its frozen terms as it keeps their rate, whatever versions are added later.
+ * of the terms it is priced by, as it keeps their rate, whatever versions are added later.
  */
 function windowsOf(
   line: LineToAttribute,
   links: readonly LinkFact[],
-  frozen: SettledLine['frozen'],
+  priced: SettledLine['priced'],
 ): AttributionFacts['windows'] {
-  const isFrozen = (sale: { influencerId: string; productId: string }): boolean =>
-    frozen?.influencerId === sale.influencerId &&
-    frozen.productId === sale.productId &&
-    frozen.orderCreatedAt.getTime() === line.orderCreatedAt.getTime();
+  const isPriced = (sale: { influencerId: string; productId: string }): boolean =>
+    priced?.influencerId === sale.influencerId &&
+    priced.productId === sale.productId &&
+    priced.orderCreatedAt.getTime() === line.orderCreatedAt.getTime();
   const sales = uniqueBy(
     links.map((link) => ({ influencerId: link.influencerId, productId: line.productId ?? link.productId })),
     ({ influencerId, productId }) => `${influencerId} ${productId}`,
   );
   return sales.flatMap((sale) => {
-    if (frozen !== undefined && isFrozen(sale)) return [{ ...sale, windowDays: frozen.windowDays }];
+    if (priced !== undefined && isPriced(sale)) return [{ ...sale, windowDays: priced.windowDays }];
     const terms = line.terms.termsFor({ createdAt: line.orderCreatedAt, storeId: line.storeId, ...sale });
     return terms === undefined ? [] : [{ ...sale, windowDays: terms.windowDays }];
   });
@@ -176,6 +196,6 @@ async function addClicks(
     const clicks = uniqueBy(clicksOf.get(line.lineId) ?? [], ({ clickId }) => clickId);
     of.clicks = clicks;
     of.links = uniqueBy([...of.links, ...clicks.map(({ link }) => link)], ({ linkId }) => linkId);
-    of.windows = windowsOf(line, of.links, settled.get(line.lineId)?.frozen);
+    of.windows = windowsOf(line, of.links, settled.get(line.lineId)?.priced);
   }
 }

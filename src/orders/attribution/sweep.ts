@@ -1,6 +1,6 @@
 import { type Db, inTransaction } from '../../infra/db.ts';
-import { setBatchMode } from '../intake/intake-queries.ts';
-import { recomputeOrders, type RecomputeDeps } from '../intake/recompute.ts';
+import { setBatchMode } from '../intake/message-queries.ts';
+import { recomputeOrders, type RecomputeDeps } from '../intake/recompute-orders.ts';
 import { listOrdersToRetry, postponeRetry } from './sweep-queries.ts';
 
 export interface SweepDeps extends RecomputeDeps {
@@ -25,13 +25,13 @@ export async function sweepUnmatched(deps: SweepDeps): Promise<{ recomputed: num
   const orderIds = await listOrdersToRetry(deps.db, deps.limit);
   const errors: unknown[] = [];
   for (let from = 0; from < orderIds.length; from += ORDERS_AT_ONCE) {
-    const together = orderIds.slice(from, from + ORDERS_AT_ONCE);
-    if (!(await recomputeTogether(deps, together))) errors.push(...(await recomputeOneByOne(deps, together)));
+    const batch = orderIds.slice(from, from + ORDERS_AT_ONCE);
+    if (!(await recomputeBatch(deps, batch))) errors.push(...(await recomputeOneByOne(deps, batch)));
   }
   return { recomputed: orderIds.length - errors.length, errors };
 }
 
-async function recomputeTogether(deps: SweepDeps, orderIds: readonly string[]): Promise<boolean> {
+async function recomputeBatch(deps: SweepDeps, orderIds: readonly string[]): Promise<boolean> {
   try {
     await inTransaction(deps.db, async (tx) => {
       await setBatchMode(tx, BATCH_LOCK_MS);

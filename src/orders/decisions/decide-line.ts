@@ -1,20 +1,18 @@
 import { actorOf, brandScope } from '../../access/principal.ts';
 import type { Principal } from '../../access/principal.ts';
 import { canonicalCode } from '../../core/links/link-code.ts';
-import { problems } from '../../http/problem.ts';
-import { writeAudit } from '../../audit/queries.ts';
+import { recordAudit } from '../../audit/record-audit.ts';
 import { inTransaction } from '../../infra/db.ts';
 import type { Db, Tx } from '../../infra/db.ts';
 import type { AttributionAnswer, DecisionAnswer } from '../reading/attribution-answer.ts';
-import { recomputeOrders } from '../intake/recompute.ts';
-import type { RecomputeDeps } from '../intake/recompute.ts';
+import { lockOrderOfLine } from '../locks.ts';
+import { recomputeOrders, type RecomputeDeps } from '../intake/recompute-orders.ts';
 import {
   findLinkOfCode,
   getStateOfLine,
   insertDecision,
   listAttributions,
   listDecisions,
-  lockOrderOfLine,
   undoStandingDecision,
 } from './queries.ts';
 import type { LineState } from './queries.ts';
@@ -31,79 +29,91 @@ export interface DecidedLine {
   attribution: AttributionAnswer;
 }
 
+export type Decision = { lineId: string; note: string } & ({ kind: 'assign'; linkCode: string } | { kind: 'reject' });
+
+/**
+ * `not_found`: no line that the caller may see, or no decision of that kind to undo. `payable`: a brand may not decide the line any more.
+ * `unknown_link`: the code names no link of the brand. Nothing was written then.
+ */
+export type DecisionOutcome =
+  | { decided: true; line: DecidedLine }
+  | { decided: false; reason: 'not_found' | 'payable' | 'unknown_link' };
+
 /**
  * Records a person's decision about a line, in place of the one that stands, and brings the line's attribution and money to it.
  *
- * One transaction under the order's lock: decision, attribution, journal and audit entry stand or fall together.
- *
- * @throws Problem not_found for a line the caller may not see, forbidden for a brand once the line is payable, validation_failed for a
- *   link code that is none of the brand's
+ * One transaction under the order's lock: decision, attribution, journal and audit entry are written together or not at all.
  */
 export async function decideLine(
   deps: DecisionDeps,
   principal: Principal,
-  asked: { lineId: string; note: string } & ({ kind: 'assign'; linkCode: string } | { kind: 'reject' }),
-): Promise<DecidedLine> {
-  const { lineId, kind, note } = asked;
-  return inTransaction(deps.db, async (tx) => {
-    const { orderId, brandId, state } = await claimLine(tx, principal, lineId);
-    const linkId = asked.kind === 'assign' ? await linkOf(tx, { linkCode: asked.linkCode, brandId }) : undefined;
+  decision: Decision,
+): Promise<DecisionOutcome> {
+  const { lineId, kind, note } = decision;
+  return inTransaction(deps.db, async (tx): Promise<DecisionOutcome> => {
+    const found = await lockLine(tx, principal, lineId);
+    if ('reason' in found) return found;
+    const { orderId, brandId, state } = found;
+    const linkId =
+      decision.kind === 'assign' ? await findLink(tx, { linkCode: decision.linkCode, brandId }) : undefined;
+    if (kind === 'assign' && linkId === undefined) return { decided: false, reason: 'unknown_link' };
     const actor = actorOf(principal);
     const replaced = await undoStandingDecision(tx, { lineId, actor });
-    await insertDecision(tx, { lineId, brandId, kind, linkId, overruledLinkId: evidenceOf(state), note, actor });
+    await insertDecision(tx, { lineId, brandId, kind, linkId, overruledLinkId: linkByEvidence(state), note, actor });
     await recomputeOrders(tx, [orderId], deps);
-    const detail = { note, ...(linkId !== undefined && { linkId }), ...(replaced !== undefined && { replaced }) };
-    await writeAudit(tx, { actor, action: `order_line.${kind}`, brandId, subject: lineId, detail });
-    return readDecided(tx, { lineId, orderId });
+    const by = { actor, brandId, objectId: lineId };
+    if (linkId === undefined) await recordAudit(tx, { ...by, action: 'line.rejected', detail: { note, replaced } });
+    else await recordAudit(tx, { ...by, action: 'line.assigned', detail: { note, linkId, replaced } });
+    return { decided: true, line: await readDecided(tx, { lineId, orderId }) };
   });
 }
 
-/**
- * Undoes the standing decision of that kind; evidence decides again.
- *
- * @throws Problem not_found also where no such decision stands, forbidden as `decideLine`
- */
+/** Undoes the standing decision of that kind; evidence decides again. */
 export async function undoDecision(
   deps: DecisionDeps,
   principal: Principal,
   { lineId, kind }: { lineId: string; kind: 'assign' | 'reject' },
-): Promise<DecidedLine> {
-  return inTransaction(deps.db, async (tx) => {
-    const { orderId, brandId } = await claimLine(tx, principal, lineId);
+): Promise<DecisionOutcome> {
+  return inTransaction(deps.db, async (tx): Promise<DecisionOutcome> => {
+    const found = await lockLine(tx, principal, lineId);
+    if ('reason' in found) return found;
+    const { orderId, brandId } = found;
     const actor = actorOf(principal);
     const undone = await undoStandingDecision(tx, { lineId, kind, actor });
-    if (undone === undefined) throw problems.notFound();
+    if (undone === undefined) return { decided: false, reason: 'not_found' };
     await recomputeOrders(tx, [orderId], deps);
-    await writeAudit(tx, { actor, action: `order_line.undo_${kind}`, brandId, subject: lineId, detail: { undone } });
-    return readDecided(tx, { lineId, orderId });
+    const action = kind === 'assign' ? 'line.assignment_undone' : 'line.rejection_undone';
+    await recordAudit(tx, { actor, action, brandId, objectId: lineId, detail: { undone } });
+    return { decided: true, line: await readDecided(tx, { lineId, orderId }) };
   });
 }
 
 /** Locks the line's order for a caller who may decide it. */
-async function claimLine(
+async function lockLine(
   tx: Tx,
   principal: Principal,
   lineId: string,
-): Promise<{ orderId: string; brandId: string; state: LineState }> {
+): Promise<
+  { orderId: string; brandId: string; state: LineState } | { decided: false; reason: 'not_found' | 'payable' }
+> {
   const order = await lockOrderOfLine(tx, { lineId, brandScope: brandScope(principal) });
-  if (order === undefined) throw problems.notFound();
+  if (order === undefined) return { decided: false, reason: 'not_found' };
   const state = await getStateOfLine(tx, lineId);
-  // Payable money is owed to somebody; from here on the brand that owes it cannot move it alone.
-  if (principal.role === 'brand' && state.isReleased) {
-    throw problems.forbidden('The commission of this line is payable; only finance may decide it now.');
-  }
+  // Payable money is owed to a payee; from here on the brand that owes it cannot move it alone.
+  if (principal.role === 'brand' && state.isReleased) return { decided: false, reason: 'payable' };
   return { ...order, state };
 }
 
-async function linkOf(tx: Tx, { linkCode, brandId }: { linkCode: string; brandId: string }): Promise<string> {
+async function findLink(
+  tx: Tx,
+  { linkCode, brandId }: { linkCode: string; brandId: string },
+): Promise<string | undefined> {
   const code = canonicalCode(linkCode);
-  const linkId = code === undefined ? undefined : await findLinkOfCode(tx, { code, brandId });
-  if (linkId !== undefined) return linkId;
-  throw problems.validationFailed([{ path: 'linkCode', message: 'names no link of the brand' }]);
+  return code === undefined ? undefined : findLinkOfCode(tx, { code, brandId });
 }
 
-/** The link that evidence speaks for, as the person sees it when deciding. */
-function evidenceOf(state: LineState): string | undefined {
+/** The link that evidence names, as the person sees it when deciding. */
+function linkByEvidence(state: LineState): string | undefined {
   const byEvidence = state.method === 'manual' ? null : state.linkId;
   return state.disputedLinkId ?? byEvidence ?? state.overruledLinkId ?? undefined;
 }

@@ -1,27 +1,6 @@
 import type { Queryable, Tx } from '../../infra/db.ts';
 import type { AttributionAnswer, DecisionAnswer } from '../reading/attribution-answer.ts';
 
-// The lock every writer of the order takes, so that a decision and a delivery follow each other. Another brand's line is no line.
-// Served by order_lines_id_idx.
-const LOCK_ORDER_OF_LINE = `
-select o.id as "orderId", o.brand_id as "brandId"
-from order_lines l
-join orders o on o.brand_id = l.brand_id and o.id = l.order_id
-where l.id = $1 and ($2::text is null or l.brand_id = $2)
-for update of o`;
-
-/** Locks the order of a line that the caller may see; undefined: there is none. */
-export async function lockOrderOfLine(
-  tx: Tx,
-  { lineId, brandScope }: { lineId: string; brandScope: string | undefined },
-): Promise<{ orderId: string; brandId: string } | undefined> {
-  const { rows } = await tx.query<{ orderId: string; brandId: string }>(LOCK_ORDER_OF_LINE, [
-    lineId,
-    brandScope ?? null,
-  ]);
-  return rows[0];
-}
-
 // Read after the lock, in a statement of its own: a statement that waited for a lock sees other tables as they were before it waited.
 const FIND_STATE_OF_LINE = `
 select c.released_at is not null as "isReleased", a.method, a.link_id as "linkId", a.dispute ->> 'linkId' as "disputedLinkId",

@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import { prefixedId, problemResponses, text } from '../../http/fields.ts';
+import { problems } from '../../http/problem.ts';
 import type { Server } from '../../http/server.ts';
 import { attributionAnswer, decisionAnswer } from '../reading/attribution-answer.ts';
-import { decideLine, undoDecision } from './decide-line.ts';
-import type { DecisionDeps } from './decide-line.ts';
+import { type DecidedLine, decideLine, type DecisionDeps, type DecisionOutcome, undoDecision } from './decide-line.ts';
 
 const MAX_NOTE_CHARACTERS = 2_000;
 const MAX_CODE_CHARACTERS = 200;
@@ -24,7 +24,7 @@ const decidedLine = z.object({
 });
 const response = { 200: decidedLine, ...problemResponses };
 
-/** A person's word about a line: it outranks all evidence and sticks until undone. */
+/** A person's decision about a line: it outranks all evidence and stands until it is undone. */
 export async function decisionRoutes(app: Server, deps: DecisionDeps): Promise<void> {
   app.post(
     '/v1/order-lines/:id/assign',
@@ -39,7 +39,8 @@ export async function decisionRoutes(app: Server, deps: DecisionDeps): Promise<v
         response,
       },
     },
-    async ({ params, body, principal }) => decideLine(deps, principal, { kind: 'assign', lineId: params.id, ...body }),
+    async ({ params, body, principal }) =>
+      answerOf(await decideLine(deps, principal, { kind: 'assign', lineId: params.id, ...body })),
   );
   app.post(
     '/v1/order-lines/:id/reject',
@@ -54,7 +55,8 @@ export async function decisionRoutes(app: Server, deps: DecisionDeps): Promise<v
         response,
       },
     },
-    async ({ params, body, principal }) => decideLine(deps, principal, { kind: 'reject', lineId: params.id, ...body }),
+    async ({ params, body, principal }) =>
+      answerOf(await decideLine(deps, principal, { kind: 'reject', lineId: params.id, ...body })),
   );
   for (const kind of ['assign', 'reject'] as const) {
     app.delete(
@@ -63,7 +65,17 @@ export async function decisionRoutes(app: Server, deps: DecisionDeps): Promise<v
         config: { roles },
         schema: { summary: `Undo the standing ${kind} decision; evidence decides again`, tags, params, response },
       },
-      async ({ params, principal }) => undoDecision(deps, principal, { kind, lineId: params.id }),
+      async ({ params, principal }) => answerOf(await undoDecision(deps, principal, { kind, lineId: params.id })),
     );
   }
+}
+
+/** @throws Problem not_found; forbidden for a brand once the line is payable; validation_failed for a link code that is none of the brand's */
+function answerOf(outcome: DecisionOutcome): DecidedLine {
+  if (outcome.decided) return outcome.line;
+  if (outcome.reason === 'not_found') throw problems.notFound();
+  if (outcome.reason === 'unknown_link') {
+    throw problems.validationFailed([{ path: 'linkCode', message: 'names no link of the brand' }]);
+  }
+  throw problems.forbidden('The commission of this line is payable; only finance may decide it now.');
 }

@@ -54,7 +54,7 @@ const consideredClick = z.object({
   tag: z.string().nullable(),
 });
 
-const frozenTerms = z.object({
+const pricedTerms = z.object({
   termsId: z.string(),
   basis: z.string(),
   rateBp: z.int().nullable(),
@@ -107,7 +107,7 @@ const explainedLine = z.object({
   ladder: z.array(ladderStep),
   clicks: z.array(consideredClick).meta({ description: 'on the product in the window, newest first, at most 50' }),
   decisions: z.array(decisionAnswer),
-  terms: frozenTerms.nullable().meta({ description: 'frozen at the first booking' }),
+  terms: pricedTerms.nullable().meta({ description: 'copied onto the line at the first booking' }),
   arithmetic: z.array(step),
   commissionFen: fen,
   pendingFen: fen,

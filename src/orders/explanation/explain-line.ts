@@ -1,4 +1,4 @@
-import { rateOf } from '../../commissions/terms/terms.ts';
+import { rateOf } from '../../commissions/terms/rate-cards.ts';
 import { stageOf } from '../../core/money/accounts.ts';
 import type { AttributionResult, Dispute } from '../../core/attribution/attribute.ts';
 import type { AttributionFacts, Candidate, TraceEntry } from '../../core/attribution/facts.ts';
@@ -9,17 +9,17 @@ import type { AttributionRow } from '../decisions/queries.ts';
 import type { OrderLineRow, OrderRow } from '../reading/queries.ts';
 import type { ExplainedLine, LadderStep } from './answer.ts';
 import { explainArithmetic, explainOwnLeg } from './arithmetic.ts';
-import type { ConsideredClickRow, EntryRow, FrozenTermsRow } from './queries.ts';
+import type { ConsideredClickRow, PostingRow, PricedTermsRow } from './queries.ts';
 import { wordsOf } from './trace-words.ts';
 
-/** An influencer who looks at its own lines; absent: somebody who may see whole lines. */
+/** An influencer that reads its own lines; absent: the caller may see whole lines. */
 export interface Viewer {
   influencerId: string;
   payeeId: string;
 }
 
-/** All that is known of a line, read but not yet told. */
-export interface LineStory {
+/** Everything that was read about a line, before it is rendered. */
+export interface LineRecord {
   order: OrderRow;
   line: OrderLineRow;
   facts: AttributionFacts;
@@ -27,46 +27,46 @@ export interface LineStory {
   /** The ladder run afresh, with and without the standing decision. */
   now: AttributionResult;
   byEvidence: AttributionResult;
-  frozen: FrozenTermsRow | undefined;
+  priced: PricedTermsRow | undefined;
   windowDays: number | undefined;
   decisions: DecisionAnswer[];
   clicks: ConsideredClickRow[];
-  entries: EntryRow[];
-  /** Codes of the links the story names, by link id. */
+  postings: PostingRow[];
+  /** Codes of the links that the record names, by link id. */
   codes: ReadonlyMap<string, string>;
 }
 
-/** Written by the first migration; the arithmetic shows the operator's share, not who the operator is. */
+/** Written by a migration; the arithmetic shows the operator's share, not its name. */
 const OPERATOR_PAYEE_ID = 'pye_operator';
 
-/** The links whose codes the story of a line needs. */
-export function linksNamedBy(story: Pick<LineStory, 'now' | 'byEvidence' | 'attribution'>): string[] {
-  const traces = [...story.now.trace, ...story.byEvidence.trace].flatMap(({ linkId }) => linkId ?? []);
-  const standing = candidatesOf(story.attribution.candidates).map(({ linkId }) => linkId);
-  const dispute = disputeOf(story.attribution);
+/** The links whose codes the explanation of a line shows. */
+export function linksNamedBy(record: Pick<LineRecord, 'now' | 'byEvidence' | 'attribution'>): string[] {
+  const traces = [...record.now.trace, ...record.byEvidence.trace].flatMap(({ linkId }) => linkId ?? []);
+  const standing = candidatesOf(record.attribution.candidates).map(({ linkId }) => linkId);
+  const dispute = disputeOf(record.attribution);
   return [...traces, ...standing, ...(dispute?.state === 'matched' ? [dispute.linkId] : [])];
 }
 
 /**
- * Tells the story of a line. A viewer, who only ever sees lines credited to it, gets it redacted: its own leg, clicks and evidence;
- * neither who else might have been meant, nor who decided and what was noted.
+ * Renders the explanation of a line. A viewer sees only lines credited to it, and of them its own leg, clicks and evidence: other candidates,
+ * the persons behind decisions and their notes are left out.
  */
-export function explainLine(story: LineStory, viewer: Viewer | undefined): ExplainedLine {
-  const { line, order, windowDays } = story;
+export function explainLine(record: LineRecord, viewer: Viewer | undefined): ExplainedLine {
+  const { line, order, windowDays } = record;
   return {
     ...factsOfSale(line),
-    attribution: story.attribution,
+    attribution: record.attribution,
     ...(viewer === undefined
-      ? openMatters(story)
+      ? openMatters(record)
       : { candidates: [], dispute: null, byEvidence: null, evidence: null }),
     window:
       windowDays === undefined
         ? null
         : { days: windowDays, from: addDays(order.createdAt, -windowDays), until: order.createdAt },
-    ladder: ladderOf(story, viewer),
-    clicks: story.clicks,
-    decisions: viewer === undefined ? story.decisions : story.decisions.map(withoutPeople),
-    ...money(story, viewer),
+    ladder: ladderOf(record, viewer),
+    clicks: record.clicks,
+    decisions: viewer === undefined ? record.decisions : record.decisions.map(withoutPeople),
+    ...money(record, viewer),
   };
 }
 
@@ -87,18 +87,18 @@ function factsOfSale(line: OrderLineRow) {
   };
 }
 
-function openMatters(story: LineStory) {
-  const { evidence } = story.facts;
-  const dispute = disputeOf(story.attribution);
+function openMatters(record: LineRecord) {
+  const { evidence } = record.facts;
+  const dispute = disputeOf(record.attribution);
   return {
-    candidates: candidatesOf(story.attribution.candidates).flatMap((candidate) => {
-      const linkCode = story.codes.get(candidate.linkId);
+    candidates: candidatesOf(record.attribution.candidates).flatMap((candidate) => {
+      const linkCode = record.codes.get(candidate.linkId);
       if (linkCode === undefined) return [];
       const { influencerId, method, clickId, clickedAt } = candidate;
       return [{ linkCode, influencerId, method, clickId: clickId ?? null, clickedAt: dateOf(clickedAt) }];
     }),
-    dispute: dispute === undefined ? null : answerOf(dispute, story.codes),
-    byEvidence: answerOf(story.byEvidence, story.codes),
+    dispute: dispute === undefined ? null : answerOf(dispute, record.codes),
+    byEvidence: answerOf(record.byEvidence, record.codes),
     evidence: {
       clickId: evidence.clickId ?? null,
       adzoneId: evidence.adzoneId ?? null,
@@ -113,11 +113,11 @@ function openMatters(story: LineStory) {
 }
 
 /** A decision first, then the ladder as it would answer without it. */
-function ladderOf(story: LineStory, viewer: Viewer | undefined): LadderStep[] {
-  const decided = story.now.trace.filter(({ method }) => method === 'manual');
-  return [...decided, ...story.byEvidence.trace]
+function ladderOf(record: LineRecord, viewer: Viewer | undefined): LadderStep[] {
+  const decided = record.now.trace.filter(({ method }) => method === 'manual');
+  return [...decided, ...record.byEvidence.trace]
     .filter(({ influencerId }) => viewer === undefined || influencerId === viewer.influencerId)
-    .map((entry) => stepOf(entry, story.codes));
+    .map((entry) => stepOf(entry, record.codes));
 }
 
 function stepOf(entry: TraceEntry, codes: ReadonlyMap<string, string>): LadderStep {
@@ -139,40 +139,40 @@ function withoutPeople(decision: DecisionAnswer): DecisionAnswer {
   return { ...decision, linkCode: null, note: '', decidedBy: '', undoneBy: null };
 }
 
-function money({ line, frozen, entries }: LineStory, viewer: Viewer | undefined) {
+function money({ line, priced, postings }: LineRecord, viewer: Viewer | undefined) {
   const { commissionFen, pendingFen, payableFen, inPayoutFen, paidOutFen, debtFen } = line;
   const figures = { commissionFen, pendingFen, payableFen, inPayoutFen, paidOutFen, debtFen };
-  const isPriced = frozen !== undefined && frozen.influencerId === line.influencerId;
+  const isPriced = priced !== undefined && priced.influencerId === line.influencerId;
   return {
-    terms: isPriced ? termsAnswer(frozen, viewer) : null,
-    arithmetic: isPriced ? (viewer === undefined ? explainArithmetic : explainOwnLeg)(line, termsOf(frozen)) : [],
+    terms: isPriced ? termsAnswer(priced, viewer) : null,
+    arithmetic: isPriced ? (viewer === undefined ? explainArithmetic : explainOwnLeg)(line, termsOf(priced)) : [],
     ...figures,
     stage: stageOf({ ...figures, reversedFen: 0n }),
-    journal: entries,
+    journal: postings,
   };
 }
 
-function termsAnswer(frozen: FrozenTermsRow, viewer: Viewer | undefined): ExplainedLine['terms'] {
-  return viewer === undefined ? frozen : { ...frozen, platformFeeBp: null, agencyShareBp: null };
+function termsAnswer(priced: PricedTermsRow, viewer: Viewer | undefined): ExplainedLine['terms'] {
+  return viewer === undefined ? priced : { ...priced, platformFeeBp: null, agencyShareBp: null };
 }
 
-function termsOf(frozen: FrozenTermsRow): CommissionTerms {
-  const { termsId, basis, windowDays, holdDays, platformFeeBp, agencyPayeeId, agencyShareBp } = frozen;
+function termsOf(priced: PricedTermsRow): CommissionTerms {
+  const { termsId, basis, windowDays, holdDays, platformFeeBp, agencyPayeeId, agencyShareBp } = priced;
   return {
     termsId,
     basis,
-    rate: rateOf(frozen),
+    rate: rateOf(priced),
     windowDays,
     holdDays,
     platformFeeBp,
     agency: agencyPayeeId === null ? undefined : { payeeId: agencyPayeeId, shareBp: agencyShareBp },
-    influencerPayeeId: frozen.influencerPayeeId,
+    influencerPayeeId: priced.influencerPayeeId,
     operatorPayeeId: OPERATOR_PAYEE_ID,
   };
 }
 
 function answerOf(result: AttributionResult | Dispute, codes: ReadonlyMap<string, string>): AttributionAnswer {
-  const nobody = {
+  const noEarner = {
     method: null,
     confidence: null,
     linkCode: null,
@@ -181,7 +181,7 @@ function answerOf(result: AttributionResult | Dispute, codes: ReadonlyMap<string
     clickedAt: null,
     tag: null,
   };
-  if (result.state !== 'matched') return { state: result.state, ...nobody, reason: result.reason };
+  if (result.state !== 'matched') return { state: result.state, ...noEarner, reason: result.reason };
   const { state, method, confidence, linkId, influencerId, clickId, clickedAt, tag } = result;
   return {
     state,

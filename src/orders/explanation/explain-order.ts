@@ -1,28 +1,27 @@
 import { brandScope, influencerScope } from '../../access/principal.ts';
 import type { Principal } from '../../access/principal.ts';
-import { getRateCard } from '../../commissions/terms/terms.ts';
+import { getRateCard } from '../../commissions/terms/rate-cards.ts';
 import { attribute } from '../../core/attribution/attribute.ts';
 import type { AttributionFacts } from '../../core/attribution/facts.ts';
 import { CLOCK_SKEW_MS } from '../../core/attribution/levels.ts';
 import { addDays } from '../../core/calendar.ts';
-import { problems } from '../../http/problem.ts';
 import { inTransaction } from '../../infra/db.ts';
 import type { Db, Tx } from '../../infra/db.ts';
 import { listAttributions, listDecisions } from '../decisions/queries.ts';
 import { loadAttributionFacts } from '../attribution/evidence.ts';
 import type { EvidenceDeps } from '../attribution/evidence.ts';
-import { foldStoredOrder } from '../intake/fold-stored-order.ts';
+import { foldStoredOrder } from '../intake/fold-orders.ts';
 import { findOrder, findPayeeOfInfluencer, listLinesOfOrders } from '../reading/queries.ts';
 import type { OrderLineRow, OrderRow } from '../reading/queries.ts';
 import type { OrderExplanation } from './answer.ts';
 import { explainLine, linksNamedBy } from './explain-line.ts';
-import type { LineStory, Viewer } from './explain-line.ts';
+import type { LineRecord, Viewer } from './explain-line.ts';
 import {
-  findCodesOfLinks,
-  findFrozenTerms,
+  listCodesByLink,
+  listPricedTermsByLine,
   getOrderSource,
   listClicksConsidered,
-  listEntriesOfLines,
+  listPostingsOfLines,
   listSeenEvents,
 } from './queries.ts';
 import type { SeenEventRow } from './queries.ts';
@@ -35,16 +34,16 @@ export interface ExplanationDeps extends EvidenceDeps {
 const DEFAULT_WINDOW_DAYS = 15;
 
 /**
- * The whole story of an order the caller may see: the facts, the ladder run afresh beside what stands, the terms, the arithmetic, the
- * journal. Read in one snapshot, so the parts agree. An influencer sees its own lines and its own leg, and nobody else's clicks.
+ * The explanation of an order: the facts, the ladder run afresh beside what stands, the terms, the arithmetic, the journal. Read in one
+ * snapshot, so the parts agree. An influencer sees its own lines, its own leg and its own clicks.
  *
- * @throws Problem not_found for an order the caller may not see
+ * @returns undefined for an order that the caller may not see
  */
 export async function explainOrder(
   deps: ExplanationDeps,
   principal: Principal,
   orderId: string,
-): Promise<OrderExplanation> {
+): Promise<OrderExplanation | undefined> {
   return inTransaction(deps.db, (tx) => readExplanation(tx, deps, { principal, orderId }), {
     isolation: 'repeatable read',
   });
@@ -54,14 +53,14 @@ async function readExplanation(
   tx: Tx,
   deps: ExplanationDeps,
   { principal, orderId }: { principal: Principal; orderId: string },
-): Promise<OrderExplanation> {
+): Promise<OrderExplanation | undefined> {
   const influencerId = influencerScope(principal);
   const order = await findOrder(tx, {
     orderId,
     brandScope: brandScope(principal) ?? null,
     influencerScope: influencerId ?? null,
   });
-  if (order === undefined) throw problems.notFound();
+  if (order === undefined) return undefined;
   const viewer = await viewerOf(tx, influencerId);
   const events = await listSeenEvents(tx, orderId);
   const lines = await listLinesOfOrders(tx, {
@@ -70,7 +69,7 @@ async function readExplanation(
     influencerScope: influencerId ?? null,
   });
   const facts = await factsOfLines(tx, deps, { order, lines, events });
-  const stories = await readStories(tx, { order, lines, facts, viewer });
+  const records = await readRecords(tx, { order, lines, facts, viewer });
   const { brandId, storeId, externalOrderId, status, createdAt, paidAt } = order;
   return {
     orderId,
@@ -83,7 +82,7 @@ async function readExplanation(
     events: events.map(({ type, source, version, occurredAt, recordedAt, makesFacts }) => {
       return { type, source, version: version.toString(), occurredAt, recordedAt, makesFacts };
     }),
-    lines: stories.map((story) => explainLine(story, viewer)),
+    lines: records.map((record) => explainLine(record, viewer)),
   };
 }
 
@@ -94,7 +93,7 @@ async function viewerOf(tx: Tx, influencerId: string | undefined): Promise<Viewe
   return { influencerId, payeeId };
 }
 
-/** The same question that was asked when the line was last written, from the same events. */
+/** The facts by which the lines were attributed when they were written last, from the same events. */
 async function factsOfLines(
   tx: Tx,
   deps: ExplanationDeps,
@@ -104,7 +103,7 @@ async function factsOfLines(
   const evidence = new Map(folded.map((line) => [line.externalLineId, line.evidence]));
   const orderSource = await getOrderSource(tx, order.storeId);
   const terms = await getRateCard(tx, { brandId: order.brandId });
-  const questions = lines.map(({ id, externalLineId, productId }) => ({
+  const lookups = lines.map(({ id, externalLineId, productId }) => ({
     lineId: id,
     brandId: order.brandId,
     storeId: order.storeId,
@@ -114,10 +113,10 @@ async function factsOfLines(
     terms,
     ...(productId !== null && { productId }),
   }));
-  return loadAttributionFacts(tx, questions, deps);
+  return loadAttributionFacts(tx, lookups, deps);
 }
 
-async function readStories(
+async function readRecords(
   tx: Tx,
   input: {
     order: OrderRow;
@@ -125,33 +124,33 @@ async function readStories(
     facts: ReadonlyMap<string, AttributionFacts>;
     viewer: Viewer | undefined;
   },
-): Promise<LineStory[]> {
+): Promise<LineRecord[]> {
   const { order, viewer } = input;
   const lineIds = input.lines.map(({ id }) => id);
   const attributions = await listAttributions(tx, lineIds);
-  const frozenTerms = await findFrozenTerms(tx, lineIds);
+  const pricedTerms = await listPricedTermsByLine(tx, lineIds);
   const decisions = Map.groupBy(await listDecisions(tx, lineIds), ({ lineId }) => lineId);
-  const entries = Map.groupBy(await listEntriesOfLines(tx, lineIds, viewer?.payeeId), ({ lineId }) => lineId);
-  const judged = input.lines.flatMap((line) => {
+  const postings = Map.groupBy(await listPostingsOfLines(tx, lineIds, viewer?.payeeId), ({ lineId }) => lineId);
+  const explained = input.lines.flatMap((line) => {
     const facts = input.facts.get(line.id);
     const attribution = attributions.get(line.id);
     // Lines of an order that was never recomputed have nothing to explain yet.
     if (facts === undefined || attribution === undefined) return [];
-    const frozen = frozenTerms.get(line.id);
-    const windowDays = windowDaysOf(facts, line.influencerId, frozen?.windowDays);
+    const priced = pricedTerms.get(line.id);
+    const windowDays = windowDaysOf(facts, line.influencerId, priced?.windowDays);
     const { decision: _, ...undecided } = facts;
-    return [{ line, facts, attribution, frozen, windowDays, now: attribute(facts), byEvidence: attribute(undecided) }];
+    return [{ line, facts, attribution, priced, windowDays, now: attribute(facts), byEvidence: attribute(undecided) }];
   });
-  const clicks = await clicksOf(tx, { order, viewer, lines: judged });
-  const linkIds = [...new Set(judged.flatMap(linksNamedBy))];
-  const codes = await findCodesOfLinks(tx, { linkIds, brandId: order.brandId });
-  return judged.map((story) =>
-    Object.assign(story, {
+  const clicks = await clicksOf(tx, { order, viewer, lines: explained });
+  const linkIds = [...new Set(explained.flatMap(linksNamedBy))];
+  const codes = await listCodesByLink(tx, { linkIds, brandId: order.brandId });
+  return explained.map((record) =>
+    Object.assign(record, {
       order,
       codes,
-      decisions: decisions.get(story.line.id) ?? [],
-      entries: entries.get(story.line.id) ?? [],
-      clicks: clicks.get(story.line.id) ?? [],
+      decisions: decisions.get(record.line.id) ?? [],
+      postings: postings.get(record.line.id) ?? [],
+      clicks: clicks.get(record.line.id) ?? [],
     }),
   );
 }
@@ -163,8 +162,8 @@ async function clicksOf(
     order,
     viewer,
     lines,
-  }: { order: OrderRow; viewer: Viewer | undefined; lines: readonly Pick<LineStory, 'line' | 'windowDays'>[] },
-): Promise<Map<string, LineStory['clicks']>> {
+  }: { order: OrderRow; viewer: Viewer | undefined; lines: readonly Pick<LineRecord, 'line' | 'windowDays'>[] },
+): Promise<Map<string, LineRecord['clicks']>> {
   const until = new Date(order.createdAt.getTime() + CLOCK_SKEW_MS);
   const searched = lines.flatMap(({ line: { id: lineId, productId }, windowDays }) => {
     const from = addDays(order.createdAt, -(windowDays ?? DEFAULT_WINDOW_DAYS));
@@ -173,13 +172,13 @@ async function clicksOf(
   return Map.groupBy(await listClicksConsidered(tx, searched, viewer?.influencerId), ({ lineId }) => lineId);
 }
 
-/** The window the line is judged by: that of its frozen terms, else of whoever is credited, else the widest in question. */
+/** The window of a line: that of the terms copied onto it, else that of the credited influencer, else the widest of the candidates. */
 function windowDaysOf(
   facts: AttributionFacts,
   influencerId: string | null,
-  frozenDays: number | undefined,
+  pricedDays: number | undefined,
 ): number | undefined {
   const own = facts.windows.find((window) => window.influencerId === influencerId)?.windowDays;
   const widest = facts.windows.map(({ windowDays }) => windowDays).toSorted((a, b) => b - a)[0];
-  return frozenDays ?? own ?? widest;
+  return pricedDays ?? own ?? widest;
 }

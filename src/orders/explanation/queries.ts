@@ -3,7 +3,7 @@ import type { CommissionBasis } from '../../core/money/commission.ts';
 import type { ClickVerdict } from '../../core/attribution/facts.ts';
 import type { Queryable } from '../../infra/db.ts';
 
-// Every fact of the order with the source that told it, oldest first. Served by order_events_order_idx.
+// Every fact of the order with its source, oldest first. Served by order_events_order_idx.
 const LIST_SEEN_EVENTS = `
 select e.type, m.source, e.version, e.occurred_at as "occurredAt", e.recorded_at as "recordedAt", e.makes_facts as "makesFacts",
   e.fingerprint, e.event
@@ -44,7 +44,7 @@ export async function getOrderSource(db: Queryable, storeId: string): Promise<'y
 }
 
 // The terms each line was first booked with; a line never attributed has none. Served by order_lines_id_idx and priced_lines_pkey.
-const LIST_FROZEN_TERMS = `
+const LIST_PRICED_TERMS = `
 select c.line_id as "lineId", c.terms_id as "termsId", c.basis, c.rate_bp as "rateBp", c.flat_fen as "flatFen",
   c.window_days as "windowDays", c.hold_days as "holdDays", c.platform_fee_bp as "platformFeeBp",
   c.agency_share_bp as "agencyShareBp", c.agency_payee_id as "agencyPayeeId", c.influencer_id as "influencerId",
@@ -53,7 +53,7 @@ from order_lines l
 join priced_lines c on c.brand_id = l.brand_id and c.line_id = l.id
 where l.id = any ($1::text[])`;
 
-export interface FrozenTermsRow {
+export interface PricedTermsRow {
   lineId: string;
   termsId: string;
   basis: CommissionBasis;
@@ -71,13 +71,16 @@ export interface FrozenTermsRow {
   releasedAt: Date | null;
 }
 
-/** The frozen terms of each line that has some. */
-export async function findFrozenTerms(db: Queryable, lineIds: readonly string[]): Promise<Map<string, FrozenTermsRow>> {
-  const { rows } = await db.query<FrozenTermsRow>(LIST_FROZEN_TERMS, [lineIds]);
+/** Line id → the terms copied onto the line; a line that was never priced is absent. */
+export async function listPricedTermsByLine(
+  db: Queryable,
+  lineIds: readonly string[],
+): Promise<Map<string, PricedTermsRow>> {
+  const { rows } = await db.query<PricedTermsRow>(LIST_PRICED_TERMS, [lineIds]);
   return new Map(rows.map((row) => [row.lineId, row]));
 }
 
-// The 50 newest clicks on each line's product in its window, whatever their verdict; influencer null: everybody's. Read backward from
+// The 50 newest clicks on each line's product in its window, whatever their verdict; influencer null: of every influencer. Read backward from
 // clicks_product_idx.
 const LIST_CLICKS_CONSIDERED = `
 select input.line_id as "lineId", c.click_id as "clickId", c.clicked_at as "clickedAt", d.code as "linkCode",
@@ -120,17 +123,17 @@ export async function listClicksConsidered(
   return rows;
 }
 
-// Every entry of the lines in the order they were posted; payee null: everybody's. Served by entry_lines_line_idx.
-const LIST_ENTRIES_OF_LINES = `
-select l.line_id as "lineId", j.id as "journalId", j.kind, j.posted_at as "postedAt", e.payee_id as "payeeId", e.account,
-  e.amount_fen as "amountFen", e.reversed_delta_fen as "reversedDeltaFen"
+// Every posting of the lines in the order of the journal; payee null: of every payee. Served by entry_lines_line_idx.
+const LIST_POSTINGS_OF_LINES = `
+select l.line_id as "lineId", e.id as "journalId", e.kind, e.posted_at as "postedAt", p.payee_id as "payeeId", p.account,
+  p.amount_fen as "amountFen", p.reversed_delta_fen as "reversedDeltaFen"
 from entry_lines l
-join journal_entries j on j.brand_id = l.brand_id and j.id = l.entry_id
-join postings e on e.brand_id = l.brand_id and e.entry_id = l.entry_id and e.line_position = l.position
-where l.line_id = any ($1::text[]) and ($2::text is null or e.payee_id = $2)
-order by j.posted_at, j.id, e.position`;
+join journal_entries e on e.brand_id = l.brand_id and e.id = l.entry_id
+join postings p on p.brand_id = l.brand_id and p.entry_id = l.entry_id and p.line_position = l.position
+where l.line_id = any ($1::text[]) and ($2::text is null or p.payee_id = $2)
+order by e.posted_at, e.id, p.position`;
 
-export interface EntryRow {
+export interface PostingRow {
   lineId: string;
   journalId: string;
   kind: string;
@@ -141,27 +144,27 @@ export interface EntryRow {
   reversedDeltaFen: bigint;
 }
 
-/** The journal of each line. */
-export async function listEntriesOfLines(
+/** The postings of the lines, in the order of the journal. */
+export async function listPostingsOfLines(
   db: Queryable,
   lineIds: readonly string[],
   payeeId: string | undefined,
-): Promise<EntryRow[]> {
-  const { rows } = await db.query<EntryRow>(LIST_ENTRIES_OF_LINES, [lineIds, payeeId ?? null]);
+): Promise<PostingRow[]> {
+  const { rows } = await db.query<PostingRow>(LIST_POSTINGS_OF_LINES, [lineIds, payeeId ?? null]);
   return rows;
 }
 
 // Served by link_codes_link_idx. Only codes of the order's brand are ever shown.
-const FIND_CODES_OF_LINKS = `
+const LIST_CODES_OF_LINKS = `
 select c.link_id as "linkId", c.code
 from link_codes c
 where c.link_id = any ($1::text[]) and c.kind = 'code' and c.brand_id = $2`;
 
-/** The generated code of each link of the brand. */
-export async function findCodesOfLinks(
+/** Link id → its generated code, for links of the brand. */
+export async function listCodesByLink(
   db: Queryable,
   { linkIds, brandId }: { linkIds: readonly string[]; brandId: string },
 ): Promise<Map<string, string>> {
-  const { rows } = await db.query<{ linkId: string; code: string }>(FIND_CODES_OF_LINKS, [linkIds, brandId]);
+  const { rows } = await db.query<{ linkId: string; code: string }>(LIST_CODES_OF_LINKS, [linkIds, brandId]);
   return new Map(rows.map(({ linkId, code }) => [linkId, code]));
 }

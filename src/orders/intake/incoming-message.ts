@@ -1,8 +1,11 @@
 import type { OrderEvent } from '../../core/orders/order-event.ts';
-import type { MessageKey, MessageSource } from './intake-queries.ts';
-import type { OrderStore } from './queries.ts';
+import type { MessageKey, MessageSource } from './message-queries.ts';
+import type { OrderStore } from './store-queries.ts';
 
-/** One event of a message, with what the buyers wrote beside it: read for codes, then forgotten. Keyed by external line id. */
+/** `conflict`: the key was used before for other content; nothing but the fact of the conflict was kept. */
+export type RecordOutcome = 'applied' | 'supplementary' | 'ignored' | 'quarantined' | 'repeated' | 'conflict';
+
+/** One event of a message, with the buyers' notes by external line id: read for codes, then forgotten. */
 export interface ReadEvent {
   event: OrderEvent;
   notes: Readonly<Record<string, string>>;
@@ -10,7 +13,7 @@ export interface ReadEvent {
 
 export interface IncomingMessage {
   store: OrderStore;
-  /** The store, and what it verified the message by, is remembered from an earlier message: it has to be as it was still. */
+  /** The store, whose secret verified the message, is remembered from an earlier message: the transaction checks that it is unchanged. */
   isStoreRemembered?: boolean;
   source: MessageSource;
   /** Unique per (store, source) for ever. */
@@ -30,13 +33,13 @@ export function keyOf({ store, source, messageKey }: IncomingMessage): MessageKe
   return { brandId: store.brandId, storeId: store.storeId, source, messageKey };
 }
 
-/** The external ids of the orders that a message is about, each once. */
+/** The external ids of the orders that a message names, each once. */
 export function externalIdsOf({ content }: Pick<IncomingMessage, 'content'>): string[] {
   if (content.kind !== 'events') return [];
   return [...new Set(content.events.map(({ event }) => event.externalOrderId))].toSorted();
 }
 
-/** Whether the message may only lend evidence: the store's orders come from another source. */
+/** Whether the message may only give supplementary evidence: the store's orders come from another source. */
 export function isEvidenceOnly({ content, source, store }: IncomingMessage): boolean {
   return content.kind === 'events' && source !== store.orderSource;
 }

@@ -11,7 +11,7 @@ export interface OrderRow {
   paidAt: Date | null;
   receivedAt: Date | null;
   closedAt: Date | null;
-  /** What the list is ordered by: payment time, or creation time while unpaid. */
+  /** The sort key of the list: payment time, or creation time while unpaid. */
   sortedAt: Date;
 }
 
@@ -131,7 +131,7 @@ export interface OrderLineRow {
   debtFen: bigint;
 }
 
-// The lines of the orders with what is decided and booked of each; commission is summed from the journal, the only source of it.
+// The lines of the orders with their attribution and money; commission is summed from the journal, its only source.
 // payee null: whole lines; else that payee's leg. Served by orders_id_idx, order_lines_external_key and entry_lines_line_idx.
 const LIST_LINES_OF_ORDERS = `
 select l.id, l.order_id as "orderId", l.external_line_id as "externalLineId", l.product_id as "productId", l.quantity,
@@ -148,15 +148,11 @@ left join attributions a on a.brand_id = l.brand_id and a.line_id = l.id
 left join link_codes c on c.link_id = a.link_id and c.kind = 'code'
 left join lateral (
   select
-    sum(e.amount_fen) filter (where e.account in ('brand_owes', 'platform_owes')) as commission_fen,
-    -sum(e.amount_fen) filter (where e.account in ('pending', 'fee_pending')) as pending_fen,
-    -sum(e.amount_fen) filter (where e.account in ('payable', 'fee_earned')) as payable_fen,
-    -sum(e.amount_fen) filter (where e.account = 'in_payout') as in_payout_fen,
-    sum(e.amount_fen) filter (where e.account not in ('cash', 'written_off')) as paid_out_fen,
-    sum(e.amount_fen) filter (where e.account = 'debt') as debt_fen
-  from entry_lines j
-  join postings e on e.brand_id = j.brand_id and e.entry_id = j.entry_id and e.line_position = j.position
-  where j.line_id = l.id and ($2::text is null or e.payee_id = $2)
+    sum(f.commission_fen) as commission_fen, sum(f.pending_fen) as pending_fen, sum(f.payable_fen) as payable_fen,
+    sum(f.in_payout_fen) as in_payout_fen, sum(f.paid_out_fen) as paid_out_fen, sum(f.debt_fen) as debt_fen
+  from entry_lines e
+  join posting_figures f on f.brand_id = e.brand_id and f.entry_id = e.entry_id and f.line_position = e.position
+  where e.line_id = l.id and ($2::text is null or f.payee_id = $2)
 ) b on true
 where o.id = any ($1::text[])
   and ($3::text is null or a.influencer_id = $3)
@@ -178,7 +174,7 @@ export async function listLinesOfOrders(
 const FIND_PAYEE_OF_INFLUENCER = `
 select i.payee_id as "payeeId" from influencers i where i.id = $1`;
 
-/** Who is paid for an influencer's work; undefined for an unknown influencer. */
+/** The payee of an influencer; undefined for an unknown influencer. */
 export async function findPayeeOfInfluencer(db: Queryable, influencerId: string): Promise<string | undefined> {
   const { rows } = await db.query<{ payeeId: string }>({
     name: 'find_payee_of_influencer',

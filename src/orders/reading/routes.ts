@@ -13,8 +13,7 @@ import { problems } from '../../http/problem.ts';
 import type { Server } from '../../http/server.ts';
 import type { Db } from '../../infra/db.ts';
 import { findOrder, findPayeeOfInfluencer, listLinesOfOrders, listOrders, type OrderRow } from './queries.ts';
-import { orderColumns } from './csv-columns.ts';
-import { lineAnswer, order, type OrderAnswer } from './order-answer.ts';
+import { lineAnswer, order, type OrderAnswer, orderColumns } from './order-answer.ts';
 
 const orderQuery = z
   .strictObject({
@@ -29,7 +28,7 @@ const orderQuery = z
   .refine(endsAfterItBegins, RANGE_FAULT);
 const cursorShape = z.tuple([instant, z.string()]);
 
-/** Orders with their lines: what was sold, who is credited and why, what it earned. */
+/** Orders with their lines: the sale, its attribution and its commission. */
 export async function orderRoutes(app: Server, deps: { db: Db }): Promise<void> {
   app.get(
     '/v1/orders',

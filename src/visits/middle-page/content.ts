@@ -1,8 +1,8 @@
 import { LRUCache } from 'lru-cache';
 import type { Logger } from 'pino';
 
-import { loggableError } from '../../http/loggable-error.ts';
-import { picturePath } from '../../http/picture-path.ts';
+import { loggableError } from '../../http/error-handler.ts';
+import { picturePath } from '../../http/visitor-page.ts';
 import type { Db } from '../../infra/db.ts';
 import { pause } from '../../infra/repeat.ts';
 import type { PageMetrics } from '../../clicks/steps/metrics.ts';

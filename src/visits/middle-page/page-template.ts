@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import type { FastifyReply } from 'fastify';
 
 import { formatFenAsYuan } from '../../core/money/money.ts';
-import type { Language } from '../../http/language.ts';
+import type { Language } from '../../http/visitor-page.ts';
 import { shanghaiDay } from '../../core/calendar.ts';
 import type { Opening } from '../../core/links/landing-mode.ts';
 import { LINE_DRAWING, PAGE_ICONS, escapeHtml, visitorDocument } from '../../http/visitor-page.ts';

@@ -4,12 +4,12 @@ import type { ClickIdReading } from '../../core/clicks/click-id.ts';
 import { canonicalCode } from '../../core/links/link-code.ts';
 import { isStepInTime, parseStepReport } from '../../core/clicks/visit-step.ts';
 import type { Step } from '../../core/clicks/visit-step.ts';
-import { rawBody } from '../../http/body-parsers.ts';
+import { rawBody } from '../../http/request-pipeline.ts';
 import type { Server } from '../../http/server.ts';
 import type { LinkResolver } from '../../links/resolve.ts';
 import { locationOf } from '../../platforms/destination.ts';
 import type { DeadLinkAnswer } from '../dead-link.ts';
-import type { VisitReader } from '../../clicks/capture/visit-facts.ts';
+import type { VisitReader } from '../../clicks/capture/make-click.ts';
 import type { PageMetrics, StepResult } from '../../clicks/steps/metrics.ts';
 import type { StepRecorder } from '../../clicks/steps/step-recorder.ts';
 

@@ -1,4 +1,4 @@
-import type { Language } from '../../http/language.ts';
+import type { Language } from '../../http/visitor-page.ts';
 import type { Platform } from '../../platforms/platform.ts';
 
 /** Every text of the middle page that does not come from the catalogue. HTML: constants of ours. */

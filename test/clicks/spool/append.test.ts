@@ -120,7 +120,7 @@ describe('segments', () => {
 });
 
 describe('a disk that is slow', () => {
-  it('keeps nobody longer than the limit: each is called back for once, in time, and who is told yes is on disk', async () => {
+  it('answers every click once and within the limit, and each that it answers with true is on disk', async () => {
     const { spool, dir, metric } = await open({ limits: { withinMs: 2 } });
     const calls = new Map<string, boolean[]>();
     await new Promise<void>((resolve) => {
@@ -166,7 +166,7 @@ describe('a spool that is full', () => {
 });
 
 describe('F17: a directory that cannot be used', () => {
-  it('costs no start and nobody time; it is logged, shown, and taken into use as soon as it can be', async () => {
+  it('does not delay a start or a visitor; it is logged, measured, and used as soon as it works', async () => {
     const dir = makeDir();
     dirs.push(dir);
     const blocked = path.join(dir, 'spool');
@@ -216,7 +216,7 @@ describe('F17: a directory that cannot be used', () => {
     expect(await keepMany(spool, 5)).toHaveLength(5);
     const other = await open({ dir: long });
     await keepMany(other.spool, 1);
-    // The other one looks for the dead every 100 ms; nobody is.
+    // The other one searches for dead owners every 100 ms; there is none.
     await new Promise((resolve) => {
       setTimeout(resolve, 400);
     });

@@ -176,7 +176,7 @@ describe('the drain', () => {
     expect((await entries()).flat()).toEqual(ids);
   });
 
-  it('sends also what lies in a file that somebody removed while it was written', async () => {
+  it('sends also the clicks of a file that was removed while it was written', async () => {
     const rig = await open();
     const before = await keepMany(rig.spool, 10);
     rmSync(rig.dir, { recursive: true });
@@ -221,7 +221,7 @@ describe('damage', () => {
     expect(filesIn(rig.dir, '.spool').map((file) => readFileSync(file).length)).toEqual([0]);
   });
 
-  it('a torn tail costs nothing that was promised, and is told apart', async () => {
+  it('a torn tail costs no click that was answered, and is counted apart from damage', async () => {
     const { rig, ids } = await afterDamage((file) => {
       appendFileSync(file, readFileSync(file).subarray(0, 100));
     });
@@ -279,7 +279,7 @@ async function storedUpTo(at: Date): Promise<void> {
   );
 }
 
-describe('what Postgres is told', () => {
+describe('the published status', () => {
   beforeEach(async () => {
     await database.db.query('delete from click_spools');
     await storedUpTo(new Date(Date.now() - 60_000));
@@ -326,7 +326,7 @@ describe('what Postgres is told', () => {
   it('of a dead process’s spool by the one that took it over, under its name, and never a later time than the dead one said', async () => {
     const dead = await open();
     await keepMany(dead.spool, 3);
-    const [id = ''] = dead.spool.holdings.folders().map((folder) => folder.id);
+    const [id = ''] = dead.spool.index.folders().map((folder) => folder.id);
     await dead.spool.stop();
     const saidAt = new Date(Date.now() - 3_600_000);
     await database.db.query('insert into click_spools (spool_id, oldest_at) values ($1, $2)', [id, saidAt]);
@@ -347,7 +347,7 @@ describe('what Postgres is told', () => {
 
   it('of a process that died between handing over and saying so, that it is done: nothing waits for ever', async () => {
     const dead = await open();
-    const [id = ''] = dead.spool.holdings.folders().map((folder) => folder.id);
+    const [id = ''] = dead.spool.index.folders().map((folder) => folder.id);
     await keepMany(dead.spool, 1);
     await dead.spool.stop();
     for (const file of filesIn(dead.dir, '.spool')) rmSync(file);

@@ -38,7 +38,7 @@ const said = (program: Program): string[] => program.stdout().split('\n').slice(
 const promisedBy = (program: Program): string[] => said(program).filter((line) => /^[\w-]{38}$/.test(line));
 
 describe('F17: writes that the system cuts short and then refuses', () => {
-  it('are promised to nobody before they are whole in another segment', async () => {
+  it('are answered only when they are whole in another segment', async () => {
     // Some 20 clicks a file.
     const { program, dir } = startLimited(6);
     await vi.waitFor(() => expect(promisedBy(program).length).toBeGreaterThan(300), { timeout: 20_000 });
@@ -53,7 +53,7 @@ describe('F17: writes that the system cuts short and then refuses', () => {
     expect(gaps.filter(({ isTorn }) => !isTorn)).toEqual([]);
   });
 
-  it('altogether end in refusals that cost nobody time and leave no files behind; it goes on by itself when the disk does', async () => {
+  it('altogether end in refusals that cost no time and leave no files behind; it goes on by itself when the disk does', async () => {
     const { program, dir } = startLimited(0);
     await program.line(/^ready$/);
     await program.line(/^refused$/);

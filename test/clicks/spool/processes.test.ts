@@ -113,7 +113,7 @@ describe('a process that is killed while it keeps clicks', () => {
       const arrived = await sent();
       expect(new Set(arrived)).toEqual(onDisk);
       expect(arrived).toHaveLength(onDisk.size);
-      await vi.waitFor(() => expect(readdirSync(heir.spool.holdings.folders()[0]?.path ?? '')).toHaveLength(2));
+      await vi.waitFor(() => expect(readdirSync(heir.spool.index.folders()[0]?.path ?? '')).toHaveLength(2));
     },
   );
 });
@@ -127,7 +127,7 @@ describe('a folder whose owner', () => {
     drain(neighbour);
     owner.child.kill('SIGSTOP');
     await sleep(1_000);
-    expect(neighbour.spool.holdings.folders()).toHaveLength(1);
+    expect(neighbour.spool.index.folders()).toHaveLength(1);
     owner.child.kill('SIGCONT');
     await sleep(300);
     expect(neighbour.spool.backlog().clicks).toBe(0);
@@ -189,7 +189,7 @@ describe('a folder whose owner', () => {
     expect(existsSync(path.join(dir, young))).toBe(true);
   });
 
-  // Nobody should be able to take the folder of a living process; if it happens all the same, no click may be lost by it.
+  // No process should be able to take the folder of a living one; if it happens all the same, no click may be lost by it.
   it('lives and loses it all the same answers for no click that only the taker has', async () => {
     const dir = newDir();
     const owner = await open(dir);

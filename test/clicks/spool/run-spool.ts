@@ -1,7 +1,7 @@
 /**
  * A process that spools, for tests that end it in unkind ways: arguments are the directory and what to do.
  *
- * `append`: appends from four callers without pause and prints the id of each click when it was told that it is kept, and `refused` else.
+ * `append`: appends from four callers without pause and prints the id of each click when it was answered as kept, and `refused` otherwise.
  * `hold <count>`: keeps so many clicks, prints their ids and then `held`, and lives on until it is stopped by SIGTERM.
  * `measure <callers>`: keeps clicks from so many callers for three seconds and prints one line of JSON.
  */

@@ -42,7 +42,7 @@ export function newLine(options?: { clickedAt?: Date; linkNumber?: number }): { 
 export const idOf = (line: string): string => line.slice(0, line.indexOf('\t'));
 export const silent: Logger = pino({ level: 'silent' });
 
-/** A log that remembers what it was told. */
+/** A log that keeps its lines. */
 export function rememberingLog(): { log: Logger; lines: () => string[] } {
   const lines: string[] = [];
   return { log: pino({ level: 'info' }, { write: (line: string) => void lines.push(line) }), lines: () => lines };

@@ -1,4 +1,4 @@
-import { checkBalances } from '../../../src/ledger/verify/queries.ts';
+import { sumEntries } from '../../../src/ledger/verify/queries.ts';
 import { inTransaction } from '../../../src/infra/db.ts';
 import type { Db, Queryable } from '../../../src/infra/db.ts';
 
@@ -13,7 +13,7 @@ export interface Snapshot {
   clicks: bigint;
   entries: bigint;
   deadLetters: { reason: string; payload: string }[];
-  unbalanced: { journalId: string; sumFen: bigint }[];
+  unbalanced: { entryId: string; sumFen: bigint }[];
 }
 
 /** What must hold at every moment, of one REPEATABLE READ snapshot. Rejects while Postgres is away. */
@@ -21,7 +21,7 @@ export async function readSnapshot(db: Db): Promise<Snapshot> {
   return inTransaction(
     db,
     async (tx) => {
-      const { unbalanced } = await checkBalances(tx);
+      const { unbalanced } = await sumEntries(tx);
       const counts = await tx.query<{ clicks: bigint; entries: bigint; deadLetters: bigint }>(COUNT);
       const { clicks = 0n, entries = 0n, deadLetters = 0n } = counts.rows[0] ?? {};
       const letters = deadLetters === 0n ? [] : (await tx.query<Snapshot['deadLetters'][0]>(LIST_DEAD_LETTERS)).rows;
@@ -108,7 +108,7 @@ select to_regclass('click_spools') is not null as "hasSpools"`;
 const COUNT_SPOOLS = `
 select count(*) as spools from click_spools s`;
 
-/** Spools that still hold clicks, as their processes told Postgres. */
+/** Spools that still hold clicks, as their processes published. */
 export async function countSpools(db: Queryable): Promise<number> {
   const { rows } = await db.query<{ hasSpools: boolean }>(HAS_SPOOLS);
   if (rows[0]?.hasSpools !== true) return 0;

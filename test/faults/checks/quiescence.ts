@@ -3,7 +3,8 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { readTotals } from '../../../src/local/demo/answers.ts';
 import { createClickIdReader } from '../../../src/core/clicks/click-id.ts';
-import { formatVerifyReport, verify } from '../../../src/ledger/verify/verify.ts';
+import { verify } from '../../../src/verify.ts';
+import { formatVerifyReport } from '../../../src/ledger/verify/report.ts';
 import { deriveKeys } from '../../../src/infra/secrets.ts';
 import { expectedCommissionFen } from '../../journey/sales-plan.ts';
 import type { Sales } from '../driver/sales.ts';
@@ -19,7 +20,7 @@ export interface Backlog {
   /** In the streams, delivered to a worker or not. */
   entries: number;
   pending: number;
-  /** In spools, as the apps say; spools that Postgres was told of; files. */
+  /** In spools, as the apps say; spools with a published row; files. */
   spooledClicks: number;
   spools: number;
   spoolFiles: number;
@@ -64,7 +65,7 @@ export interface Drained {
 /**
  * Waits until everything is in Postgres.
  *
- * @param options.awaitsRows  also until no spool is announced any more; the row of a dead owner whose folder is gone lives for a minute, and
+ * @param options.awaitsRows  also until no row of a spool is published any more; the row of a dead owner whose folder is gone lives for a minute, and
  *   holds back nothing but inference
  */
 export async function drain(
@@ -87,7 +88,7 @@ export async function drain(
 export interface ClickProof {
   faults: string[];
   stored: number;
-  /** Stored although nobody was told: the answer came too late or its receiver was gone. */
+  /** Stored although no visitor got the id: the answer came too late or its receiver was gone. */
   unseen: number;
   /** Of those that had to be deleted by the fault itself, how many are really missing. */
   lost: number;

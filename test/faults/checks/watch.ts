@@ -93,7 +93,8 @@ class SecondWatch implements Watch {
     try {
       const { clicks, entries, deadLetters, unbalanced } = await readSnapshot(this.#site.db);
       this.figures.looks += 1;
-      for (const { journalId, sumFen } of unbalanced) this.violations.add(`M1: journal ${journalId} sums to ${sumFen}`);
+      for (const { entryId, sumFen } of unbalanced)
+        this.violations.add(`M1: journal entry ${entryId} sums to ${sumFen}`);
       for (const { reason, payload } of deadLetters) this.violations.add(`K3: dead letter ${reason}: ${payload}`);
       if (clicks < this.#last.clicks) this.violations.add(`K6: clicks fell from ${this.#last.clicks} to ${clicks}`);
       if (entries < this.#last.entries)

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import type { IngestStep } from '../../../src/clicks/ingest/store-batch.ts';
+import type { IngestStep } from '../../../src/clicks/ingest/entry-source.ts';
 import { readBacklog } from '../checks/quiescence.ts';
 import type { DaihuoProcess } from '../daihuo-process.ts';
 import type { Run, Scenario } from '../scenario.ts';

@@ -1,5 +1,5 @@
 import path from 'node:path';
-import type { IngestStep } from '../../../src/clicks/ingest/store-batch.ts';
+import type { IngestStep } from '../../../src/clicks/ingest/entry-source.ts';
 import type { Run, Scenario } from '../scenario.ts';
 
 export const STEPPING_WORKER = path.join(import.meta.dirname, '..', 'stepping-worker.ts');

@@ -3,8 +3,8 @@ import type { Queryable, Tx } from '../../../infra/db.ts';
 import { OPAQUE_HOSTS } from '../../../platforms/platform-hosts.ts';
 import type { Platform } from '../../../platforms/platform.ts';
 
-// Products whose destination visitors are sent to: active, with an active link, not on the list yet, and not on one of the hosts $1; at most $2
-// of them. Idempotent. Reads all of products and of the list (100,000 of each: 0.2 s on a busy machine).
+// Adds at most $2 products that visitors are sent to and that are not on the list: active, with an active link, and not on one of the hosts $1.
+// Idempotent. Reads all of products and of the list (100,000 of each: 0.2 s on a busy machine).
 const LIST_NEW_DESTINATIONS = `
 insert into destination_checks (product_id, brand_id, host)
 select p.id, p.brand_id, u.host
@@ -16,10 +16,10 @@ where p.status = 'active' and u.host <> all ($1::text[])
 limit $2
 on conflict on constraint destination_checks_pkey do nothing`;
 
-/** More than can be looked at before the next renewal; a hundred thousand at once would outlast the time of a statement. */
+/** More than can be checked before the next renewal. A hundred thousand at once would exceed the statement timeout. */
 const NEW_AT_ONCE = 2_000;
 
-// What visitors are sent to no more is known of no more either. Costs what LIST_NEW_DESTINATIONS does.
+// Drops the findings of products that visitors are no longer sent to. Idempotent. Costs as much as LIST_NEW_DESTINATIONS.
 const DROP_OLD_DESTINATIONS = `
 delete from destination_checks
 where not exists (
@@ -28,24 +28,25 @@ where not exists (
     and exists (select 1 from links l where l.product_id = p.id and l.status = 'active'))`;
 
 /**
- * Puts on the list of destinations what visitors are sent to, and takes off it what they are not. Short and converted links are left out: a
- * robot's look at them is a click in the platform's own books.
+ * Brings the list of destinations to the products that visitors are sent to. Short and converted links are left out, because a robot's request
+ * to them counts as a click at the platform.
  */
 export async function renewDestinationList(db: Queryable): Promise<void> {
   await db.query(DROP_OLD_DESTINATIONS);
   await db.query(LIST_NEW_DESTINATIONS, [OPAQUE_HOSTS, NEW_AT_ONCE]);
 }
 
-/** What a check needs, and what earlier ones found. */
+/** A destination to check, with the findings of earlier checks. */
 export type DueDestination = DestinationHealth & {
   productId: string;
   url: string;
   platform: Platform;
 };
 
-// The longest due of each host first, no more of a host than $2 less what was taken of it within the last minute. Whoever takes a row pushes it
-// $3 ms into the future. The pace holds because takers hold an advisory lock and come one after the other. Served by destination_checks_due_idx and
-// destination_checks_taken_idx; reads all that is due (0.2 s where 100,000 are, which is after an outage of days).
+// The longest due of each host first, at most $1 in all, and of a host at most $2 less those taken within the last minute. A taken row is due
+// again $3 ms later, so the destinations of a process that died come back. The pace holds because callers hold an advisory lock, one after the
+// other. Reads all due rows (0.2 s for 100,000, as after an outage of days). Served by destination_checks_due_idx and
+// destination_checks_taken_idx.
 const TAKE_DUE_DESTINATIONS = `
 with recent as (
   select dc.host, count(*) as taken from destination_checks dc
@@ -73,7 +74,7 @@ returning p.id as "productId", p.url, s.platform, destination_checks.failures, d
   destination_checks.first_failed_at as "firstFailedAt", destination_checks.last_failed_at as "lastFailedAt",
   destination_checks.broken_since as "brokenSince"`;
 
-/** Takes destinations to look at; they are this caller's for `leaseMs`. Call it under a lock that only one process holds. */
+/** Takes destinations to check, which belong to this caller for `leaseMs`. Call it under a lock that only one process holds. */
 export async function takeDueDestinations(
   tx: Tx,
   { limit, perHostAndMinute, leaseMs }: { limit: number; perHostAndMinute: number; leaseMs: number },
@@ -87,7 +88,7 @@ export async function takeDueDestinations(
   return rows;
 }
 
-// Changes nothing where the product has another url by now: the row is a new one then, with nothing taken. Served by products_id_idx and
+// Changes nothing where the product has another url by now, because then the row is a new one. Served by products_id_idx and
 // destination_checks_pkey.
 const STORE_DESTINATION_CHECK = `
 update destination_checks
