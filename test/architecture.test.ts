@@ -192,7 +192,7 @@ describe('what a process loads', () => {
 
   it('one that only redirects has nothing of the API in memory, nor of the worker', () => {
     const loaded = [...loadedWith('cli/redirect.ts')];
-    expect(loaded).toContain('visits/hot-path.ts');
+    expect(loaded).toContain('visits/answer-visit.ts');
     const strays = loaded.filter(
       (path) => /^(?:orders|commissions|ledger)\//.test(path) || ['app.ts', 'jobs.ts', 'http/docs.ts'].includes(path),
     );

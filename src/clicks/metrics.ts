@@ -1,6 +1,6 @@
 import { Counter, Gauge, Histogram } from 'prom-client';
 
-import type { FallbackKind } from '../core/links/fallback.ts';
+import type { FallbackKind } from '../core/links/landing-mode.ts';
 import type { MetricsRegistry } from '../http/metrics.ts';
 
 /**

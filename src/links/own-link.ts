@@ -1,26 +1,68 @@
-import { brandScope, influencerScope } from '../access/principal.ts';
+import assert from 'node:assert/strict';
+import { actorOf, brandScope, influencerScope } from '../access/principal.ts';
 import type { Principal } from '../access/principal.ts';
+import { writeAudit } from '../audit/queries.ts';
 import { canonicalCode } from '../core/links/link-code.ts';
-import { problems } from '../http/problem.ts';
+import { inTransaction } from '../infra/db.ts';
 import type { Db } from '../infra/db.ts';
-import { findLink } from './queries.ts';
+import { setLinkPage } from './landing-modes/queries.ts';
+import type { LinkChangeInput } from './link-fields.ts';
+import { findLink, setLinkStatus } from './queries.ts';
 import type { LinkRow } from './queries.ts';
 
 /**
- * The caller's link by its code or an alias in any spelling: an influencer's own, or one of a brand's product.
+ * The caller's link by its code or an alias in any spelling: an influencer's own link, or a link to a product of a brand.
  *
- * @returns the link and the spelling under which it was asked for
- * @throws Problem not_found
+ * @returns the link and the requested code in canonical spelling; undefined where there is no such link, or the caller may not see it
  */
-export async function getOwnLink(
+export async function findOwnLink(
   db: Db,
   principal: Principal,
   text: string,
-): Promise<{ link: LinkRow; askedCode: string }> {
+): Promise<{ link: LinkRow; requestedCode: string } | undefined> {
   const code = canonicalCode(text);
-  const link = code === undefined ? undefined : await findLink(db, { code, scope: influencerScope(principal) });
-  if (code === undefined || link === undefined) throw problems.notFound();
+  if (code === undefined) return undefined;
+  const link = await findLink(db, { code, scope: influencerScope(principal) });
   const brandId = brandScope(principal);
-  if (brandId !== undefined && link.brandId !== brandId) throw problems.notFound();
-  return { link, askedCode: code };
+  if (link === undefined || (brandId !== undefined && link.brandId !== brandId)) return undefined;
+  return { link, requestedCode: code };
+}
+
+/** `forbidden`: a field that the caller's role may not change; `not_found`: no such link, or the caller may not see it. */
+export type ChangeLinkOutcome = 'changed' | 'forbidden' | 'not_found';
+
+/**
+ * Changes a link, all or nothing. An influencer may change its status, a brand what its visitors see, an admin both.
+ *
+ * @param code  in canonical spelling
+ */
+export async function changeLink(
+  db: Db,
+  principal: Principal,
+  code: string,
+  input: LinkChangeInput,
+): Promise<ChangeLinkOutcome> {
+  const { status, landingMode, taoCode } = input;
+  const changesPage = landingMode !== undefined || taoCode !== undefined;
+  if (changesPage && principal.role === 'influencer') return 'forbidden';
+  if (status !== undefined && principal.role === 'brand') return 'forbidden';
+  return inTransaction(db, async (tx) => {
+    const isFound =
+      status === undefined || (await setLinkStatus(tx, { code, status, scope: influencerScope(principal) }));
+    if (!isFound) return 'not_found';
+    if (!changesPage) return 'changed';
+    const link = await setLinkPage(tx, { code, scope: brandScope(principal), change: { landingMode, taoCode } });
+    if (link === undefined) {
+      assert(status === undefined, 'only an admin changes both, and an admin sees every link');
+      return 'not_found';
+    }
+    await writeAudit(tx, {
+      actor: actorOf(principal),
+      action: 'link.change_page',
+      brandId: link.brandId,
+      subject: link.id,
+      detail: { landingMode, taoCode },
+    });
+    return 'changed';
+  });
 }

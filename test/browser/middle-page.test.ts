@@ -25,7 +25,7 @@ afterAll(async () => {
   await pages.close();
 });
 beforeEach(async () => {
-  link = await seedLink(pages.test.db, { way: null });
+  link = await seedLink(pages.test.db, { landingMode: null });
   const title = '便携手冲咖啡壶 600ml 细口温控 家用户外两用';
   await pages.test.db.query('update products set title = $2, tao_code = $3 where id = $1', [
     link.productId,
@@ -246,7 +246,7 @@ describe('a desktop', () => {
     await expect(sentOn.page.goto(`${pages.server.address}/${link.code}`)).rejects.toThrow('ERR_NAME_NOT_RESOLVED');
     await leftFor(sentOn, SHOP);
     await sentOn.context.close();
-    link = await seedLink(pages.test.db, { way: 'page' });
+    link = await seedLink(pages.test.db, { landingMode: 'page' });
     const wished = await open('a desktop');
     expect(await wished.page.textContent('h1')).toBe('杯子');
     expect(wished.complaints).toEqual([]);

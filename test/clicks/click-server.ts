@@ -5,24 +5,27 @@ import { createClickIdReader } from '../../src/core/clicks/click-id.ts';
 import type { ClickIdReading } from '../../src/core/clicks/click-id.ts';
 import type { BucketLimits } from '../../src/http/token-bucket.ts';
 import { createClickStream } from '../../src/clicks/capture/stream-producer.ts';
-import { createHotPath } from '../../src/visits/hot-path.ts';
 import type { ClickSpool } from '../../src/clicks/capture/click-batcher.ts';
-import { onKnownHosts } from '../../src/visits/known-hosts.ts';
 import { createClickMaker } from '../../src/clicks/capture/make-click.ts';
 import { createClickMetrics } from '../../src/clicks/metrics.ts';
-import { mendedAddress } from '../../src/visits/mended-address.ts';
+import { mendedAddress } from '../../src/core/links/typed-code.ts';
 import { createPageContents } from '../../src/visits/middle-page/content.ts';
 import { createPageMetrics } from '../../src/clicks/steps/metrics.ts';
 import { createStepRecorder } from '../../src/clicks/steps/step-recorder.ts';
 import { visitorPages } from '../../src/visits/pages.ts';
-import { redirectHeaders, redirectRoutes } from '../../src/visits/redirect.ts';
+import { createVisitAnswers } from '../../src/visits/answer-visit.ts';
+import { visitRoutes } from '../../src/visits/routes.ts';
 import { linkStatsRoutes } from '../../src/clicks/stats/routes.ts';
 import { createVisitReader } from '../../src/clicks/capture/visit-facts.ts';
 import { createVisitorKeys } from '../../src/clicks/visitor-keys/visitor-keys.ts';
 import { startClickWorker } from '../../src/clicks/ingest/worker.ts';
 import type { ClickWorkerLimits } from '../../src/clicks/ingest/worker.ts';
 import { createClientAddress } from '../../src/http/client-address.ts';
-import { createMissBudget, createMissMetrics, NO_MISS_BUDGET } from '../../src/visits/unknown-code-limit.ts';
+import {
+  createUnknownCodeLimit,
+  createUnknownCodeMetrics,
+  NO_UNKNOWN_CODE_LIMIT,
+} from '../../src/visits/unknown-code-limit.ts';
 import { createMetricsRegistry } from '../../src/http/metrics.ts';
 import type { MetricsRegistry } from '../../src/http/metrics.ts';
 import type { Server } from '../../src/http/server.ts';
@@ -35,12 +38,12 @@ import type { LinkResolver } from '../../src/links/resolve.ts';
 import { createEntryDomains } from '../../src/links/entry-domains/entry-domains.ts';
 import type { EntryDomains } from '../../src/links/entry-domains/entry-domains.ts';
 import { createFindFallback } from '../../src/links/fallback/find-fallback.ts';
-import { linkPageRoutes } from '../../src/visits/link-pages/routes.ts';
+import { linkPageRoutes } from '../../src/visits/link-pages.ts';
 import { PUBLIC_URL, createTestServer } from '../http/test-server.ts';
 import type { TestDatabase } from '../support/database.ts';
 import { NO_SPOOL } from '../support/no-spool.ts';
 
-const { clickIdKeys, missKey } = deriveKeys(Buffer.alloc(32, 9));
+const { clickIdKeys, unknownCodeKey } = deriveKeys(Buffer.alloc(32, 9));
 export const readClickId: (text: string) => ClickIdReading = createClickIdReader(clickIdKeys);
 
 export const PHONE =
@@ -65,8 +68,10 @@ export async function createClickServer(options: {
   now?: () => Date;
   /** Without one, clicks that Redis does not take are not kept. */
   spool?: ClickSpool;
-  /** Without them, misses are not counted. */
-  missLimits?: BucketLimits;
+  /** Without them, unknown codes are not limited. */
+  unknownCodeLimits?: BucketLimits;
+  /** How often the landing-mode overrides are read; every 4 s, as in the program, unless a test sets less. */
+  readOverridesEveryMs?: number;
   /** How long a visitor waits for what a middle page shows; long, so that a busy machine fails no test. */
   pageWaitMs?: number;
 }): Promise<ClickServer> {
@@ -77,55 +82,59 @@ export async function createClickServer(options: {
   const metrics = createClickMetrics(registry);
   const redis = createRedis({ urls: options.redisUrl, role: 'commands', log });
   await waitForRedis(redis, 5_000);
-  const resolver = createLinkResolver({ db, databaseUrl, redis, log, now });
+  const resolver = createLinkResolver({
+    db,
+    databaseUrl,
+    redis,
+    log,
+    now,
+    readOverridesEveryMs: options.readOverridesEveryMs ?? 4_000,
+  });
   const clickStream = createClickStream({ redis, shardCount: 1, spool: options.spool ?? NO_SPOOL, metrics, log });
   const visitorKeys = createVisitorKeys({ db, now, log });
   await visitorKeys.refresh();
   const [clickIdKey] = clickIdKeys;
   if (clickIdKey === undefined) throw new Error('a secret gives a key');
-  const missBudget =
-    options.missLimits === undefined
-      ? NO_MISS_BUDGET
-      : createMissBudget({ redis, key: missKey, limits: options.missLimits, metrics: createMissMetrics(registry) });
+  const unknownCodeLimit =
+    options.unknownCodeLimits === undefined
+      ? NO_UNKNOWN_CODE_LIMIT
+      : createUnknownCodeLimit({
+          redis,
+          key: unknownCodeKey,
+          limits: options.unknownCodeLimits,
+          metrics: createUnknownCodeMetrics(registry),
+        });
   const pageMetrics = createPageMetrics(registry);
-  const visits = {
-    resolver,
-    clickStream,
-    readVisit: createVisitReader(),
-    makeClick: createClickMaker({ clickIdKey, visitorKeys, now }),
-    metrics,
-    missBudget,
-    pageContents: createPageContents({ db, log, metrics: pageMetrics, waitMs: options.pageWaitMs ?? 5_000 }),
-    steps: { readClickId, recorder: createStepRecorder({ db, log, metrics: pageMetrics }), metrics: pageMetrics, now },
-    findFallback: createFindFallback({ db, log }),
-  };
   const entryDomains = createEntryDomains({ db, publicUrl: () => PUBLIC_URL, log });
   await entryDomains.refresh();
   const trustProxy = ['127.0.0.1'];
+  const readVisit = createVisitReader();
+  const answers = createVisitAnswers({
+    resolver,
+    readVisit,
+    makeClick: createClickMaker({ clickIdKey, visitorKeys, now }),
+    clickStream,
+    metrics,
+    unknownCodeLimit,
+    pageContents: createPageContents({ db, log, metrics: pageMetrics, waitMs: options.pageWaitMs ?? 5_000 }),
+    findFallback: createFindFallback({ db, log }),
+    isKnownHost: entryDomains.isKnown,
+    addressOf: createClientAddress(trustProxy),
+    publicUrl: PUBLIC_URL,
+    log,
+  });
+  const recorder = createStepRecorder({ db, log, metrics: pageMetrics });
   const { app } = await createTestServer(
     db,
     async (server) => {
-      await redirectRoutes(server, visits);
-      await linkPageRoutes(server, { db, entryDomains, missBudget });
+      await visitRoutes(server, { answers, resolver, readVisit, readClickId, recorder, metrics: pageMetrics, now });
+      await linkPageRoutes(server, { db, entryDomains, unknownCodeLimit });
       await linkStatsRoutes(server, { db });
     },
-    {
-      visitorPages,
-      mendAddress: mendedAddress,
-      trustProxy,
-      early: onKnownHosts(
-        entryDomains.isKnown,
-        createHotPath({
-          ...visits,
-          addressOf: createClientAddress(trustProxy),
-          headers: redirectHeaders(PUBLIC_URL),
-          log,
-        }),
-      ),
-    },
+    { visitorPages, mendAddress: mendedAddress, trustProxy, early: answers.early },
   );
   await vi.waitFor(() => {
-    if (!resolver.isTold()) throw new Error('changes of links are not heard yet');
+    if (!resolver.isListening()) throw new Error('changes of links are not heard yet');
   });
   return {
     app,

@@ -20,8 +20,8 @@ export interface SeedOptions {
   url?: string;
   brandId?: string;
   influencerId?: string;
-  /** Visitors are sent straight on unless said otherwise; null: the usual way. */
-  way?: 'direct' | 'page' | null;
+  /** `direct` unless a test sets another; null: as the table says. */
+  landingMode?: 'direct' | 'page' | null;
 }
 
 /** A link with everything it stands on. What is given is used, the rest is made. */
@@ -51,7 +51,7 @@ export async function seedLink(db: Db, options: SeedOptions = {}): Promise<Seede
   );
   const { rows } = await db.query<{ number: bigint }>(
     `insert into links (id, brand_id, product_id, influencer_id, way) values ($1, $2, $3, $4, $5) returning number`,
-    [linkId, brandId, productId, influencerId, options.way === undefined ? 'direct' : options.way],
+    [linkId, brandId, productId, influencerId, options.landingMode === undefined ? 'direct' : options.landingMode],
   );
   await addCode(db, { linkId, brandId }, linkCode, 'code');
   const linkNumber = Number(rows[0]?.number);

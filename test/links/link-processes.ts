@@ -46,7 +46,7 @@ export async function createLinkProcesses(): Promise<LinkProcesses> {
     open,
     start: async (deps) => {
       const resolver = open(deps);
-      await vi.waitFor(() => expect(resolver.isTold()).toBe(true), { timeout: 5_000, interval: 10 });
+      await vi.waitFor(() => expect(resolver.isListening()).toBe(true), { timeout: 5_000, interval: 10 });
       return resolver;
     },
     alsoClose: (close) => closing.push(close),

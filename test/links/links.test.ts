@@ -64,7 +64,7 @@ describe('issuing a link', () => {
       productId,
       influencerId: influencer.id,
       status: 'active',
-      way: null,
+      landingMode: null,
       taoCode: null,
       destinationUrl: 'https://item.taobao.com/item.htm?id=42',
       caption: `【广告】手冲壶\n淘宝价 ¥199.00，以下单页为准\n👉 ${PUBLIC_URL}/${body.code}`,

@@ -4,8 +4,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest
 import { createDb } from '../../src/infra/db.ts';
 import type { Db } from '../../src/infra/db.ts';
 import { closeRedis, createRedis } from '../../src/infra/redis.ts';
-import { createSharedLinks } from '../../src/links/link-cache-redis.ts';
-import { findLinkFacts } from '../../src/links/resolve-queries.ts';
+import { createSharedLinks } from '../../src/links/shared-links.ts';
+import { findLinkFacts } from '../../src/links/link-facts-queries.ts';
 import type { LinkResolver, Resolution } from '../../src/links/resolve.ts';
 import { locationOf } from '../../src/platforms/destination.ts';
 import { addCode, leaseSls, seedLink } from '../clicks/seed-link.ts';
@@ -165,14 +165,14 @@ describe('several processes', () => {
       startResolver({ trustSharedAfterMs: 0 }),
     ]);
     expect([await resolved(one, code), await resolved(two, code)]).toEqual(['active', 'active']);
-    await vi.waitFor(async () => expect(await cache.redis.exists(`link:4:${linkId}`)).toBe(1));
-    const outdated = (await cache.redis.get(`link:4:${linkId}`)) ?? '';
+    await vi.waitFor(async () => expect(await cache.redis.exists(`link:5:${linkId}`)).toBe(1));
+    const outdated = (await cache.redis.get(`link:5:${linkId}`)) ?? '';
     expect(outdated).toMatch(/^1 \{.*"active"/);
     const before = performance.now();
     await pauseLink(linkId);
-    await vi.waitFor(async () => expect(await cache.redis.get(`link:4:${linkId}`)).toBe('2 '), { interval: 5 });
+    await vi.waitFor(async () => expect(await cache.redis.get(`link:5:${linkId}`)).toBe('2 '), { interval: 5 });
     // A process that was slow to write brings the old version back: those that were told do not take it.
-    await cache.redis.set(`link:4:${linkId}`, outdated);
+    await cache.redis.set(`link:5:${linkId}`, outdated);
     expect([await resolved(one, code), await resolved(two, code)]).toEqual(['paused', 'paused']);
     expect(performance.now() - before).toBeLessThan(1_000);
   });
@@ -194,7 +194,7 @@ describe('several processes', () => {
   it('the second process takes a link from Redis without asking Postgres', async () => {
     const { code, linkId } = await seedLink(test.db);
     await (await startResolver()).resolve(code);
-    await vi.waitFor(async () => expect(await cache.redis.exists(`link:4:${linkId}`, `linkcode:1:${code}`)).toBe(2));
+    await vi.waitFor(async () => expect(await cache.redis.exists(`link:5:${linkId}`, `linkcode:1:${code}`)).toBe(2));
     const { db, lookups } = countLookups(test.db);
     const two = await startResolver({ db, trustSharedAfterMs: 0 });
     await sleep(5);
@@ -205,9 +205,9 @@ describe('several processes', () => {
   it('what Redis holds is checked like what Postgres holds: a destination that is not allowed is never a Location', async () => {
     const { code, linkId } = await seedLink(test.db);
     await (await startResolver()).resolve(code);
-    await vi.waitFor(async () => expect(await cache.redis.exists(`link:4:${linkId}`, `linkcode:1:${code}`)).toBe(2));
-    const kept = (await cache.redis.get(`link:4:${linkId}`)) ?? '';
-    await cache.redis.set(`link:4:${linkId}`, kept.replace('item.taobao.com', 'evil.example'));
+    await vi.waitFor(async () => expect(await cache.redis.exists(`link:5:${linkId}`, `linkcode:1:${code}`)).toBe(2));
+    const kept = (await cache.redis.get(`link:5:${linkId}`)) ?? '';
+    await cache.redis.set(`link:5:${linkId}`, kept.replace('item.taobao.com', 'evil.example'));
     const two = await startResolver({ trustSharedAfterMs: 0 });
     await sleep(5);
     expect(await resolved(two, code)).toBe('gone');
@@ -227,7 +227,7 @@ describe('when something is away', () => {
       timeout: 1_000,
       interval: 10,
     });
-    await vi.waitFor(() => expect(resolver.isTold()).toBe(true), { timeout: 3_000 });
+    await vi.waitFor(() => expect(resolver.isListening()).toBe(true), { timeout: 3_000 });
   });
 
   it('without Redis, Postgres answers', async () => {
@@ -248,7 +248,7 @@ describe('when something is away', () => {
     await vi.waitFor(async () => expect(await cache.redis.exists(`linkcode:1:${shared.code}`)).toBe(1));
     await db.end();
     await resolver.stop();
-    expect(resolver.isTold()).toBe(false);
+    expect(resolver.isListening()).toBe(false);
     // Longer than anything is believed untold: only the lack of a better answer keeps it in use.
     await sleep(1_000);
     const startedAtMs = performance.now();

@@ -2,7 +2,7 @@ import { actorOf, brandScope } from '../../access/principal.ts';
 import type { Principal } from '../../access/principal.ts';
 import { writeAudit } from '../../audit/queries.ts';
 import { inTransaction } from '../../infra/db.ts';
-import type { FallbackKind } from '../../core/links/fallback.ts';
+import type { FallbackKind } from '../../core/links/landing-mode.ts';
 import type { Db, Tx } from '../../infra/db.ts';
 import { checkBrandPage } from '../../platforms/brand-page.ts';
 import { newId } from '../../http/new-id.ts';

@@ -1,4 +1,4 @@
-import type { FallbackKind } from '../../core/links/fallback.ts';
+import type { FallbackKind } from '../../core/links/landing-mode.ts';
 import type { Queryable, Tx } from '../../infra/db.ts';
 
 export type InferredPolicy = 'pay' | 'review' | 'off';

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { FALLBACKS } from '../../core/links/fallback.ts';
+import { FALLBACKS } from '../../core/links/landing-mode.ts';
 import { brandScope } from '../../access/principal.ts';
 import { instant, prefixedId, problemResponses, rateBp, text } from '../../http/fields.ts';
 import { jsonOrCsv, listOf, pageQuery } from '../../http/list.ts';

@@ -14,12 +14,12 @@ let pages: PageServer;
 let link: SeededLink;
 
 beforeAll(async () => {
-  pages = await openPageServer();
+  pages = await openPageServer({ readOverridesEveryMs: 50 });
 });
 afterAll(async () => pages.close());
 beforeEach(async () => {
   await pages.streams.redis.del('clicks:{0}');
-  link = await seedLink(pages.test.db, { way: null });
+  link = await seedLink(pages.test.db, { landingMode: null });
 });
 
 async function setProduct(fields: { title?: string; taoCode?: string; priceTakenAt?: string }): Promise<void> {
@@ -90,17 +90,17 @@ describe('a visitor who gets the middle page', () => {
     await setProduct({ taoCode: '7￥AbCdEfG￥ 复制打开' });
     const ofProduct = (await pages.ask(`/${link.code}`)).body;
     expect(ofProduct).toContain('<p class="code" id="code">7￥AbCdEfG￥ 复制打开</p>');
-    const own = await seedLink(pages.test.db, { way: null });
+    const own = await seedLink(pages.test.db, { landingMode: null });
     await pages.test.db.query(`update links set tao_code = '8￥XyZ￥' where id = $1`, [own.linkId]);
     expect((await pages.ask(`/${own.code}`)).body).toContain('<p class="code" id="code">8￥XyZ￥</p>');
-    expect((await pages.ask(`/${(await seedLink(pages.test.db, { way: null })).code}`)).body).not.toContain(
+    expect((await pages.ask(`/${(await seedLink(pages.test.db, { landingMode: null })).code}`)).body).not.toContain(
       'id="copy"',
     );
   });
 
   it('sees the picture once it was fetched, from our own host, and a drawing until then', async () => {
     expect((await pages.ask(`/${link.code}`)).body).not.toContain('<img class="picture"');
-    const own = await seedLink(pages.test.db, { way: null });
+    const own = await seedLink(pages.test.db, { landingMode: null });
     await pages.test.db.query(`update products set image_url = 'https://img.example.com/a.jpg' where id = $1`, [
       own.productId,
     ]);
@@ -201,14 +201,14 @@ describe('the weight of the page', () => {
 
 describe('who is sent straight on', () => {
   const direct: [name: string, options: SeedOptions, agent: string][] = [
-    ['a desktop', { way: null }, AGENTS.desktop],
-    ['a visitor inside Taobao', { way: null }, AGENTS.taobao],
+    ['a desktop', { landingMode: null }, AGENTS.desktop],
+    ['a visitor inside Taobao', { landingMode: null }, AGENTS.taobao],
     [
       'a visitor of Youzan',
-      { way: null, platform: 'youzan', url: 'https://h5.youzan.com/wscgoods/detail/2abc' },
+      { landingMode: null, platform: 'youzan', url: 'https://h5.youzan.com/wscgoods/detail/2abc' },
       AGENTS.wechat,
     ],
-    ['a visitor of a link whose way is direct', { way: 'direct' }, AGENTS.douyinAndroid],
+    ['a visitor of a link whose landing mode is direct', { landingMode: 'direct' }, AGENTS.douyinAndroid],
   ];
   it.each(direct)('%s', async (_name, options, agent) => {
     const { code } = await seedLink(pages.test.db, options);
@@ -233,26 +233,26 @@ describe('who is sent straight on', () => {
   });
 });
 
-describe('the wishes of brand and operator', () => {
+describe('the landing modes that brand and operator set', () => {
   const eventually = async (code: string, agent: string, status: number): Promise<void> => {
     await vi.waitFor(async () => expect((await pages.ask(`/${code}`, { agent })).status).toBe(status), {
       timeout: 10_000,
     });
   };
-  const wish = async (brandId: string | null, app: string, way: string): Promise<void> => {
+  const setOverride = async (brandId: string | null, app: string, mode: string): Promise<void> => {
     await pages.test.db.query(
       `insert into visit_ways as v (brand_id, app, way) values ($1, $2, $3)
        on conflict on constraint visit_ways_key do update set way = excluded.way`,
-      [brandId, app, way],
+      [brandId, app, mode],
     );
   };
 
-  it('reach a link that is known, each as soon as it is made: the link’s before the brand’s before the operator’s', async () => {
+  it('reach a link that is known: the link’s before the brand’s before the operator’s', async () => {
     await eventually(link.code, AGENTS.wechat, 200);
-    await wish(null, 'wechat', 'direct');
+    await setOverride(null, 'wechat', 'direct');
     await eventually(link.code, AGENTS.wechat, 302);
     expect((await pages.ask(`/${link.code}`, { agent: AGENTS.douyinAndroid })).status).toBe(200);
-    await wish(link.brandId, 'wechat', 'page');
+    await setOverride(link.brandId, 'wechat', 'page');
     await eventually(link.code, AGENTS.wechat, 200);
     await pages.test.db.query(`update links set way = 'direct' where id = $1`, [link.linkId]);
     await eventually(link.code, AGENTS.wechat, 302);
@@ -266,14 +266,14 @@ describe('the wishes of brand and operator', () => {
 
   it('may ask for a page anywhere: a Youzan shop has no app to open, a desktop neither', async () => {
     const youzan = await seedLink(pages.test.db, {
-      way: 'page',
+      landingMode: 'page',
       platform: 'youzan',
       url: 'https://h5.youzan.com/wscgoods/detail/2abc',
     });
     const { body } = await pages.ask(`/${youzan.code}`);
     expect(hrefOf(body, 'open')).toBeUndefined();
     expect(body).toContain('前往有赞购买');
-    const desktop = await seedLink(pages.test.db, { way: 'page' });
+    const desktop = await seedLink(pages.test.db, { landingMode: 'page' });
     expect(hrefOf((await pages.ask(`/${desktop.code}`, { agent: AGENTS.desktop })).body, 'open')).toBeUndefined();
   });
 });

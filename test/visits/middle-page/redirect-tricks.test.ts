@@ -20,7 +20,7 @@ let clickId: string;
 beforeAll(async () => {
   pages = await openPageServer();
   direct = await seedLink(pages.test.db);
-  paged = await seedLink(pages.test.db, { way: null });
+  paged = await seedLink(pages.test.db, { landingMode: null });
   clickId = clickIdOf((await pages.ask(`/${paged.code}`)).body);
 });
 afterAll(async () => pages.close());
@@ -134,7 +134,7 @@ describe('open-redirect tricks', () => {
   });
 
   it('nor in a product whose URL was written past every check: its link is gone', async () => {
-    const link = await seedLink(pages.test.db, { way: 'page', url: 'https://evil.example/item.htm' });
+    const link = await seedLink(pages.test.db, { landingMode: 'page', url: 'https://evil.example/item.htm' });
     expect((await pages.ask(`/${link.code}`)).status).toBe(410);
   });
 });

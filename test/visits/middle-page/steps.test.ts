@@ -29,7 +29,7 @@ afterAll(async () => pages.close());
 beforeEach(async () => {
   clock = NOON;
   await pages.streams.redis.del('clicks:{0}');
-  link = await seedLink(pages.test.db, { way: null });
+  link = await seedLink(pages.test.db, { landingMode: null });
 });
 
 async function openPage(agent: string = AGENTS.douyinAndroid): Promise<string> {
@@ -222,7 +222,7 @@ describe('GET /-/go/:clickId/:code', () => {
 
   it('leads only where the click leads: a forged id and another link’s code are not found, like an unknown link', async () => {
     const clickId = await openPage();
-    const other = await seedLink(pages.test.db, { way: null, url: 'https://item.taobao.com/item.htm?id=7' });
+    const other = await seedLink(pages.test.db, { landingMode: null, url: 'https://item.taobao.com/item.htm?id=7' });
     const forged = (clickId.startsWith('B') ? 'C' : 'B') + clickId.slice(1);
     const urls = [
       `/-/go/${clickId}/${other.code}`,
