@@ -41,10 +41,9 @@ const CROSS_FEATURE: Record<string, string> = {
   'visits -> clicks/metrics.ts': 'how visits were answered is counted beside the clicks',
   'visits -> clicks/steps/metrics.ts': 'steps on the middle page are counted',
   'visits -> clicks/steps/step-recorder.ts': 'steps on the middle page are recorded',
-  'visits -> links/entry-domains/entry-domains.ts': 'a QR code holds the address on the first entry domain',
+  'visits -> links/find-link.ts': 'the preview and the QR code show a published link',
   'visits -> links/fallback/find-fallback.ts': 'a visitor of a dead link is sent where its brand chose',
   'visits -> links/kit/qr-picture.ts': 'the QR code of a link is public',
-  'visits -> links/queries.ts': 'the preview shows where a link leads',
   'visits -> links/resolve.ts': 'a redirect is the resolved link plus a click id',
 };
 

@@ -1,23 +1,16 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { canonicalCode, canonicalTag } from '../core/links/link-code.ts';
-import type { UnknownCodeLimit } from './unknown-code-limit.ts';
+import { formatFenAsYuan } from '../core/money/money.ts';
 import { problems } from '../http/problem.ts';
 import type { Server } from '../http/server.ts';
-import type { Db } from '../infra/db.ts';
-import { firstOrigin } from '../links/entry-domains/entry-domains.ts';
-import type { EntryDomains } from '../links/entry-domains/entry-domains.ts';
-import { qrPng, qrSvg } from '../links/kit/qr-picture.ts';
-import { findLink } from '../links/queries.ts';
-import type { LinkRow } from '../links/queries.ts';
 import { escapeHtml, sendVisitorPage, visitorPage } from '../http/visitor-page.ts';
-import { formatFenAsYuan } from '../core/money/money.ts';
+import { findPublishedLink, readPublishedAddress } from '../links/find-link.ts';
+import type { PublishedLink, PublishedLinkDeps } from '../links/find-link.ts';
+import { qrPng, qrSvg } from '../links/kit/qr-picture.ts';
 import { PLATFORM_NAMES } from '../platforms/platform.ts';
+import type { UnknownCodeLimit } from './unknown-code-limit.ts';
 
-export interface LinkPageDeps {
-  db: Db;
-  /** A QR code contains the first origin. */
-  entryDomains: Pick<EntryDomains, 'origins'>;
+export interface LinkPageDeps extends PublishedLinkDeps {
   /** These addresses reveal whether a code exists, as the link itself does. */
   unknownCodeLimit: UnknownCodeLimit;
 }
@@ -33,28 +26,16 @@ const pngQuery = z.object({
   size: z.enum(['screen', 'print']).exactOptional().meta({ description: '512 or 1,200 px wide' }),
 });
 
-interface FoundLink {
-  link: LinkRow;
-  /** The short link as requested: an alias stays an alias, with the requested tag. */
-  url: string;
-}
-
 /** Finds the link of a page within the unknown-code limit of the visitor's network. @throws Problem rate_limited, shown as a page */
-function createFind({ db, entryDomains, unknownCodeLimit }: LinkPageDeps) {
-  return async (request: FastifyRequest, rawTag?: string): Promise<FoundLink | undefined> => {
-    const code = canonicalCode((request.params as { code: string }).code);
-    const tagText = rawTag === undefined ? undefined : canonicalTag(rawTag);
-    // Pictures are printed, so a malformed tag gets no picture rather than one without the tag.
-    if (code === undefined || (rawTag !== undefined && tagText === undefined)) return undefined;
+function createFind({ unknownCodeLimit, ...deps }: LinkPageDeps) {
+  return async (request: FastifyRequest, rawTag?: string): Promise<PublishedLink | undefined> => {
+    const address = readPublishedAddress((request.params as { code: string }).code, rawTag);
+    if (address === undefined) return undefined;
     const admission = unknownCodeLimit.admit(request.ip ?? '');
     if (!admission.isAdmitted) throw problems.rateLimited(admission.retryAfterSeconds);
-    const link = await findLink(db, { code, scope: undefined });
-    if (link === undefined) {
-      admission.countUnknown();
-      return undefined;
-    }
-    const url = `${firstOrigin(entryDomains)}/${code}`;
-    return { link, url: tagText === undefined ? url : `${url}/${tagText}` };
+    const found = await findPublishedLink(deps, address);
+    if (found === undefined) admission.countUnknown();
+    return found;
   };
 }
 
@@ -89,7 +70,7 @@ export async function linkPageRoutes(app: Server, deps: LinkPageDeps): Promise<v
     async (request, reply) => {
       const found = await find(request);
       if (found === undefined) return notFound(reply);
-      sendVisitorPage(reply.header('x-robots-tag', 'noindex'), 200, previewPage(found.link, found.url));
+      sendVisitorPage(reply.header('x-robots-tag', 'noindex'), 200, previewPage(found));
       return reply;
     },
   );
@@ -106,15 +87,13 @@ function notFound(reply: FastifyReply): FastifyReply {
 
 /**
  * The page of `GET /:code/preview`: where a link leads, for people who want to know before they tap. It has no script and loads nothing from
- * other hosts.
- *
- * @param shortUrl the link itself; only a tap on it is a click
+ * other hosts. Only a tap on the short link is a click.
  */
-function previewPage(link: LinkRow, shortUrl: string): string {
+function previewPage({ link, url }: PublishedLink): string {
   const { hostname } = new URL(link.url);
   const isOpen = link.status === 'active' && link.productStatus === 'active' && link.storeStatus === 'active';
   const onward = isOpen
-    ? `<a class="go" href="${escapeHtml(shortUrl)}" rel="nofollow">前往${PLATFORM_NAMES[link.platform]}</a>`
+    ? `<a class="go" href="${escapeHtml(url)}" rel="nofollow">前往${PLATFORM_NAMES[link.platform]}</a>`
     : '<p>该链接目前不可用。</p>';
   return visitorPage({
     title: escapeHtml(link.title),

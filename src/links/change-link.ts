@@ -2,31 +2,11 @@ import assert from 'node:assert/strict';
 import { actorOf, brandScope, influencerScope } from '../access/principal.ts';
 import type { Principal } from '../access/principal.ts';
 import { writeAudit } from '../audit/queries.ts';
-import { canonicalCode } from '../core/links/link-code.ts';
 import { inTransaction } from '../infra/db.ts';
 import type { Db } from '../infra/db.ts';
 import { setLinkPage } from './landing-modes/queries.ts';
 import type { LinkChangeInput } from './link-fields.ts';
-import { findLink, setLinkStatus } from './queries.ts';
-import type { LinkRow } from './queries.ts';
-
-/**
- * The caller's link by its code or an alias in any spelling: an influencer's own link, or a link to a product of a brand.
- *
- * @returns the link and the requested code in canonical spelling; undefined where there is no such link, or the caller may not see it
- */
-export async function findOwnLink(
-  db: Db,
-  principal: Principal,
-  text: string,
-): Promise<{ link: LinkRow; requestedCode: string } | undefined> {
-  const code = canonicalCode(text);
-  if (code === undefined) return undefined;
-  const link = await findLink(db, { code, scope: influencerScope(principal) });
-  const brandId = brandScope(principal);
-  if (link === undefined || (brandId !== undefined && link.brandId !== brandId)) return undefined;
-  return { link, requestedCode: code };
-}
+import { setLinkStatus } from './queries.ts';
 
 /** `forbidden`: a field that the caller's role may not change; `not_found`: no such link, or the caller may not see it. */
 export type ChangeLinkOutcome = 'changed' | 'forbidden' | 'not_found';
