@@ -31,7 +31,7 @@ const INSERT_PRODUCTS = `
   insert into products (id, brand_id, store_id, title, url, price_fen)
   select given.id, $2, $3, '杯子', 'https://item.taobao.com/item.htm?id=' || (600000000000 + given.number), 19900
   from unnest($1::text[]) with ordinality as given (id, number)`;
-// Visitors of every app are sent straight on, whatever the table of ways says: the redirect is what is measured.
+// Every visitor is redirected, whatever the table of landing modes says, because the bench measures redirects.
 const INSERT_LINKS = `
   insert into links (id, brand_id, product_id, influencer_id, way)
   select given.id, $4, given.product_id, given.influencer_id, 'direct'

@@ -244,10 +244,10 @@ function createActiveLinkAnswer(deps: VisitDeps): (visit: ActiveVisit) => boolea
 }
 
 /**
- * The headers of every redirect in front of the router besides its Location, as a flat list of names and values. Nobody may cache it, and the
+ * The headers of every redirect in front of the router besides its Location, as a flat list of names and values. No cache may store it, and the
  * shop does not see the page that the visitor came from. A redirect has no body, so it needs no other header of a page.
  *
- * @param publicUrl over https, browsers are asked to stay on https
+ * @param publicUrl with https, the headers tell browsers to use https for a year
  */
 function redirectHeaders(publicUrl: string): readonly string[] {
   const headers = ['Cache-Control', 'no-store', 'Referrer-Policy', 'no-referrer', 'Content-Length', '0'];

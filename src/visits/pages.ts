@@ -61,7 +61,7 @@ function sendForm(reply: FastifyReply, status: number, html: Html, boxText: stri
   sendVisitorPage(reply, status, filled, { hasForm: true });
 }
 
-/** Sends a redirect that nobody may cache. */
+/** Sends a redirect that no cache may store. */
 export function sendRedirect(reply: FastifyReply, location: string, status: 302 | 303 = 302): void {
   void reply.code(status).header('location', location).header('cache-control', 'no-store').send();
 }

@@ -260,6 +260,35 @@ describe('an influencer’s own links', () => {
     expect((await caller.get(`/v1/links?influencerId=${id}`)).statusCode).toBe(400);
   });
 
+  it('of one moment, or a few microseconds apart, are each listed once, whatever numbers they have', async () => {
+    const { id, caller } = await makeInfluencer(server);
+    const links: Link[] = [];
+    for (let index = 0; index < 5; index++) {
+      links.push((await issue({ productId: (await makeOffer(server)).productId }, caller)).body);
+    }
+    const micros = [3, 3, 1, 2, 3];
+    for (const [index, link] of links.entries()) {
+      await server.db.query(`update links set created_at = $2 where id = $1`, [
+        link.id,
+        `2026-03-01T00:00:00.00000${micros[index]}Z`,
+      ]);
+    }
+    const newestFirst = links
+      .map((link, index) => ({ id: link.id, micro: micros[index] ?? 0 }))
+      .toSorted((one, other) => other.micro - one.micro || (one.id < other.id ? 1 : -1));
+    const seen: string[] = [];
+    let cursor: string | null = null;
+    do {
+      const place: string = cursor === null ? '' : `&cursor=${cursor}`;
+      const page: { body: { data: Link[]; nextCursor: string | null } } = await server.admin.get(
+        `/v1/links?influencerId=${id}&limit=1${place}`,
+      );
+      seen.push(...page.body.data.map((link) => link.id));
+      cursor = page.body.nextCursor;
+    } while (cursor !== null);
+    expect(seen).toEqual(newestFirst.map((link) => link.id));
+  });
+
   it('can be paused and resumed; a change raises the version once, a repetition not at all', async () => {
     const { body } = await issue({ productId: (await makeOffer(server)).productId });
     const url = `/v1/links/${body.code}`;

@@ -51,7 +51,7 @@ describe('a polled table', () => {
     expect(table.current).toBe('new');
   });
 
-  it('tells a caller that its own read failed', async () => {
+  it('rejects where the read of a caller fails', async () => {
     const { table, reads } = heldTable();
     const refreshed = table.refresh();
     reads[1]?.fail(new Error('away'));
