@@ -95,11 +95,11 @@ function clickIdIn(location: string | undefined): string {
 }
 
 describe.each([
-  { name: 'by the router', way: askRouter },
-  { name: 'over a connection', way: askServer },
-])('$name', ({ way }) => {
+  { name: 'by the router', entry: askRouter },
+  { name: 'over a connection', entry: askServer },
+])('$name', ({ entry }) => {
   beforeEach(() => {
-    ask = way;
+    ask = entry;
   });
 
   describe('a visit', () => {
