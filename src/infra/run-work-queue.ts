@@ -21,7 +21,7 @@ export interface WorkQueueDeps {
 const LIMITS = {
   /** Between two heartbeats, which also unlock the jobs of dead workers and measure the queue. */
   beatMs: 10_000,
-  /** A worker without a heartbeat for this long is dead: five beats may be lost. A killed worker's jobs come back within 72 s. */
+  /** A worker without a heartbeat for this long is dead: five beats may be lost. The jobs of a killed worker come back within 72 s. */
   deadAfterMs: 60_000,
   /** A NOTIFY announces new jobs at once; this finds the ones whose time has come. */
   pollMs: 2_000,

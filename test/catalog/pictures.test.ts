@@ -41,7 +41,9 @@ afterAll(async () => {
   await app.close();
   await server.close();
 });
-beforeEach(() => {
+beforeEach(async () => {
+  // Jobs that an earlier test left to be tried again.
+  await server.db.query('select from graphile_worker.complete_jobs(array(select j.id from graphile_worker.jobs j))');
   results = [];
   files.clear();
   outside.requests.length = 0;
