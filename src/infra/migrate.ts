@@ -167,12 +167,13 @@ async function installWorkQueue(db: Db, migrations: Migration[]): Promise<boolea
     await tx.query(EXTEND_LIMITS);
     await tx.query(longQuery(TAKE_LOCK, [MIGRATION_LOCK]));
     findPending(migrations, await listApplied(tx));
-    if ((await findWorkQueueVersion(tx)) >= WORK_QUEUE_VERSION) return false;
+    // Not in this transaction: it may still hold the cached answer that there is no such schema.
+    if ((await findWorkQueueVersion(db)) >= WORK_QUEUE_VERSION) return false;
     // Loaded here, because servers read this file to check the schema and need none of the library.
     const { Logger, runMigrations } = await import('graphile-worker');
     const silent = new Logger(() => () => undefined);
     await runMigrations({ pgPool: db, schema: 'graphile_worker', logger: silent });
-    const version = await findWorkQueueVersion(tx);
+    const version = await findWorkQueueVersion(db);
     assert.equal(version, WORK_QUEUE_VERSION, 'WORK_QUEUE_VERSION must name the newest migration of graphile-worker');
     return true;
   });
