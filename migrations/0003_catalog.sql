@@ -112,9 +112,6 @@ create table product_pictures (
   height integer,
   media_type text,
   fetched_at timestamptz,
-  tries integer not null default 0,
-  -- While a try is under way, the time at which it counts as lost. Null: nothing is left to do.
-  next_try_at timestamptz default now(),
   -- Why the last try gave no picture.
   problem text,
   constraint product_pictures_pkey primary key (brand_id, product_id),
@@ -127,21 +124,24 @@ create table product_pictures (
 );
 -- WebP does not get smaller, so Postgres need not try. (The storage of a column cannot be named in `create table` before Postgres 16.)
 alter table product_pictures alter column bytes set storage external;
--- The pictures to fetch, the longest due first.
-create index product_pictures_due_idx on product_pictures (next_try_at) where next_try_at is not null;
 -- The bytes of a picture that a page asks for. Several products may show one picture.
 create index product_pictures_sha256_idx on product_pictures (sha256) where sha256 is not null;
 
+-- The work queue fetches the picture (src/catalog/products/pictures/fetch-picture.ts has the task). One job a product: a new address replaces
+-- the job of the earlier one.
 create function queue_product_picture() returns trigger language plpgsql as $$
 begin
   if new.image_url is null then
     delete from product_pictures
     where product_pictures.brand_id = new.brand_id and product_pictures.product_id = new.id;
+    perform graphile_worker.remove_job('product_picture:' || new.id);
   else
     insert into product_pictures (product_id, brand_id, source_url) values (new.id, new.brand_id, new.image_url)
     on conflict on constraint product_pictures_pkey do update
     set source_url = excluded.source_url, sha256 = null, bytes = null, width = null, height = null, media_type = null, fetched_at = null,
-      tries = 0, next_try_at = now(), problem = null;
+      problem = null;
+    perform graphile_worker.add_job(
+      'fetch_product_picture', json_build_object('brandId', new.brand_id, 'productId', new.id), job_key => 'product_picture:' || new.id);
   end if;
   return null;
 end $$;

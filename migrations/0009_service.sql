@@ -39,3 +39,11 @@ create index audit_log_action_idx on audit_log (action, at, id);
 
 create trigger audit_log_append_only before update or delete on audit_log for each row execute function refuse_change();
 create trigger audit_log_no_truncate before truncate on audit_log for each statement execute function refuse_change();
+
+-- A row is a process that runs jobs of the work queue, with its last heartbeat. The jobs of one without a heartbeat are unlocked.
+create table work_queue_workers (
+  -- As in graphile_worker.jobs, locked_by.
+  id text not null,
+  seen_at timestamptz not null,
+  constraint work_queue_workers_pkey primary key (id)
+);

@@ -635,8 +635,6 @@ CREATE TABLE product_pictures (
   height integer,
   media_type text,
   fetched_at timestamp with time zone,
-  tries integer not null default 0,
-  next_try_at timestamp with time zone default now(),
   problem text,
   constraint product_pictures_pkey PRIMARY KEY (brand_id, product_id),
   constraint product_pictures_product_fkey FOREIGN KEY (brand_id, product_id) REFERENCES products(brand_id, id),
@@ -645,7 +643,6 @@ CREATE TABLE product_pictures (
   constraint product_pictures_size_check CHECK (((octet_length(bytes) >= 1) AND (octet_length(bytes) <= 61440))),
   constraint product_pictures_whole_check CHECK ((num_nulls(sha256, bytes, width, height, media_type, fetched_at) = ANY (ARRAY[0, 6])))
 );
-CREATE INDEX product_pictures_due_idx ON public.product_pictures USING btree (next_try_at) WHERE (next_try_at IS NOT NULL);
 CREATE INDEX product_pictures_sha256_idx ON public.product_pictures USING btree (sha256) WHERE (sha256 IS NOT NULL);
 
 CREATE TABLE products (
@@ -858,6 +855,12 @@ CREATE TABLE visitor_day_keys (
   constraint visitor_day_keys_key_check CHECK ((octet_length(key) = 16))
 );
 
+CREATE TABLE work_queue_workers (
+  id text not null,
+  seen_at timestamp with time zone not null,
+  constraint work_queue_workers_pkey PRIMARY KEY (id)
+);
+
 CREATE VIEW posting_figures AS
  SELECT brand_id,
     entry_id,
@@ -1007,11 +1010,14 @@ begin
   if new.image_url is null then
     delete from product_pictures
     where product_pictures.brand_id = new.brand_id and product_pictures.product_id = new.id;
+    perform graphile_worker.remove_job('product_picture:' || new.id);
   else
     insert into product_pictures (product_id, brand_id, source_url) values (new.id, new.brand_id, new.image_url)
     on conflict on constraint product_pictures_pkey do update
     set source_url = excluded.source_url, sha256 = null, bytes = null, width = null, height = null, media_type = null, fetched_at = null,
-      tries = 0, next_try_at = now(), problem = null;
+      problem = null;
+    perform graphile_worker.add_job(
+      'fetch_product_picture', json_build_object('brandId', new.brand_id, 'productId', new.id), job_key => 'product_picture:' || new.id);
   end if;
   return null;
 end $function$;

@@ -1,11 +1,12 @@
 import type { Logger } from 'pino';
-import { outgoingJobs, type OutgoingJobDeps } from './catalog/products/outgoing-jobs.ts';
+import { outgoingJobs, type OutgoingJobDeps, outgoingTasks } from './catalog/products/outgoing-jobs.ts';
 import { clickUpkeepJobs } from './clicks/upkeep.ts';
 import { releaseDueLines } from './commissions/release/release.ts';
 import { sealEntries } from './ledger/seal/sealer.ts';
 import { deleteExpiredAnswers } from './http/queries.ts';
 import { type Db, withAdvisoryLock } from './infra/db.ts';
 import { repeat, type RepeatedJob } from './infra/repeat.ts';
+import type { TaskHandler } from './infra/work-queue.ts';
 import { deleteOldRawMessages } from './orders/intake/message-queries.ts';
 import type { RecomputeDeps } from './orders/intake/recompute-orders.ts';
 import { sweepUnmatched } from './orders/attribution/sweep.ts';
@@ -14,7 +15,7 @@ export interface JobDeps extends RecomputeDeps {
   db: Db;
   log: Logger;
   now: () => Date;
-  /** What asks servers elsewhere; absent where the operator forbids that. */
+  /** For the jobs that send requests to other servers; absent where the operator forbids that. */
   outgoing?: Pick<OutgoingJobDeps, 'fetch' | 'registry'>;
 }
 
@@ -38,6 +39,11 @@ export function timedJobs(deps: JobDeps): RepeatedJob[] {
     ...clickUpkeepJobs(deps),
     ...(deps.outgoing === undefined ? [] : outgoingJobs({ ...deps, ...deps.outgoing })),
   ];
+}
+
+/** Everything that the work queue does. Without `outgoing` no task runs that sends requests to other servers; their jobs wait. */
+export function queuedTasks({ db, outgoing }: Pick<JobDeps, 'db' | 'outgoing'>): TaskHandler[] {
+  return outgoing === undefined ? [] : outgoingTasks({ db, ...outgoing });
 }
 
 /** Runs every timed job until stopped; `stop` resolves when the runs under way have ended. */

@@ -67,6 +67,7 @@ const WRITERS: Record<string, string> = {
   idempotency_keys: 'http',
   audit_log: 'audit',
   schema_migrations: 'infra',
+  work_queue_workers: 'infra',
   links: 'links',
   entry_domains: 'links',
   link_codes: 'links',
@@ -237,6 +238,19 @@ describe('what a process loads', () => {
   it('a server has nothing of the worker in memory, nor a worker of the server', () => {
     expect([...loadedWith('cli/serve.ts')]).not.toContain('jobs.ts');
     expect([...loadedWith('cli/worker.ts')]).not.toContain('app.ts');
+  });
+
+  it('the library of the work queue is loaded by the worker, and never by a process that only serves or redirects', () => {
+    const loadsLibrary = (path: string): boolean =>
+      [...loadedWith(path)].some((each) =>
+        /^(?:import|export) (?!type\b)[^;]*?from 'graphile-worker'/m.test(
+          files.find((file) => file.path === each)?.text ?? '',
+        ),
+      );
+    expect(['cli/worker.ts', 'cli/start.ts'].filter(loadsLibrary)).toEqual(['cli/worker.ts', 'cli/start.ts']);
+    expect(['cli/redirect.ts', 'cli/serve.ts', 'main.ts'].filter(loadsLibrary)).toEqual([]);
+    // Enqueuing is SQL, so the features that do it load it not either.
+    expect([...loadedWith('cli/serve.ts')]).toContain('infra/work-queue.ts');
   });
 });
 

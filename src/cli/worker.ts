@@ -2,7 +2,8 @@ import { startClickWorker } from '../clicks/ingest/worker.ts';
 import { createClickIdReader } from '../core/clicks/click-id.ts';
 import type { Config } from '../infra/config.ts';
 import { createGuardedFetch } from '../infra/guarded-fetch.ts';
-import { startJobs } from '../jobs.ts';
+import { runWorkQueue } from '../infra/run-work-queue.ts';
+import { queuedTasks, startJobs } from '../jobs.ts';
 import type { Command } from './command.ts';
 import { openProcessMetrics } from './process-metrics.ts';
 import type { ProcessMetrics } from './process-metrics.ts';
@@ -26,20 +27,32 @@ export async function runWorker({ config }: Command): Promise<number> {
 
 const now = (): Date => new Date();
 
-/** Starts the worker: clicks from Redis to Postgres, and every timed job. */
+/** Jobs of the work queue run at once by one process; nearly all of their time is waiting for other servers. */
+const QUEUED_JOBS_AT_ONCE = 4;
+
+/** Starts the worker: clicks from Redis to Postgres, the work queue, and every timed job. */
 export function openWorker(runtime: Runtime, metrics: ProcessMetrics): void {
   const { config, db, log, shutdown, keys, urls } = runtime;
+  const outgoing = config.asksOutside
+    ? { outgoing: { fetch: createGuardedFetch({ userAgent: userAgentOf(config) }), registry: metrics.registry } }
+    : {};
   const jobs = startJobs({
     db,
     log,
     now,
     readClickId: createClickIdReader(keys.clickIdKeys),
     inferenceDelaySeconds: config.inferenceDelaySeconds,
-    ...(config.asksOutside
-      ? { outgoing: { fetch: createGuardedFetch({ userAgent: userAgentOf(config) }), registry: metrics.registry } }
-      : {}),
+    ...outgoing,
   });
   shutdown.add('jobs', 5_000, async () => jobs.stop());
+  const queue = runWorkQueue({
+    databaseUrl: urls.databaseUrl,
+    tasks: queuedTasks({ db, ...outgoing }),
+    concurrency: QUEUED_JOBS_AT_ONCE,
+    log,
+    metrics: metrics.registry,
+  });
+  shutdown.add('work queue', 5_000, async () => queue.stop());
   const worker = startClickWorker({
     db,
     redisUrls: urls.redisUrl,

@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
@@ -6,6 +7,7 @@ import type { QueryConfig } from 'pg';
 import { inTransaction } from './db.ts';
 import type { Db, Queryable, Tx } from './db.ts';
 import { OperatorFault } from './operator-fault.ts';
+import { findWorkQueueVersion, WORK_QUEUE_MIGRATION, WORK_QUEUE_VERSION } from './work-queue.ts';
 
 export const MIGRATIONS_FOLDER = path.resolve(import.meta.dirname, '..', '..', 'migrations');
 
@@ -154,15 +156,39 @@ async function applyNext(tx: Tx, migrations: Migration[]): Promise<string | unde
 }
 
 /**
- * Brings the schema up to date: forward only, one transaction a file. Any number of processes may call it at once; each file is applied
- * by one of them, and all return when it is done.
+ * Installs the schema of the work queue, which our own triggers call. The library keeps its own list of migrations, each in a transaction of its
+ * own; our lock is held on a second connection meanwhile, so that one process does it and the others wait.
  *
- * @returns the files that this call applied
+ * @returns whether there was something to do
+ * @throws OperatorFault where the database is older than the first release: it stays as it is
+ */
+async function installWorkQueue(db: Db, migrations: Migration[]): Promise<boolean> {
+  return inTransaction(db, async (tx) => {
+    await tx.query(EXTEND_LIMITS);
+    await tx.query(longQuery(TAKE_LOCK, [MIGRATION_LOCK]));
+    findPending(migrations, await listApplied(tx));
+    // Not in this transaction: it may still hold the cached answer that there is no such schema.
+    if ((await findWorkQueueVersion(db)) >= WORK_QUEUE_VERSION) return false;
+    // Loaded here, because servers read this file to check the schema and need none of the library.
+    const { Logger, runMigrations } = await import('graphile-worker');
+    const silent = new Logger(() => () => undefined);
+    await runMigrations({ pgPool: db, schema: 'graphile_worker', logger: silent });
+    const version = await findWorkQueueVersion(db);
+    assert.equal(version, WORK_QUEUE_VERSION, 'WORK_QUEUE_VERSION must name the newest migration of graphile-worker');
+    return true;
+  });
+}
+
+/**
+ * Brings the schema up to date: that of the work queue, then our files, forward only, one transaction a file. Any number of processes may call it
+ * at once; each file is applied by one of them, and all return when it is done. Needs two connections of `db`.
+ *
+ * @returns what this call applied
  * @throws OperatorFault naming the file that failed or was changed; files before it stay applied
  */
 export async function migrate(db: Db, folder: string = MIGRATIONS_FOLDER): Promise<{ applied: string[] }> {
   const migrations = await readMigrations(folder);
-  const applied: string[] = [];
+  const applied: string[] = (await installWorkQueue(db, migrations)) ? [WORK_QUEUE_MIGRATION] : [];
   for (;;) {
     const name = await inTransaction(db, async (tx) => applyNext(tx, migrations));
     if (name === undefined) return { applied };
@@ -170,8 +196,10 @@ export async function migrate(db: Db, folder: string = MIGRATIONS_FOLDER): Promi
   }
 }
 
-/** Files that `migrate` would apply, oldest first. Empty: the schema is at least as new as this daihuo. */
+/** What `migrate` would apply, in its order. Empty: the schema is at least as new as this daihuo. */
 export async function pendingMigrations(db: Queryable, folder: string = MIGRATIONS_FOLDER): Promise<string[]> {
   const migrations = await readMigrations(folder);
-  return findPending(migrations, await listApplied(db)).map((migration) => migration.name);
+  const files = findPending(migrations, await listApplied(db)).map((migration) => migration.name);
+  const isQueueCurrent = (await findWorkQueueVersion(db)) >= WORK_QUEUE_VERSION;
+  return isQueueCurrent ? files : [WORK_QUEUE_MIGRATION, ...files];
 }

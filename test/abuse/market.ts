@@ -124,7 +124,7 @@ async function givePicture({ db }: AbuseApp, productId: string): Promise<void> {
   await db.query(`update products set image_url = 'https://img.example.com/a.jpg' where id = $1`, [productId]);
   await db.query(
     `update product_pictures
-     set sha256 = $2, bytes = 'RIFF', width = 1, height = 1, media_type = 'image/webp', fetched_at = now(), next_try_at = null
+     set sha256 = $2, bytes = 'RIFF', width = 1, height = 1, media_type = 'image/webp', fetched_at = now()
      where product_id = $1`,
     [productId, PICTURE_SHA256],
   );

@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import sharp from 'sharp';
 import type { Create, Sharp } from 'sharp';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { fetchDuePictures } from '../../src/catalog/products/pictures/fetch-pictures.ts';
+import { pictureTask } from '../../src/catalog/products/pictures/fetch-picture.ts';
 import { pictureRoutes } from '../../src/catalog/products/pictures/routes.ts';
 import { MAX_PICTURE_BYTES, shrinkPicture } from '../../src/catalog/products/pictures/shrink-picture.ts';
 import { picturePath } from '../../src/http/visitor-page.ts';
@@ -10,6 +10,7 @@ import type { Server } from '../../src/http/server.ts';
 import { createGuardedFetch } from '../../src/infra/guarded-fetch.ts';
 import type { GuardedFetch } from '../../src/infra/guarded-fetch.ts';
 import { createTestServer } from '../http/test-server.ts';
+import { drainWorkQueue } from '../support/drain-work-queue.ts';
 import { SHOP_ADDRESS, openOutside } from '../support/outside.ts';
 import type { Outside } from '../support/outside.ts';
 import { createCatalogServer, makeOffer, productInput } from './catalog-server.ts';
@@ -26,7 +27,6 @@ const files = new Map<string, { type: string; bytes: Buffer }>();
 let results: string[];
 
 const SOURCE = 'https://shop.test';
-const never = new AbortController().signal;
 
 beforeAll(async () => {
   server = await createCatalogServer();
@@ -41,7 +41,9 @@ afterAll(async () => {
   await app.close();
   await server.close();
 });
-beforeEach(() => {
+beforeEach(async () => {
+  // Jobs that an earlier test left to be tried again.
+  await server.db.query('select from graphile_worker.complete_jobs(array(select j.id from graphile_worker.jobs j))');
   results = [];
   files.clear();
   outside.requests.length = 0;
@@ -67,8 +69,9 @@ async function addProduct(imageUrl: string): Promise<string> {
   return body.id;
 }
 
-async function work(signal = never): Promise<void> {
-  await fetchDuePictures({ db: server.db, fetch, onResult: (result) => results.push(result) }, signal);
+async function work(signal?: AbortSignal): Promise<void> {
+  const task = pictureTask({ db: server.db, fetch, onResult: (result) => results.push(result) });
+  await drainWorkQueue(server.test, [task], signal);
 }
 
 interface Row {
@@ -78,8 +81,6 @@ interface Row {
   width: number | null;
   height: number | null;
   media_type: string | null;
-  tries: number;
-  next_try_at: Date | null;
   problem: string | null;
 }
 
@@ -87,8 +88,29 @@ async function rowOf(productId: string): Promise<Row | undefined> {
   return (await server.db.query<Row>('select * from product_pictures where product_id = $1', [productId])).rows[0];
 }
 
+interface Job {
+  attempts: number;
+  isGivenUp: boolean;
+  /** Until the next attempt; 0 or less where it is due. */
+  pauseSeconds: number;
+}
+
+/** What is still to be done about the picture of a product. */
+async function jobOf(productId: string): Promise<Job | undefined> {
+  const { rows } = await server.db.query<Job>(
+    `select j.attempts, j.attempts >= j.max_attempts as "isGivenUp", extract(epoch from j.run_at - now())::float8 as "pauseSeconds"
+     from graphile_worker.jobs j where j.key = 'product_picture:' || $1`,
+    [productId],
+  );
+  return rows[0];
+}
+
 async function makeDue(productId: string): Promise<void> {
-  await server.db.query(`update product_pictures set next_try_at = now() where product_id = $1`, [productId]);
+  await server.db.query(
+    `select from graphile_worker.reschedule_jobs(
+       array(select j.id from graphile_worker.jobs j where j.key = 'product_picture:' || $1), run_at => now())`,
+    [productId],
+  );
 }
 
 describe('the picture of a product', () => {
@@ -98,7 +120,8 @@ describe('the picture of a product', () => {
     await work();
     expect(results).toEqual(['stored']);
     const row = await rowOf(productId);
-    expect(row).toMatchObject({ width: 640, height: 480, media_type: 'image/webp', next_try_at: null, problem: null });
+    expect(row).toMatchObject({ width: 640, height: 480, media_type: 'image/webp', problem: null });
+    expect(await jobOf(productId)).toBeUndefined();
     expect(row?.sha256).toBe(
       createHash('sha256')
         .update(row?.bytes ?? '')
@@ -146,8 +169,8 @@ describe('the picture of a product', () => {
       source_url: `${SOURCE}/new.png`,
       sha256: null,
       bytes: null,
-      tries: 0,
     });
+    expect(await jobOf(productId)).toMatchObject({ attempts: 0 });
     await work();
     expect(await rowOf(productId)).toMatchObject({ width: 20, height: 10 });
     await brand.caller.patch(`/v1/products/${productId}`, { title: '别的' });
@@ -155,6 +178,7 @@ describe('the picture of a product', () => {
     expect(outside.requests).toHaveLength(2);
     await change(null);
     expect(await rowOf(productId)).toBeUndefined();
+    expect(await jobOf(productId)).toBeUndefined();
     await change(`${SOURCE}/old.png`);
     await work();
     expect(await rowOf(productId)).toMatchObject({ width: 10 });
@@ -198,45 +222,85 @@ describe('the picture of a product', () => {
     expect(results).toEqual(Array.from({ length: 12 }, () => 'stored'));
   });
 
-  it('that a stopped worker had taken is fetched two minutes later, not before', async () => {
+  it('that a stopped worker had taken is given back and fetched by the next one, without counting as an attempt', async () => {
     files.set('/a.png', { type: 'image/png', bytes: await plain({ width: 10, height: 10 }).png().toBuffer() });
     const productId = await addProduct(`${SOURCE}/a.png`);
     const stop = new AbortController();
     outside.answer(() => stop.abort());
     await work(stop.signal);
-    expect(await rowOf(productId)).toMatchObject({ tries: 1, problem: null, sha256: null });
-    await work();
+    expect(results).toEqual([]);
+    expect(await rowOf(productId)).toMatchObject({ problem: null, sha256: null });
+    expect(await jobOf(productId)).toMatchObject({ attempts: 0 });
     expect(outside.requests).toHaveLength(1);
     outside.answer((_request, response) => response.writeHead(503).end());
-    await server.db.query(
-      `update product_pictures set next_try_at = next_try_at - interval '2 minutes' where product_id = $1`,
-      [productId],
-    );
     await work();
     expect(results).toEqual(['status_not_ok']);
+    expect(await jobOf(productId)).toMatchObject({ attempts: 1 });
+  });
+
+  it('is fetched for a product that is saved by any way, and not where the transaction is rolled back', async () => {
+    files.set('/a.png', { type: 'image/png', bytes: await plain({ width: 10, height: 10 }).png().toBuffer() });
+    const productId = await addProduct(`${SOURCE}/a.png`);
+    await work();
+    const tx = await server.db.connect();
+    await tx.query('begin');
+    await tx.query('update products set image_url = $2 where id = $1', [productId, `${SOURCE}/b.png`]);
+    await tx.query('rollback');
+    tx.release();
+    expect(await jobOf(productId)).toBeUndefined();
+    await server.db.query('update products set image_url = $2 where id = $1', [productId, `${SOURCE}/b.png`]);
+    expect(await jobOf(productId)).toMatchObject({ attempts: 0 });
+    await work();
+    expect(outside.requests).toEqual(['GET shop.test/a.png', 'GET shop.test/b.png']);
   });
 });
 
 describe('a picture that cannot be had', () => {
-  it('is tried again with growing pauses, and given up after twelve tries', async () => {
-    const productId = await addProduct(`${SOURCE}/missing.png`);
-    const pausesMinutes: number[] = [];
-    for (let n = 0; n < 12; n += 1) {
+  it('for a trouble that may pass is tried again with growing pauses, and given up after 25 attempts', async () => {
+    const productId = await addProduct(`${SOURCE}/busy.png`);
+    outside.answer((_request, response) => response.writeHead(503).end());
+    const pausesSeconds: number[] = [];
+    for (let n = 0; n < 25; n += 1) {
       await makeDue(productId);
       await work();
-      const { rows } = await server.db.query<{ minutes: number | null }>(
-        'select round(extract(epoch from next_try_at - now()) / 60)::integer as minutes from product_pictures where product_id = $1',
-        [productId],
-      );
-      pausesMinutes.push(rows[0]?.minutes ?? -1);
+      pausesSeconds.push(Math.round((await jobOf(productId))?.pauseSeconds ?? Number.NaN));
     }
-    expect(pausesMinutes).toEqual([1, 4, 16, 64, 256, 1_024, 1_440, 1_440, 1_440, 1_440, 1_440, -1]);
-    expect(await rowOf(productId)).toMatchObject({ tries: 12, next_try_at: null, problem: 'status_not_ok' });
+    expect(outside.requests).toHaveLength(25);
+    const expected = Array.from({ length: 25 }, (_, n) => Math.exp(Math.min(n + 1, 10)));
+    // The pause began when the attempt failed; the look at it came up to two seconds later.
+    for (const [n, seconds] of pausesSeconds.entries()) {
+      expect(seconds).toBeLessThanOrEqual(Math.ceil(expected[n] ?? 0));
+      expect(seconds).toBeGreaterThanOrEqual(Math.floor(expected[n] ?? 0) - 2);
+    }
+    expect(await rowOf(productId)).toMatchObject({ problem: 'status_not_ok', sha256: null });
+    expect(await jobOf(productId)).toMatchObject({ attempts: 25, isGivenUp: true });
+    await makeDue(productId);
     await work();
-    expect(outside.requests).toHaveLength(12);
+    expect(outside.requests).toHaveLength(25);
+  });
+
+  it('because of the network is tried again', async () => {
+    const productId = await addProduct('https://nobody.test/a.png');
+    await work();
+    expect(results).toEqual(['no_such_host']);
+    expect(await jobOf(productId)).toMatchObject({ attempts: 1, isGivenUp: false });
+  });
+
+  it('and was had at a later attempt shows no problem any more', async () => {
+    const productId = await addProduct(`${SOURCE}/late.png`);
+    outside.answer((_request, response) => response.writeHead(429).end());
+    await work();
+    expect(await rowOf(productId)).toMatchObject({ problem: 'status_not_ok' });
+    const bytes = await plain({ width: 10, height: 10 }).png().toBuffer();
+    outside.answer((_request, response) => response.writeHead(200, { 'content-type': 'image/png' }).end(bytes));
+    await makeDue(productId);
+    await work();
+    expect(await rowOf(productId)).toMatchObject({ problem: null, width: 10 });
+    expect(await jobOf(productId)).toBeUndefined();
   });
 
   it.each([
+    ['missing', `${SOURCE}/missing.png`, 'status_not_ok'],
     ['an address inside', 'https://10.0.0.1/a.png', 'address_refused'],
     ['an unusual port', 'https://shop.test:8443/a.png', 'address_refused'],
     ['a page', `${SOURCE}/page`, 'media_type_refused'],
@@ -246,7 +310,7 @@ describe('a picture that cannot be had', () => {
     ['nothing', `${SOURCE}/empty.png`, 'not_a_picture'],
     ['more than ten megabytes', `${SOURCE}/long.png`, 'too_large'],
     ['a bomb of 64 megapixels', `${SOURCE}/bomb.png`, 'not_a_picture'],
-  ])('because it is %s says why', async (_what, imageUrl, problem) => {
+  ])('because it is %s says why, and is final', async (_what, imageUrl, problem) => {
     const svg = Buffer.from(
       '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><rect width="9" height="9"/></svg>',
     );
@@ -265,6 +329,7 @@ describe('a picture that cannot be had', () => {
     await work();
     expect(results).toEqual([problem]);
     expect(await rowOf(productId)).toMatchObject({ problem, sha256: null, bytes: null });
+    expect(await jobOf(productId)).toBeUndefined();
   });
 });
 

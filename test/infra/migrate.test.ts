@@ -6,6 +6,7 @@ import { promisify } from 'node:util';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { migrate, pendingMigrations } from '../../src/infra/migrate.ts';
 import { OperatorFault } from '../../src/infra/operator-fault.ts';
+import { findWorkQueueVersion, WORK_QUEUE_MIGRATION, WORK_QUEUE_VERSION } from '../../src/infra/work-queue.ts';
 import { createTestDatabase } from '../support/database.ts';
 import type { TestDatabase } from '../support/database.ts';
 
@@ -45,8 +46,9 @@ async function tables(): Promise<string[]> {
 }
 
 test('applies what is missing in order, once', async () => {
-  expect(await pendingMigrations(database.db, folder)).toEqual(['0001_first.sql', '0002_second.sql']);
-  expect(await migrate(database.db, folder)).toEqual({ applied: ['0001_first.sql', '0002_second.sql'] });
+  const all = [WORK_QUEUE_MIGRATION, '0001_first.sql', '0002_second.sql'];
+  expect(await pendingMigrations(database.db, folder)).toEqual(all);
+  expect(await migrate(database.db, folder)).toEqual({ applied: all });
   expect(await pendingMigrations(database.db, folder)).toEqual([]);
   expect(await migrate(database.db, folder)).toEqual({ applied: [] });
   await write('0003_third.sql', 'create table third (id bigint)');
@@ -109,7 +111,29 @@ test('a database from before the first release is refused with what to do, and l
 
 test('the dump beside the migrations is no migration', async () => {
   await write('schema.sql', 'no SQL at all');
-  expect(await migrate(database.db, folder)).toEqual({ applied: ['0001_first.sql', '0002_second.sql'] });
+  expect(await migrate(database.db, folder)).toEqual({
+    applied: [WORK_QUEUE_MIGRATION, '0001_first.sql', '0002_second.sql'],
+  });
+});
+
+test('the schema of the work queue that is missing or old is noticed, and installed', async () => {
+  await migrate(database.db, folder);
+  expect(await findWorkQueueVersion(database.db)).toBe(WORK_QUEUE_VERSION);
+  // The newest migration only replaces functions, so it can be applied twice.
+  await database.db.query('delete from graphile_worker.migrations where id = $1', [WORK_QUEUE_VERSION]);
+  expect(await pendingMigrations(database.db, folder)).toEqual([WORK_QUEUE_MIGRATION]);
+  expect(await migrate(database.db, folder)).toEqual({ applied: [WORK_QUEUE_MIGRATION] });
+  await database.db.query('drop schema graphile_worker cascade');
+  expect(await pendingMigrations(database.db, folder)).toEqual([WORK_QUEUE_MIGRATION]);
+  expect(await migrate(database.db, folder)).toEqual({ applied: [WORK_QUEUE_MIGRATION] });
+  expect(await pendingMigrations(database.db, folder)).toEqual([]);
+});
+
+test('a work queue of a newer daihuo is no fault', async () => {
+  await migrate(database.db, folder);
+  await database.db.query('insert into graphile_worker.migrations (id) values ($1)', [WORK_QUEUE_VERSION + 1]);
+  expect(await pendingMigrations(database.db, folder)).toEqual([]);
+  expect(await migrate(database.db, folder)).toEqual({ applied: [] });
 });
 
 test('processes that race apply each file once between them, and all succeed', async () => {
@@ -119,6 +143,6 @@ test('processes that race apply each file once between them, and all succeed', a
     return JSON.parse(stdout) as string[];
   };
   const applied = await Promise.all([run(), run(), run()]);
-  expect(applied.flat().toSorted()).toEqual(['0001_first.sql', '0002_second.sql']);
+  expect(applied.flat().toSorted()).toEqual(['0001_first.sql', '0002_second.sql', WORK_QUEUE_MIGRATION]);
   expect((await database.db.query('select f.id as "id" from first f')).rows).toEqual([{ id: 1n }]);
 });

@@ -3,9 +3,10 @@ import type { MetricsRegistry } from '../../http/metrics.ts';
 import type { Db } from '../../infra/db.ts';
 import type { GuardedFetch } from '../../infra/guarded-fetch.ts';
 import type { RepeatedJob } from '../../infra/repeat.ts';
+import type { TaskHandler } from '../../infra/work-queue.ts';
 import { checkDueDestinations } from './destinations/check-destinations.ts';
 import { renewDestinationList } from './destinations/queries.ts';
-import { fetchDuePictures } from './pictures/fetch-pictures.ts';
+import { pictureTask } from './pictures/fetch-picture.ts';
 
 export interface OutgoingJobDeps {
   db: Db;
@@ -16,25 +17,28 @@ export interface OutgoingJobDeps {
 
 const SECOND_MS = 1_000;
 
-/** The jobs that send requests to other servers: they fetch pictures of products and check destinations. No other part of daihuo sends any. */
+/** The timed jobs that send requests to other servers: they check destinations. */
 export function outgoingJobs({ db, now, fetch, registry }: OutgoingJobDeps): RepeatedJob[] {
-  const pictures = new Counter({
-    name: 'product_pictures_total',
-    help: 'Pictures of products fetched, by result',
-    labelNames: ['result'],
-    registers: [registry],
-  });
   const destinations = new Counter({
     name: 'destination_checks_total',
     help: 'Destinations of products checked, by outcome',
     labelNames: ['outcome'],
     registers: [registry],
   });
-  const pictureDeps = { db, fetch, onResult: (result: string) => pictures.inc({ result }) };
   const checkDeps = { db, fetch, now, onResult: (outcome: string) => destinations.inc({ outcome }) };
   return [
-    { name: 'product pictures', everyMs: 5 * SECOND_MS, run: (signal) => fetchDuePictures(pictureDeps, signal) },
     { name: 'destination list', everyMs: 600 * SECOND_MS, run: () => renewDestinationList(db) },
     { name: 'destination checks', everyMs: 10 * SECOND_MS, run: (signal) => checkDueDestinations(checkDeps, signal) },
   ];
+}
+
+/** The tasks of the work queue that send requests to other servers: they fetch pictures of products. */
+export function outgoingTasks({ db, fetch, registry }: Omit<OutgoingJobDeps, 'now'>): TaskHandler[] {
+  const pictures = new Counter({
+    name: 'product_pictures_total',
+    help: 'Pictures of products fetched, by result',
+    labelNames: ['result'],
+    registers: [registry],
+  });
+  return [pictureTask({ db, fetch, onResult: (result) => pictures.inc({ result }) })];
 }

@@ -1,41 +1,28 @@
 import type { Queryable } from '../../../infra/db.ts';
 
-export interface DuePicture {
+export interface ProductKey {
+  brandId: string;
   productId: string;
-  /** The product's `image_url`. */
-  sourceUrl: string;
-  /** This one included. */
-  tries: number;
 }
 
-// The longest due first. Whoever takes a row pushes it $2 ms into the future, and others skip what is being taken: no picture is fetched twice
-// at a time, and one whose worker died comes again. Served by product_pictures_due_idx.
-const TAKE_DUE_PICTURES = `
-update product_pictures
-set tries = tries + 1, next_try_at = now() + $2 * interval '1 millisecond'
-where (product_pictures.brand_id, product_pictures.product_id) in (
-  select pp.brand_id, pp.product_id from product_pictures pp
-  where pp.next_try_at <= now()
-  order by pp.next_try_at
-  limit $1
-  for update skip locked)
-returning product_pictures.product_id as "productId", product_pictures.source_url as "sourceUrl", product_pictures.tries`;
+// Served by product_pictures_pkey.
+const FIND_PICTURE_SOURCE = `
+select pp.source_url as "sourceUrl" from product_pictures pp where pp.brand_id = $1 and pp.product_id = $2`;
 
-/** Takes pictures to fetch; they are this caller's for `leaseMs`. */
-export async function takeDuePictures(
+/** The product's `image_url`; undefined where it has none. */
+export async function findPictureSource(
   db: Queryable,
-  { limit, leaseMs }: { limit: number; leaseMs: number },
-): Promise<DuePicture[]> {
-  const { rows } = await db.query<DuePicture>({
-    name: 'take_due_pictures',
-    text: TAKE_DUE_PICTURES,
-    values: [limit, leaseMs],
+  { brandId, productId }: ProductKey,
+): Promise<string | undefined> {
+  const { rows } = await db.query<{ sourceUrl: string }>({
+    name: 'find_picture_source',
+    text: FIND_PICTURE_SOURCE,
+    values: [brandId, productId],
   });
-  return rows;
+  return rows[0]?.sourceUrl;
 }
 
-export interface FetchedPicture {
-  productId: string;
+export interface FetchedPicture extends ProductKey {
   sourceUrl: string;
   sha256: string;
   bytes: Buffer;
@@ -44,41 +31,29 @@ export interface FetchedPicture {
   mediaType: string;
 }
 
-// Changes nothing where the product has another image_url by now; products gives the brand. Served by products_id_idx and
-// product_pictures_pkey.
+// Changes nothing where the product has another image_url by now. Served by product_pictures_pkey.
 const STORE_PICTURE = `
 update product_pictures
-set sha256 = $3, bytes = $4, width = $5, height = $6, media_type = $7, fetched_at = now(), next_try_at = null, problem = null
-from products p
-where p.id = $1 and product_pictures.brand_id = p.brand_id and product_pictures.product_id = p.id and product_pictures.source_url = $2`;
+set sha256 = $4, bytes = $5, width = $6, height = $7, media_type = $8, fetched_at = now(), problem = null
+where product_pictures.brand_id = $1 and product_pictures.product_id = $2 and product_pictures.source_url = $3`;
 
 export async function storePicture(db: Queryable, picture: FetchedPicture): Promise<void> {
-  const { productId, sourceUrl, sha256, bytes, width, height, mediaType } = picture;
-  const values = [productId, sourceUrl, sha256, bytes, width, height, mediaType];
+  const { brandId, productId, sourceUrl, sha256, bytes, width, height, mediaType } = picture;
+  const values = [brandId, productId, sourceUrl, sha256, bytes, width, height, mediaType];
   await db.query({ name: 'store_picture', text: STORE_PICTURE, values });
 }
 
-// $4 null: never again, unless image_url changes. Served by products_id_idx and product_pictures_pkey.
+// Changes nothing where the product has another image_url by now. Served by product_pictures_pkey.
 const STORE_PICTURE_PROBLEM = `
 update product_pictures
-set problem = $3, next_try_at = now() + $4::float8 * interval '1 millisecond'
-from products p
-where p.id = $1 and product_pictures.brand_id = p.brand_id and product_pictures.product_id = p.id and product_pictures.source_url = $2`;
+set problem = $4
+where product_pictures.brand_id = $1 and product_pictures.product_id = $2 and product_pictures.source_url = $3`;
 
-/** @param retryAfterMs  undefined: it is given up */
 export async function storePictureProblem(
   db: Queryable,
-  {
-    productId,
-    sourceUrl,
-    problem,
-    retryAfterMs,
-  }: Pick<DuePicture, 'productId' | 'sourceUrl'> & {
-    problem: string;
-    retryAfterMs: number | undefined;
-  },
+  { brandId, productId, sourceUrl, problem }: ProductKey & { sourceUrl: string; problem: string },
 ): Promise<void> {
-  const values = [productId, sourceUrl, problem, retryAfterMs ?? null];
+  const values = [brandId, productId, sourceUrl, problem];
   await db.query({ name: 'store_picture_problem', text: STORE_PICTURE_PROBLEM, values });
 }
 
