@@ -113,7 +113,7 @@ end $$;
 create trigger link_codes_notify after insert on link_codes for each row execute function notify_link_code();
 
 -- A row is the landing mode that a brand wants for one app instead of the usual one. brand_id null: the operator's, for every brand without
--- an override of its own for the app.
+-- an override of its own for the app. Every process reads the table again every four seconds, so a change announces nothing.
 create table landing_mode_overrides (
   brand_id text,
   app text not null,
@@ -123,17 +123,6 @@ create table landing_mode_overrides (
   constraint landing_mode_overrides_app_check check (app ~ '^[a-z_]{1,32}$'),
   constraint landing_mode_overrides_mode_check check (landing_mode in ('direct', 'page'))
 );
-
--- One message, on which every process reads the overrides again. Raising the version of every link concerned would be one statement over
--- millions of rows.
-create function notify_landing_modes() returns trigger language plpgsql as $$
-begin
-  -- Postgres sends equal messages of one transaction once.
-  perform pg_notify('links_changed', 'landing_modes');
-  return null;
-end $$;
-create trigger landing_mode_overrides_notify after insert or update or delete on landing_mode_overrides
-  for each row execute function notify_landing_modes();
 
 -- A row is a host under which short links are reached. A host that is blocked somewhere goes on answering.
 create table entry_domains (

@@ -404,7 +404,6 @@ CREATE TABLE landing_mode_overrides (
   constraint landing_mode_overrides_app_check CHECK ((app ~ '^[a-z_]{1,32}$'::text)),
   constraint landing_mode_overrides_mode_check CHECK ((landing_mode = ANY (ARRAY['direct'::text, 'page'::text])))
 );
-CREATE TRIGGER landing_mode_overrides_notify AFTER INSERT OR DELETE OR UPDATE ON public.landing_mode_overrides FOR EACH ROW EXECUTE FUNCTION notify_landing_modes();
 
 CREATE TABLE line_decisions (
   id bigint generated always as identity not null,
@@ -970,16 +969,6 @@ begin
   insert into unbalanced_entries (brand_id, entry_id)
   select added.brand_id, added.entry_id from added group by added.brand_id, added.entry_id having sum(added.amount_fen) <> 0
   on conflict on constraint unbalanced_entries_pkey do nothing;
-  return null;
-end $function$;
-
-CREATE OR REPLACE FUNCTION public.notify_landing_modes()
- RETURNS trigger
- LANGUAGE plpgsql
-AS $function$
-begin
-  -- Postgres sends equal messages of one transaction once.
-  perform pg_notify('links_changed', 'landing_modes');
   return null;
 end $function$;
 

@@ -2,7 +2,6 @@ import { accessRoutes } from './access/routes.ts';
 import { auditRoutes } from './audit/routes.ts';
 import { pictureRoutes } from './catalog/products/pictures/routes.ts';
 import { catalogRoutes } from './catalog/routes.ts';
-import { redirectRoutes } from './visits/redirect.ts';
 import { linkStatsRoutes } from './clicks/stats/routes.ts';
 import { commissionsRoutes } from './commissions/routes.ts';
 import { createClickIdReader } from './core/clicks/click-id.ts';
@@ -20,8 +19,9 @@ import { explanationRoutes } from './orders/explanation/routes.ts';
 import { createHookMetrics } from './orders/intake/metrics.ts';
 import { hookRoutes } from './orders/intake/routes.ts';
 import { orderRoutes } from './orders/reading/routes.ts';
-import { linkPageRoutes } from './visits/link-pages/routes.ts';
-import { openServer, visitDeps, type VisitorAppDeps } from './visitor-app.ts';
+import { linkPageRoutes } from './visits/link-pages.ts';
+import { visitRoutes } from './visits/routes.ts';
+import { openServer, openVisits, type VisitorAppDeps } from './visitor-app.ts';
 
 export interface AppDeps extends VisitorAppDeps {
   eligibilityRule: EligibilityRule;
@@ -32,7 +32,7 @@ export interface AppDeps extends VisitorAppDeps {
 /** The HTTP application, not yet listening: every route on one screen. */
 export async function buildApp(deps: AppDeps): Promise<Server> {
   const { db, now, keys, entryDomains, eligibilityRule, registry } = deps;
-  const visits = visitDeps(deps);
+  const visits = openVisits(deps);
   const app = await openServer(deps, visits);
   const recompute = {
     readClickId: createClickIdReader(keys.clickIdKeys),
@@ -40,7 +40,7 @@ export async function buildApp(deps: AppDeps): Promise<Server> {
   };
 
   // visitors: /, /-/find, /:code, /:code/:tag, /-/step, /-/seen, /-/go
-  await redirectRoutes(app, visits);
+  await visitRoutes(app, visits);
   // /openapi.json, /docs: they describe the routes that are registered after them
   await docsRoutes(app, { version: deps.version });
   // /v1/keys
@@ -49,10 +49,10 @@ export async function buildApp(deps: AppDeps): Promise<Server> {
   await auditRoutes(app, { db });
   // /v1/brands, /v1/payees, /v1/influencers, /v1/stores, /v1/products
   await catalogRoutes(app, { db, now, sealingKeys: keys.sealingKeys, eligibilityRule });
-  // /v1/links, /v1/links/:code/kit, /v1/entry-domains, /v1/tracking-slots, /v1/coupons, /v1/visit-ways
+  // /v1/links, /v1/links/:code/kit, /v1/entry-domains, /v1/tracking-slots, /v1/coupons, /v1/landing-modes
   await linkRoutes(app, { db, now, eligibilityRule, entryDomains });
   // /:code/qr.svg, /:code/qr.png, /:code/preview
-  await linkPageRoutes(app, { db, entryDomains, missBudget: visits.missBudget });
+  await linkPageRoutes(app, { db, entryDomains, unknownCodeLimit: visits.unknownCodeLimit });
   // /v1/links/:code/stats
   await linkStatsRoutes(app, { db });
   // /hooks/youzan, /hooks/shops/:storeId

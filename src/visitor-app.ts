@@ -1,34 +1,40 @@
 import type { Logger } from 'pino';
 import { pictureRoutes } from './catalog/products/pictures/routes.ts';
-import { createHotPath } from './visits/hot-path.ts';
 import { createClickMaker } from './clicks/capture/make-click.ts';
-import { onKnownHosts } from './visits/known-hosts.ts';
+import type { StreamProducer } from './clicks/capture/stream-producer.ts';
 import { type ClickMetrics } from './clicks/metrics.ts';
-import { mendedAddress } from './visits/mended-address.ts';
-import { createPageContents } from './visits/middle-page/content.ts';
 import { createPageMetrics } from './clicks/steps/metrics.ts';
 import { createStepRecorder } from './clicks/steps/step-recorder.ts';
-import { visitorPages } from './visits/pages.ts';
-import { redirectHeaders, redirectRoutes, type RedirectDeps } from './visits/redirect.ts';
 import { createVisitReader } from './clicks/capture/make-click.ts';
 import type { VisitorKeys } from './clicks/visitor-keys/visitor-keys.ts';
 import { createClickIdReader } from './core/clicks/click-id.ts';
-import type { BucketLimits } from './http/token-bucket.ts';
+import { mendedAddress } from './core/links/typed-code.ts';
 import { createClientAddress } from './http/node-server.ts';
 import { type Check, healthRoutes, postgresCheck, redisCheck } from './http/health.ts';
-import { type MissBudget, createMissBudget, createMissMetrics, NO_MISS_BUDGET } from './visits/unknown-code-limit.ts';
 import { metricsRoutes, type MetricsRegistry, type MetricsText } from './http/metrics.ts';
 import { guardApi } from './access/guard-api.ts';
 import { createServer } from './http/create-server.ts';
 import type { Server } from './http/server.ts';
+import type { BucketLimits } from './http/token-bucket.ts';
 import type { Db } from './infra/db.ts';
 import type { RedisClient } from './infra/redis.ts';
 import type { DerivedKeys } from './infra/secrets.ts';
 import type { EntryDomains } from './links/entry-domains/entry-domains.ts';
 import { createFindFallback } from './links/fallback/find-fallback.ts';
-import { linkPageRoutes } from './visits/link-pages/routes.ts';
+import type { LinkResolver } from './links/resolve.ts';
+import { createVisitAnswers } from './visits/answer-visit.ts';
+import { linkPageRoutes } from './visits/link-pages.ts';
+import { createPageContents } from './visits/middle-page/content.ts';
+import { visitorPages } from './visits/pages.ts';
+import { type VisitRouteDeps, visitRoutes } from './visits/routes.ts';
+import {
+  createUnknownCodeLimit,
+  createUnknownCodeMetrics,
+  NO_UNKNOWN_CODE_LIMIT,
+  type UnknownCodeLimit,
+} from './visits/unknown-code-limit.ts';
 
-/** What visitors need, and nothing more. */
+/** The dependencies of everything that visitors see. */
 export interface VisitorAppDeps {
   db: Db;
   redis: RedisClient;
@@ -36,10 +42,10 @@ export interface VisitorAppDeps {
   now: () => Date;
   keys: DerivedKeys;
   registry: MetricsRegistry;
-  /** What `/metrics` shows; the registry unless several processes are shown as one. */
+  /** The text of `/metrics`: that of the registry, unless several processes are shown as one. */
   shownMetrics?: MetricsText;
   clickMetrics: ClickMetrics;
-  redirect: Pick<RedirectDeps, 'resolver' | 'clickStream'> & { visitorKeys: VisitorKeys };
+  redirect: { resolver: LinkResolver; clickStream: StreamProducer; visitorKeys: VisitorKeys };
   /** The origin of short links, without a trailing slash. */
   publicUrl: () => string;
   /** True once the process is stopping. */
@@ -48,24 +54,24 @@ export interface VisitorAppDeps {
   trustProxy?: readonly string[];
   /** The hosts of short links. */
   entryDomains: EntryDomains;
-  /** How many codes that name nothing one network may try; as many as it likes without it. */
-  missLimits?: BucketLimits;
+  /** How many codes that name no link one network may try; unlimited where absent. */
+  unknownCodeLimits?: BucketLimits;
 }
 
 /**
- * What `daihuo redirect` serves: visitors, and whoever watches over the process. Every other address is unknown to it.
+ * The application of `daihuo redirect`: visitors, health and metrics. It has no other address.
  *
- * @param deps.schemaCheck  well from the moment the schema was seen to be current: such a process serves without Postgres and Redis alike
+ * @param deps.schemaCheck  healthy once the schema was current: from then on such a process serves without Postgres and without Redis
  */
 export async function buildVisitorApp(deps: VisitorAppDeps & { schemaCheck: Check }): Promise<Server> {
   const { db, entryDomains } = deps;
-  const visits = visitDeps(deps);
+  const visits = openVisits(deps);
   const app = await openServer(deps, visits);
 
   // /, /-/find, /:code, /:code/:tag, /-/step, /-/seen, /-/go
-  await redirectRoutes(app, visits);
+  await visitRoutes(app, visits);
   // /:code/qr.svg, /:code/qr.png, /:code/preview
-  await linkPageRoutes(app, { db, entryDomains, missBudget: visits.missBudget });
+  await linkPageRoutes(app, { db, entryDomains, unknownCodeLimit: visits.unknownCodeLimit });
   // /-/pictures/:file
   await pictureRoutes(app, { db });
   // /healthz, /readyz, /metrics
@@ -78,8 +84,8 @@ export async function buildVisitorApp(deps: VisitorAppDeps & { schemaCheck: Chec
   return app;
 }
 
-/** The server, before any route is there: visitors whose link is known are answered in front of the router. */
-export async function openServer(deps: VisitorAppDeps, visits: RedirectDeps): Promise<Server> {
+/** The server without routes. Plain visits to known links are answered in front of its router. */
+export async function openServer(deps: VisitorAppDeps, { answers }: Visits): Promise<Server> {
   const { db, log, publicUrl, registry, adminKey, trustProxy = [] } = deps;
   return createServer({
     log,
@@ -88,46 +94,56 @@ export async function openServer(deps: VisitorAppDeps, visits: RedirectDeps): Pr
     visitorPages,
     mendAddress: mendedAddress,
     metrics: registry,
-    early: onKnownHosts(
-      deps.entryDomains.isKnown,
-      createHotPath({
-        ...visits,
-        addressOf: createClientAddress(trustProxy),
-        headers: redirectHeaders(publicUrl()),
-        log,
-      }),
-    ),
+    early: answers.early,
     trustProxy,
   });
 }
 
 /** Shared with other processes through Redis. */
-function missBudgetOf({ redis, keys, registry, missLimits }: VisitorAppDeps): MissBudget {
-  if (missLimits === undefined) return NO_MISS_BUDGET;
-  return createMissBudget({ redis, key: keys.missKey, limits: missLimits, metrics: createMissMetrics(registry) });
+function unknownCodeLimitOf({ redis, keys, registry, unknownCodeLimits }: VisitorAppDeps): UnknownCodeLimit {
+  if (unknownCodeLimits === undefined) return NO_UNKNOWN_CODE_LIMIT;
+  return createUnknownCodeLimit({
+    redis,
+    key: keys.unknownCodeKey,
+    limits: unknownCodeLimits,
+    metrics: createUnknownCodeMetrics(registry),
+  });
 }
 
-/** What answers a visit, made once for all the ways a visit may take. */
-export function visitDeps(deps: VisitorAppDeps): RedirectDeps {
+export interface Visits extends VisitRouteDeps {
+  unknownCodeLimit: UnknownCodeLimit;
+}
+
+/** The functions that answer visits, made once for the early hook and the routes. */
+export function openVisits(deps: VisitorAppDeps): Visits {
   const { redirect, keys, clickMetrics, registry, now, db, log } = deps;
   const [clickIdKey] = keys.clickIdKeys;
   if (clickIdKey === undefined) throw new Error('there is no key to make click ids with');
   const { resolver, clickStream, visitorKeys } = redirect;
   const pageMetrics = createPageMetrics(registry);
+  const readVisit = createVisitReader();
+  const unknownCodeLimit = unknownCodeLimitOf(deps);
   return {
+    answers: createVisitAnswers({
+      resolver,
+      readVisit,
+      makeClick: createClickMaker({ clickIdKey, visitorKeys, now }),
+      clickStream,
+      metrics: clickMetrics,
+      unknownCodeLimit,
+      pageContents: createPageContents({ db, log, metrics: pageMetrics }),
+      findFallback: createFindFallback(deps),
+      isKnownHost: deps.entryDomains.isKnown,
+      addressOf: createClientAddress(deps.trustProxy ?? []),
+      publicUrl: deps.publicUrl(),
+      log,
+    }),
+    unknownCodeLimit,
     resolver,
-    clickStream,
-    readVisit: createVisitReader(),
-    makeClick: createClickMaker({ clickIdKey, visitorKeys, now }),
-    metrics: clickMetrics,
-    missBudget: missBudgetOf(deps),
-    pageContents: createPageContents({ db, log, metrics: pageMetrics }),
-    steps: {
-      readClickId: createClickIdReader(keys.clickIdKeys),
-      recorder: createStepRecorder({ db, log, metrics: pageMetrics }),
-      metrics: pageMetrics,
-      now,
-    },
-    findFallback: createFindFallback(deps),
+    readVisit,
+    readClickId: createClickIdReader(keys.clickIdKeys),
+    recorder: createStepRecorder({ db, log, metrics: pageMetrics }),
+    metrics: pageMetrics,
+    now,
   };
 }

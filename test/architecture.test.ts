@@ -45,10 +45,9 @@ const CROSS_FEATURE: Record<string, string> = {
   'visits -> clicks/metrics.ts': 'how visits were answered is counted beside the clicks',
   'visits -> clicks/steps/metrics.ts': 'steps on the middle page are counted',
   'visits -> clicks/steps/step-recorder.ts': 'steps on the middle page are recorded',
-  'visits -> links/entry-domains/entry-domains.ts': 'a QR code holds the address on the first entry domain',
+  'visits -> links/find-link.ts': 'the preview and the QR code show a published link',
   'visits -> links/fallback/find-fallback.ts': 'a visitor of a dead link is sent where its brand chose',
   'visits -> links/kit/qr-picture.ts': 'the QR code of a link is public',
-  'visits -> links/queries.ts': 'the preview shows where a link leads',
   'visits -> links/resolve.ts': 'a redirect is the resolved link plus a click id',
 };
 
@@ -228,7 +227,7 @@ describe('what a process loads', () => {
 
   it('one that only redirects has nothing of the API in memory, nor of the worker', () => {
     const loaded = [...loadedWith('cli/redirect.ts')];
-    expect(loaded).toContain('visits/hot-path.ts');
+    expect(loaded).toContain('visits/answer-visit.ts');
     const strays = loaded.filter(
       (path) => /^(?:orders|commissions|ledger)\//.test(path) || ['app.ts', 'jobs.ts', 'http/docs.ts'].includes(path),
     );

@@ -66,7 +66,7 @@ export async function openVisitorParts(
     entryDomains,
     isDraining: () => shutdown.signal.aborted,
     trustProxy: config.trustProxy,
-    missLimits: { burst: config.missBurst, perSecond: config.missesPerMinute / 60 },
+    unknownCodeLimits: { burst: config.unknownCodeBurst, perSecond: config.unknownCodesPerMinute / 60 },
     ...(config.adminKey === undefined ? {} : { adminKey: config.adminKey }),
   };
 }

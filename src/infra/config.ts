@@ -39,9 +39,9 @@ export interface Config {
   /** Lowest score of an eligible store, as exact decimals: `score` out of `scale`. */
   minStoreRating: { score: string; scale: string };
   minStoreAgeDays: number;
-  /** Codes that name nothing which one network may try at once, and in a minute from then on. */
-  missBurst: number;
-  missesPerMinute: number;
+  /** How many codes that name no link one network may try at once, and per minute from then on. */
+  unknownCodeBurst: number;
+  unknownCodesPerMinute: number;
   /** Whether the worker asks servers elsewhere for pictures and about destinations. */
   asksOutside: boolean;
 }
@@ -227,8 +227,8 @@ function toConfig(settings: Settings): Config {
     shutdownGraceMs: settings.SHUTDOWN_GRACE_MS,
     minStoreRating: { score: settings.MIN_STORE_STARS, scale: '5' },
     minStoreAgeDays: settings.MIN_STORE_AGE_DAYS,
-    missBurst: settings.MISS_BURST,
-    missesPerMinute: settings.MISSES_PER_MINUTE,
+    unknownCodeBurst: settings.MISS_BURST,
+    unknownCodesPerMinute: settings.MISSES_PER_MINUTE,
     asksOutside: settings.OUTGOING_REQUESTS,
   };
 }

@@ -17,8 +17,8 @@ export interface DerivedKeys {
   /** The current key first; what is minted uses it, what is read may use any. */
   clickIdKeys: ClickIdKey[];
   sealingKeys: SealingKey[];
-  /** 16 bytes, for the keyed hash of the networks whose misses are counted. */
-  missKey: Buffer;
+  /** 16 bytes, for the keyed hash of the networks whose unknown codes are counted. */
+  unknownCodeKey: Buffer;
 }
 
 export type SealFault = 'malformed' | 'unknown_key' | 'tampered';
@@ -60,7 +60,7 @@ export function deriveKeys(secret: Buffer, previous?: Buffer): DerivedKeys {
   return {
     clickIdKeys: secrets.map((each) => ({ number: clickKeyNumber(each), key: derive(each, 'click-id', 16) })),
     sealingKeys: secrets.map((each) => ({ number: clickKeyNumber(each), key: derive(each, 'sealing', 32) })),
-    missKey: derive(secret, 'misses', 16),
+    unknownCodeKey: derive(secret, 'misses', 16),
   };
 }
 

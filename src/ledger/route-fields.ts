@@ -1,7 +1,7 @@
 /** What the routes of the ledger have in common: the filter of commissions, the figures of a row, and an `asOf` that is not sealed. */
 import { z } from 'zod';
-import { brandScope, influencerScope, type Principal } from '../access/principal.ts';
 import { PLATFORMS, STAGES } from '../core/vocabulary.ts';
+import { brandScope, influencerScope, type Principal } from '../access/principal.ts';
 import { dayOrInstant, fen, prefixedId } from '../http/fields.ts';
 import { problems } from '../http/problem.ts';
 import type { CommissionFilter } from './figures.ts';

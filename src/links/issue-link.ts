@@ -4,7 +4,6 @@ import { shanghaiDay } from '../core/calendar.ts';
 import { checkEligibility } from '../core/catalog/eligibility.ts';
 import type { EligibilityRule } from '../core/catalog/eligibility.ts';
 import { checkAlias } from '../core/links/link-code.ts';
-import { problems } from '../http/problem.ts';
 import { inTransaction } from '../infra/db.ts';
 import type { Db, Tx } from '../infra/db.ts';
 import { findLink, findLinkOfPair, insertLink, insertLinkCode, lockPair } from './queries.ts';
@@ -24,34 +23,66 @@ export interface LinkRequest {
   alias?: string | undefined;
 }
 
-/**
- * Gives an influencer the link for a product: a new one, or the one the pair has, which stays valid whatever became of the store. An
- * alias is added to it.
- *
- * @throws Problem not_found (product, influencer); store_not_eligible with every reason (new links only); validation_failed,
- *   alias_reserved, alias_taken. On any of them nothing is written, not even the link without its alias.
- */
-export async function issueLink(deps: IssueDeps, request: LinkRequest): Promise<{ isNew: boolean; link: LinkRow }> {
-  if (request.alias !== undefined) refuseBadAlias(request.alias);
-  return await inTransaction(deps.db, async (tx) => {
-    const kept = await findLinkOfPair(tx, request);
-    const inserted = kept === undefined ? await insertNewLink(tx, deps, request) : undefined;
-    // Absent from both: a concurrent request for the pair has just committed its link.
-    const key = kept ?? inserted ?? (await findLinkOfPair(tx, request));
-    assert(key !== undefined, 'links are never deleted');
-    if (request.alias !== undefined) await addAlias(tx, key, request.alias);
-    const link = await findLink(tx, { id: key.id, scope: undefined });
-    assert(link !== undefined, 'every link has a code');
-    return { isNew: inserted !== undefined, link };
-  });
+export interface IneligibleReason {
+  code: string;
+  detail: string;
 }
 
-/** What stands against a new link for the pair; against an existing one it is only shown. Empty: nothing. */
+export type IssueRefusal =
+  /** There is no such product or influencer. */
+  | { reason: 'not_found' }
+  /** For new links only, with every reason. */
+  | { reason: 'store_not_eligible'; reasons: readonly IneligibleReason[] }
+  | { reason: 'alias_malformed' | 'alias_reserved' | 'alias_taken'; alias: string };
+
+export type IssueOutcome = { ok: true; isNew: boolean; link: LinkRow } | ({ ok: false } & IssueRefusal);
+
+/** Thrown inside the transaction, so that it rolls back; `issueLink` turns it into an outcome. */
+class Refused extends Error {
+  override readonly name = 'Refused';
+  readonly refusal: IssueRefusal;
+
+  constructor(refusal: IssueRefusal) {
+    super(refusal.reason);
+    this.refusal = refusal;
+  }
+}
+
+/**
+ * Gives an influencer the link for a product: a new one, or the existing one of the pair, which stays valid whatever the store's state is. An
+ * alias is added to it; an alias that the link already has changes nothing. A refusal writes nothing, not even the link without its alias.
+ */
+export async function issueLink(deps: IssueDeps, request: LinkRequest): Promise<IssueOutcome> {
+  const { alias } = request;
+  const check = alias === undefined ? undefined : checkAlias(alias);
+  if (alias !== undefined && check?.ok === false) return { ok: false, reason: `alias_${check.reason}`, alias };
+  try {
+    return await inTransaction(deps.db, async (tx) => issueInTransaction(tx, deps, request));
+  } catch (error) {
+    if (error instanceof Refused) return { ok: false, ...error.refusal };
+    throw error;
+  }
+}
+
+/** @throws Refused */
+async function issueInTransaction(tx: Tx, deps: IssueDeps, request: LinkRequest): Promise<IssueOutcome> {
+  const existing = await findLinkOfPair(tx, request);
+  const inserted = existing === undefined ? await insertNewLink(tx, deps, request) : undefined;
+  // Neither found nor inserted: a concurrent request for the pair has just committed its link.
+  const key = existing ?? inserted ?? (await findLinkOfPair(tx, request));
+  assert(key !== undefined, 'links are never deleted');
+  if (request.alias !== undefined) await addAlias(tx, key, request.alias);
+  const link = await findLink(tx, { id: key.id, scope: undefined });
+  assert(link !== undefined, 'every link has a code');
+  return { ok: true, isNew: inserted !== undefined, link };
+}
+
+/** The reasons that forbid a new link for the pair; empty if there are none. An existing link only shows them as warnings. */
 export function reasonsAgainst(
   pair: PairRow,
   { rule, today }: { rule: EligibilityRule; today: string },
-): { code: string; detail: string }[] {
-  const reasons: { code: string; detail: string }[] = [...checkEligibility(pair, rule, today).reasons];
+): IneligibleReason[] {
+  const reasons: IneligibleReason[] = [...checkEligibility(pair, rule, today).reasons];
   if (pair.storeStatus !== 'active') reasons.push({ code: 'store_closed', detail: 'The store is closed.' });
   if (pair.productStatus !== 'active') {
     const isPaused = pair.productStatus === 'paused';
@@ -65,16 +96,16 @@ export function reasonsAgainst(
   return reasons;
 }
 
-/** @returns undefined when a concurrent request got the pair first */
+/** @returns undefined when a concurrent request inserted the link of the pair first. @throws Refused */
 async function insertNewLink(
   tx: Tx,
   deps: IssueDeps,
   { productId, influencerId }: LinkRequest,
 ): Promise<LinkKey | undefined> {
   const pair = await lockPair(tx, { productId, influencerId });
-  if (pair === undefined) throw problems.notFound();
+  if (pair === undefined) throw new Refused({ reason: 'not_found' });
   const reasons = reasonsAgainst(pair, { rule: deps.eligibilityRule, today: shanghaiDay(deps.now()) });
-  if (reasons.length > 0) throw problems.storeNotEligible(reasons);
+  if (reasons.length > 0) throw new Refused({ reason: 'store_not_eligible', reasons });
   const link = { id: newId('lnk'), brandId: pair.brandId };
   if (!(await insertLink(tx, { ...link, productId, influencerId }))) return undefined;
   await insertCode(tx, link, deps.newCode ?? newCode);
@@ -88,17 +119,9 @@ async function insertCode(tx: Tx, link: LinkKey, makeCode: () => string): Promis
   assert.fail(`${MAX_CODE_ATTEMPTS} random link codes in a row were taken`);
 }
 
-function refuseBadAlias(alias: string): void {
-  const check = checkAlias(alias);
-  if (check.ok) return;
-  if (check.reason === 'reserved') throw problems.aliasReserved(alias);
-  const message = 'must be 4 to 32 of a-z, 0-9 and -, with a letter or digit at both ends';
-  throw problems.validationFailed([{ path: 'alias', message }]);
-}
-
-/** Asking again for an alias the link already has is no fault. */
+/** @throws Refused where another link has the alias */
 async function addAlias(tx: Tx, link: LinkKey, alias: string): Promise<void> {
   if (await insertLinkCode(tx, { code: alias, kind: 'alias', link })) return;
   const owner = await findLink(tx, { code: alias, scope: undefined });
-  if (owner?.id !== link.id) throw problems.aliasTaken(alias);
+  if (owner?.id !== link.id) throw new Refused({ reason: 'alias_taken', alias });
 }

@@ -1,7 +1,51 @@
-import { RecentMap } from './recent-map.ts';
-import type { LinkTarget } from './resolve-target.ts';
+import type { LandingModeOverrides } from '../core/links/landing-mode.ts';
+import type { SplitDestination } from '../platforms/destination.ts';
+import type { Platform, TargetStatus } from '../core/vocabulary.ts';
 
-/** Some 350 bytes a link: `npm run bench memory` measures it. */
+/** A link ready to answer visitors: `locationOf(target, clickId)` is its Location. */
+export interface LinkTarget extends SplitDestination {
+  linkNumber: number;
+  linkId: string;
+  /** A `paused` link may come back. A `gone` one will not: the product is off sale, or the store closed. */
+  status: TargetStatus;
+  version: number;
+  platform: Platform;
+  /** Live view of what the brand and the operator set instead of the table of landing modes; mostly nothing. */
+  overrides: LandingModeOverrides | undefined;
+}
+
+/**
+ * A map that keeps the entries set last: at least half of `max`, at most `max`. It forgets the older half at once, in two generations, so it
+ * allocates nothing in advance and keeps no order.
+ */
+export class RecentMap<K, V> {
+  readonly #max: number;
+  #young = new Map<K, V>();
+  #old = new Map<K, V>();
+
+  constructor(max: number) {
+    this.#max = max;
+  }
+
+  get(key: K): V | undefined {
+    return this.#young.get(key) ?? this.#old.get(key);
+  }
+
+  set(key: K, value: V): void {
+    this.#old.delete(key);
+    this.#young.set(key, value);
+    if (this.#young.size < this.#max / 2) return;
+    this.#old = this.#young;
+    this.#young = new Map();
+  }
+
+  delete(key: K): void {
+    this.#young.delete(key);
+    this.#old.delete(key);
+  }
+}
+
+/** About 350 bytes each; `npm run bench memory` measures it. */
 const MAX_LINKS = 100_000;
 /** A link may have several codes. */
 const MAX_CODES = 150_000;
@@ -9,36 +53,38 @@ const MAX_UNKNOWN_CODES = 50_000;
 const MAX_FLOORS = 50_000;
 
 /**
- * Changes are told by Postgres, over a connection that is asked twice a second whether it lives; this only bounds what a lost notification
- * could do. Each entry lives between half of it and all, or all links of a busy process would be looked up anew in the same second.
+ * Maximum age of a cached link while the NOTIFY connection is up. Postgres announces every change on it, and a ping twice a second checks it,
+ * so this only limits the effect of a lost notification. Each entry gets a random age between half of this and all of it, because otherwise
+ * a busy process would look up all its links again in the same second.
  */
 const FRESH_MS = 300_000;
-/** While nobody tells us of changes, nothing is believed for longer. */
-const FRESH_UNTOLD_MS = 900;
+/** Maximum age of a cached link while the NOTIFY connection is down. */
+const FRESH_UNHEARD_MS = 900;
 
-/** Lifetimes do not follow a clock that somebody sets. */
+/** Ages use a clock that the operator cannot set. */
 function monotonicMs(): number {
   return performance.now();
 }
 
-/** How long something is believed. */
-interface Belief {
-  /** Whole milliseconds, which V8 keeps within the object; fractions would be objects of their own. */
+/** How long an entry is fresh. */
+interface Lifetime {
+  /** Whole milliseconds, which V8 stores inside the object; a fraction would be a second object. */
   storedAtMs: number;
-  /** As long as changes are told. */
+  /** While the NOTIFY connection is up. */
   freshUntilMs: number;
+  /** The connection under which the entry was stored: what an earlier one heard may be incomplete. */
   epoch: number;
 }
 
-interface CachedLink extends Belief {
+interface CachedLink extends Lifetime {
   target: LinkTarget;
-  /** From now on the lease may have changed by itself; mostly there is none. */
+  /** When a lease begins or ends by itself; mostly undefined. */
   changesAtMs: number | undefined;
-  /** A change was announced: not to be used unless nothing newer can be had. */
+  /** A change was announced: use it only where no newer version can be read. */
   isChanged: boolean;
-  /** Since the round came by last. */
+  /** Since the eviction round last passed it. */
   wasUsed: boolean;
-  /** How many codes lead here; without one it is forgotten. */
+  /** How many codes lead here; at 0 the link is evicted. */
   codeCount: number;
 }
 
@@ -47,24 +93,24 @@ export type CacheHit =
   | { found: false; isFresh: boolean };
 
 /**
- * What one process remembers of links, bounded: links by code and by id, and codes that name nothing. Entries that are no longer fresh stay,
- * for the time when neither Redis nor Postgres answers.
+ * The links that one process remembers, bounded: by code and by id, and codes that name no link. Entries that are no longer fresh stay, for
+ * the time when neither Redis nor Postgres answers.
  *
- * Plain maps, and a round that goes through them where they are full (the clock algorithm): a visit costs one look and one mark, where a list
- * in order of use costs three looks, arrays for all the links there could be, and a second map in front of it to be fast.
+ * Plain maps with the clock algorithm for eviction: a visit costs one map lookup and one mark. An LRU list costs three lookups, arrays sized
+ * for the maximum, and a second map in front of it to be as fast.
  */
 export class LinkCache {
   readonly #byCode = new Map<string, CachedLink>();
   readonly #byId = new Map<string, CachedLink>();
-  /** Where the round is; begins when there is something to forget. */
+  /** Position of the eviction round; undefined until the first eviction. */
   #round: MapIterator<[string, CachedLink]> | undefined;
-  readonly #unknown = new RecentMap<string, Belief>(MAX_UNKNOWN_CODES);
-  /** The least version of a link that may still be used, as announced. */
+  readonly #unknown = new RecentMap<string, Lifetime>(MAX_UNKNOWN_CODES);
+  /** The lowest version of a link that may still be used, as announced. */
   readonly #floors = new RecentMap<string, number>(MAX_FLOORS);
   readonly #now: () => Date;
   #epoch = 0;
   #addedCodes = 0;
-  #isTold = false;
+  #isListening = false;
 
   constructor(options: { now: () => Date }) {
     this.#now = options.now;
@@ -80,7 +126,7 @@ export class LinkCache {
     return unknown === undefined ? undefined : { found: false, isFresh: this.#isYoung(unknown) };
   }
 
-  /** The target of a code in canonical spelling, where it may be used at once; `find` says more and costs more. */
+  /** The target of a code in canonical spelling, if it is fresh. Cheaper than `find`, for the click path. */
   findFresh(code: string): LinkTarget | undefined {
     const link = this.#byCode.get(code);
     if (link === undefined || !this.#isFresh(link)) return undefined;
@@ -88,43 +134,43 @@ export class LinkCache {
     return link.target;
   }
 
-  /** The link a code names, where it is remembered: codes are never given to another link. */
+  /** The link that a code names, if it is remembered, fresh or not: a code never moves to another link. */
   linkIdOf(code: string): string | undefined {
     return this.#byCode.get(code)?.target.linkId;
   }
 
-  /** Whether a version may be used: no newer one was announced. */
+  /** Whether no newer version was announced. */
   isCurrent(linkId: string, version: number): boolean {
     return version >= (this.#floors.get(linkId) ?? 0);
   }
 
-  /** Keeps a target, unless a newer version of it is kept or was announced. */
+  /** Stores a target, unless a newer version is stored or was announced. */
   put(code: string, target: LinkTarget, changesAtMs: number | null): void {
     const { linkId, version } = target;
     this.#unknown.delete(code);
     const kept = this.#byId.get(linkId);
-    const isWanted = this.isCurrent(linkId, version) && (kept === undefined || kept.target.version <= version);
-    const link = isWanted ? this.#keep(kept, target, changesAtMs) : kept;
+    const isNewest = this.isCurrent(linkId, version) && (kept === undefined || kept.target.version <= version);
+    const link = isNewest ? this.#keep(kept, target, changesAtMs) : kept;
     if (link === undefined || this.#byCode.get(code) === link) return;
     link.codeCount += 1;
     this.#byCode.set(code, link);
     while (this.#byId.size > MAX_LINKS || this.#byCode.size > MAX_CODES) this.#forgetOne();
   }
 
-  /** To be taken before asking whether a code exists, and handed to `putUnknown`. */
+  /** Take it before a lookup, and pass it to `putUnknown` after the lookup. */
   get codeMark(): number {
     return this.#addedCodes;
   }
 
-  /** Keeps that a code names nothing, unless codes were added since it was asked. */
+  /** Stores that a code names no link, unless codes were added since the mark was taken. */
   putUnknown(code: string, mark: number): void {
     if (mark !== this.#addedCodes) return;
-    const belief: Belief = { storedAtMs: 0, freshUntilMs: 0, epoch: 0 };
-    this.#believe(belief);
-    this.#unknown.set(code, belief);
+    const lifetime: Lifetime = { storedAtMs: 0, freshUntilMs: 0, epoch: 0 };
+    this.#renew(lifetime);
+    this.#unknown.set(code, lifetime);
   }
 
-  /** A link changed. Without a version (a message of an older program) only what is kept now is given up. */
+  /** A link changed. Without a version (a message of an older program) only the entry stored now becomes unusable. */
   linkChanged(linkId: string, version: number | undefined): void {
     if (version !== undefined && version > (this.#floors.get(linkId) ?? 0)) this.#floors.set(linkId, version);
     const link = this.#byId.get(linkId);
@@ -136,15 +182,16 @@ export class LinkCache {
     this.#unknown.delete(code);
   }
 
-  /** Whether somebody tells us of changes from now on. What was kept before is not fresh any more in either case. */
-  setTold(isTold: boolean): void {
-    this.#isTold = isTold;
-    if (isTold) this.#epoch += 1;
-    // A code asked for before we were told may exist by now.
-    if (isTold) this.#addedCodes += 1;
+  /** Sets whether the NOTIFY connection is up. When it comes up, every stored entry is stale: changes before it were not heard. */
+  setListening(isListening: boolean): void {
+    this.#isListening = isListening;
+    if (!isListening) return;
+    this.#epoch += 1;
+    // A code that a running lookup did not find may have been added before the connection was up.
+    this.#addedCodes += 1;
   }
 
-  /** The object stays the same for as long as the link is kept, so that all its codes lead to the same. */
+  /** One object per link for as long as the link is stored, so that all its codes lead to the same target. */
   #keep(kept: CachedLink | undefined, target: LinkTarget, changesAtMs: number | null): CachedLink {
     const link: CachedLink = kept ?? {
       storedAtMs: 0,
@@ -160,11 +207,11 @@ export class LinkCache {
     link.target = target;
     link.changesAtMs = changesAtMs ?? undefined;
     link.isChanged = false;
-    this.#believe(link);
+    this.#renew(link);
     return link;
   }
 
-  /** Forgets the next code that was not used since the round came by last, and with its last code the link. */
+  /** Evicts the next code that was not used since the round last passed it, and with its last code the link. */
   #forgetOne(): void {
     for (;;) {
       this.#round ??= this.#byCode.entries();
@@ -190,13 +237,13 @@ export class LinkCache {
     return link.changesAtMs === undefined || this.#now().getTime() < link.changesAtMs;
   }
 
-  #believe(belief: Belief): void {
-    belief.storedAtMs = Math.trunc(monotonicMs());
-    belief.freshUntilMs = belief.storedAtMs + Math.trunc(FRESH_MS * (0.5 + Math.random() / 2));
-    belief.epoch = this.#epoch;
+  #renew(lifetime: Lifetime): void {
+    lifetime.storedAtMs = Math.trunc(monotonicMs());
+    lifetime.freshUntilMs = lifetime.storedAtMs + Math.trunc(FRESH_MS * (0.5 + Math.random() / 2));
+    lifetime.epoch = this.#epoch;
   }
 
-  #isYoung({ storedAtMs, freshUntilMs, epoch }: Belief): boolean {
-    return epoch === this.#epoch && monotonicMs() < (this.#isTold ? freshUntilMs : storedAtMs + FRESH_UNTOLD_MS);
+  #isYoung({ storedAtMs, freshUntilMs, epoch }: Lifetime): boolean {
+    return epoch === this.#epoch && monotonicMs() < (this.#isListening ? freshUntilMs : storedAtMs + FRESH_UNHEARD_MS);
   }
 }

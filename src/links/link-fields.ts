@@ -5,22 +5,22 @@ import { LINK_STATUSES } from '../core/vocabulary.ts';
 import { instant, prefixedId, text, troubles } from '../http/fields.ts';
 import { checkDestination } from '../platforms/platform.ts';
 import { isTaoCode } from '../platforms/taobao/tao-code.ts';
-import { captionFor } from './caption.ts';
 import { reasonsAgainst } from './issue-link.ts';
-import { captionKit, captionKitOf } from './kit/caption-kit.ts';
+import { captionFor, captionKit, captionKitOf } from './kit/caption-kit.ts';
 import type { LinkRow } from './queries.ts';
-import { visitWay } from './landing-modes/routes.ts';
+import { landingMode } from './landing-modes/routes.ts';
 
 export const linkStatus = z.enum(LINK_STATUSES);
 
 const taoCode = text(200).refine(isTaoCode, { error: 'must be one line, with no address but Taobao’s' }).nullable();
 
-/** What can be changed of a link; at least one of them. */
+/** The fields of a link that can be changed; at least one of them. */
 export const linkChangeBody = z
   .strictObject({
     status: linkStatus.exactOptional().meta({ description: 'influencer and admin keys' }),
-    way: visitWay.nullable().exactOptional().meta({
-      description: 'brand and admin keys: how visitors of this link are answered; null: the usual way',
+    landingMode: landingMode.nullable().exactOptional().meta({
+      description:
+        'brand and admin keys: how visitors of this link are answered; null: as its brand, the operator or the table decides',
     }),
     taoCode: taoCode.exactOptional().meta({
       description: 'brand and admin keys: the 淘口令 that the middle page of this link offers; null: its product’s',
@@ -49,7 +49,9 @@ export const linkAnswer = z.object({
   productId: prefixedId('prd'),
   influencerId: prefixedId('inf'),
   status: linkStatus,
-  way: visitWay.nullable().meta({ description: 'what the brand wants for this link; null: the usual way' }),
+  landingMode: landingMode.nullable().meta({
+    description: 'what the brand set for this link; null: its brand, the operator or the table decides',
+  }),
   taoCode: z.string().nullable().meta({ description: 'the link’s own 淘口令; null: its product’s, if that has one' }),
   destinationUrl: z.string().meta({ description: 'where it leads, without the click id' }),
   caption: z.string().meta({ description: 'text to paste below a video' }),
@@ -64,7 +66,7 @@ export const linkAnswer = z.object({
 });
 export type LinkAnswer = z.output<typeof linkAnswer>;
 
-/** Why the link leads nowhere now, as far as it lies with the link and its address. */
+/** Why the link leads nowhere now, as far as the link and its destination decide it. */
 function reasonsOfLink({ status, platform, url }: LinkRow): LinkAnswer['warnings'] {
   const reasons: LinkAnswer['warnings'] = [];
   if (status === 'paused') reasons.push({ code: 'link_paused', detail: 'The link is paused.' });
@@ -80,7 +82,7 @@ export function linkAnswerOf(
   row: LinkRow,
   { origins, rule, today }: { origins: readonly string[]; rule: EligibilityRule; today: string },
 ): LinkAnswer {
-  const { id, code, aliases, productId, influencerId, status, way, taoCode, createdAt } = row;
+  const { id, code, aliases, productId, influencerId, status, taoCode, createdAt } = row;
   const [origin = ''] = origins;
   const url = `${origin}/${code}`;
   return {
@@ -92,7 +94,7 @@ export function linkAnswerOf(
     productId,
     influencerId,
     status,
-    way,
+    landingMode: row.landingMode,
     taoCode,
     destinationUrl: row.url,
     caption: captionFor({ ...row, url }),

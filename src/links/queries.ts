@@ -1,8 +1,8 @@
-import type { VisitWay } from '../core/links/landing-mode.ts';
 import type {
   CodeKind,
   DestinationFailure,
   InfluencerStatus,
+  LandingMode,
   LinkStatus,
   Platform,
   ProductStatus,
@@ -16,14 +16,14 @@ export interface LinkRow {
   productId: string;
   influencerId: string;
   status: LinkStatus;
-  /** What the brand wants for this link instead of the usual way. */
-  way: VisitWay | null;
+  /** The override that the brand set for this link; null: none. */
+  landingMode: LandingMode | null;
   /** The link's own 淘口令; null: its product's, if that has one. */
   taoCode: string | null;
   createdAt: Date;
   /** The generated code. */
   code: string;
-  /** In the order they were asked for. */
+  /** In order of creation. */
   aliases: string[];
   title: string;
   url: string;
@@ -32,7 +32,7 @@ export interface LinkRow {
   platform: Platform;
   storeName: string;
   storeStatus: StoreStatus;
-  /** Exact decimal texts; null where nothing is recorded. */
+  /** Exact decimal texts; null where none is recorded. */
   score: string | null;
   scale: string | null;
   openedOn: string | null;
@@ -42,14 +42,14 @@ export interface LinkRow {
   failure: DestinationFailure | null;
 }
 
-/** What decides whether a pair may get a new link. */
+/** The facts that decide whether a pair may get a new link. */
 export type PairRow = Pick<
   LinkRow,
   'brandId' | 'productStatus' | 'storeStatus' | 'score' | 'scale' | 'openedOn' | 'influencerStatus'
 >;
 
-// One row if both exist. Served by products_id_idx, influencers_pkey and store_assessments_newest_idx. FOR SHARE: whoever pauses one of the
-// three at this moment goes first, and is seen here, or waits, and then raises the version of the new link too (touch_links_of_…).
+// One row if both exist. Served by products_id_idx, influencers_pkey and store_assessments_newest_idx. FOR SHARE: a transaction that pauses one
+// of the three now either commits first, and this row shows it, or waits, and then raises the version of the new link too (touch_links_of_…).
 const LOCK_PAIR = `
 select p.brand_id as "brandId", p.status as "productStatus", s.status as "storeStatus", i.status as "influencerStatus",
   trim_scale(r.score) as score, trim_scale(r.scale) as scale, o.opened_on as "openedOn"
@@ -67,7 +67,7 @@ left join lateral (
 where p.id = $1
 for share of p, s, i`;
 
-/** The state of a product, its store and an influencer, which holds until COMMIT; undefined when the product or the influencer does not exist. */
+/** The state of a product, its store and an influencer, locked until COMMIT; undefined where the product or the influencer does not exist. */
 export async function lockPair(
   tx: Tx,
   { productId, influencerId }: { productId: string; influencerId: string },
@@ -97,13 +97,13 @@ export async function findLinkOfPair(
   return rows[0];
 }
 
-// links_pair_key is the referee: of any number of concurrent requests for a pair one inserts, the others wait for it and insert nothing.
+// links_pair_key decides: of any number of concurrent requests for a pair one inserts, the others wait for it and insert nothing.
 const INSERT_LINK = `
 insert into links (id, brand_id, product_id, influencer_id) values ($1, $2, $3, $4)
 on conflict on constraint links_pair_key do nothing
 returning links.id`;
 
-/** @returns false when the pair has a link: nothing was written */
+/** @returns false where the pair has a link; then no row is written */
 export async function insertLink(
   tx: Tx,
   link: LinkKey & { productId: string; influencerId: string },
@@ -113,13 +113,13 @@ export async function insertLink(
   return rows.length === 1;
 }
 
-// link_codes_pkey is the referee, for codes and aliases alike: rows are never deleted, so no code is given twice.
+// link_codes_pkey decides, for codes and aliases alike. Rows are never deleted, so no code is issued twice.
 const INSERT_LINK_CODE = `
 insert into link_codes (code, link_id, brand_id, kind) values ($1, $2, $3, $4)
 on conflict on constraint link_codes_pkey do nothing
 returning link_codes.code`;
 
-/** @returns false when the code is taken, be it by this link: nothing was written */
+/** @returns false where the code is taken, even by this link; then no row is written */
 export async function insertLinkCode(
   tx: Tx,
   { code, kind, link }: { code: string; kind: CodeKind; link: LinkKey },
@@ -129,11 +129,11 @@ export async function insertLinkCode(
   return rows.length === 1;
 }
 
-// $1 names the link by its id or by any of its codes, exactly one of both is given; $3 is the influencer the caller is confined to, null
-// for none. Served by links_id_idx, link_codes_pkey, link_codes_link_idx and store_assessments_newest_idx.
+// $1 is the id of the link, or null and $2 is any of its codes; $3 is the influencer of the caller's key, null for every other role. Served by
+// links_id_idx, link_codes_pkey, link_codes_link_idx and store_assessments_newest_idx.
 const FIND_LINK = `
 select l.id, l.brand_id as "brandId", l.product_id as "productId", l.influencer_id as "influencerId", l.status,
-  l.landing_mode as "way", l.tao_code as "taoCode", l.created_at as "createdAt", c.code, a.aliases, p.title, p.url,
+  l.landing_mode as "landingMode", l.tao_code as "taoCode", l.created_at as "createdAt", c.code, a.aliases, p.title, p.url,
   p.price_fen as "priceFen", p.status as "productStatus", s.platform, s.name as "storeName", s.status as "storeStatus",
   trim_scale(r.score) as score, trim_scale(r.scale) as scale,
   o.opened_on as "openedOn", i.status as "influencerStatus", dc.broken_since as "brokenSince", dc.failure
@@ -160,7 +160,7 @@ where l.id = coalesce($1, (select named.link_id from link_codes named where name
 
 type LinkName = { id: string } | { code: string };
 
-/** A link by its id, or by its code or an alias in canonical spelling; undefined when there is none, or it is not the caller's. */
+/** A link by its id, or by its code or an alias in canonical spelling; undefined where there is none, or it is not the caller's. */
 export async function findLink(
   db: Queryable,
   { scope, ...name }: LinkName & { scope: string | undefined },
@@ -170,12 +170,11 @@ export async function findLink(
   return rows[0];
 }
 
-// The newest first, ties by id; the cursor carries microseconds. Sent unnamed, so that it is planned with its values. Served by
-// links_influencer_idx or links_created_idx, and as FIND_LINK.
+// The newest first, ties by id, after the link ($3, $4). Served by links_influencer_idx or links_created_idx, and as FIND_LINK.
 const LIST_LINKS = `
-select l.id, to_char(l.created_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as "createdAtExact",
+select l.id, to_char(l.created_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as "cursorTime",
   l.brand_id as "brandId", l.product_id as "productId", l.influencer_id as "influencerId", l.status,
-  l.landing_mode as "way", l.tao_code as "taoCode", l.created_at as "createdAt", c.code, a.aliases, p.title, p.url,
+  l.landing_mode as "landingMode", l.tao_code as "taoCode", l.created_at as "createdAt", c.code, a.aliases, p.title, p.url,
   p.price_fen as "priceFen", p.status as "productStatus", s.platform, s.name as "storeName", s.status as "storeStatus",
   trim_scale(r.score) as score, trim_scale(r.scale) as scale,
   o.opened_on as "openedOn", i.status as "influencerStatus", dc.broken_since as "brokenSince", dc.failure
@@ -199,25 +198,25 @@ left join lateral (
 ) o on true
 where ($1::text is null or l.influencer_id = $1)
   and ($2::text is null or l.product_id = $2)
-  and ($3::timestamptz is null or (l.created_at, l.id) < ($3, $4::text))
+  and ($3::timestamptz is null or (l.created_at, l.id) < ($3::timestamptz, $4::text))
 order by l.created_at desc, l.id desc
 limit $5`;
 
-/** A link in a list; `createdAt` to the microsecond, for the cursor. */
-export type ListedLinkRow = LinkRow & { createdAtExact: string };
+/** The sort key of a link in the list: its creation time with microseconds, and its id. */
+export type LinkPosition = readonly [cursorTime: string, id: string];
 
 export async function listLinks(
   db: Queryable,
   page: {
     influencerId: string | undefined;
     productId: string | undefined;
-    after: { createdAtExact: string; id: string } | undefined;
+    after: LinkPosition | undefined;
     limit: number;
   },
-): Promise<ListedLinkRow[]> {
-  const { influencerId, productId, after, limit } = page;
-  const values = [influencerId ?? null, productId ?? null, after?.createdAtExact ?? null, after?.id ?? null, limit];
-  const { rows } = await db.query<ListedLinkRow>({ text: LIST_LINKS, values });
+): Promise<(LinkRow & { cursorTime: string })[]> {
+  const [time, id] = page.after ?? [];
+  const values = [page.influencerId ?? null, page.productId ?? null, time ?? null, id ?? null, page.limit];
+  const { rows } = await db.query<LinkRow & { cursorTime: string }>({ text: LIST_LINKS, values });
   return rows;
 }
 

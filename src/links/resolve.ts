@@ -3,102 +3,105 @@ import type { Logger } from 'pino';
 import type { Db } from '../infra/db.ts';
 import type { RedisClient } from '../infra/redis.ts';
 import { within } from '../infra/within.ts';
-import { REDIS_LINK_TTL_MS, createSharedLinks } from './link-cache-redis.ts';
-import { LinkCache } from './link-cache.ts';
-import type { CacheHit } from './link-cache.ts';
-import { followLinkChanges } from './resolve-changes.ts';
-import type { LinkChanges } from './resolve-changes.ts';
-import { findLinkFacts } from './resolve-queries.ts';
-import type { LinkFacts } from './resolve-queries.ts';
-import { targetOf } from './resolve-target.ts';
-import type { LinkTarget } from './resolve-target.ts';
-import { followVisitWishes } from './landing-modes/overrides.ts';
-import type { VisitWishes } from './landing-modes/overrides.ts';
+import { splitDestination } from '../platforms/destination.ts';
+import type { SplitDestination } from '../platforms/destination.ts';
+import { PLATFORMS } from '../core/vocabulary.ts';
+import { checkDestination } from '../platforms/platform.ts';
+import { pollLandingModes } from './landing-modes/overrides.ts';
+import type { LandingModes } from './landing-modes/overrides.ts';
+import { LinkCache, RecentMap } from './link-cache.ts';
+import type { CacheHit, LinkTarget } from './link-cache.ts';
+import { followLinkChanges } from './link-changes.ts';
+import { findLinkFacts } from './link-facts-queries.ts';
+import type { LinkFacts } from './link-facts-queries.ts';
+import { REDIS_LINK_TTL_MS, createSharedLookup } from './shared-links.ts';
+import type { SharedLookup } from './shared-links.ts';
 
-export type { LinkTarget } from './resolve-target.ts';
+export type { LinkTarget } from './link-cache.ts';
 
-/** `unavailable`: nobody who could know answers, and nothing is remembered. */
+/** `unavailable`: neither Redis nor Postgres answered, and this process remembers nothing of the code. */
 export type Resolution = { found: true; target: LinkTarget } | { found: false; reason: 'unknown' | 'unavailable' };
 
 export interface LinkResolver {
-  /** The target of a code in canonical spelling that this process may use at once. For the path that nearly every visitor takes. */
+  /** The fresh target of a code in canonical spelling, from the process cache. For the click path. */
   knownTarget(code: string): LinkTarget | undefined;
-  /** What this process knows and may use at once; undefined where somebody has to be asked. */
+  /** A fresh answer from the process cache; undefined where a lookup is needed. */
   known(code: string): Resolution | undefined;
-  /** Process cache, Redis, Postgres, in this order. Never rejects, and answers within about a second whatever is broken. */
+  /** Process cache, Redis, Postgres, in this order. Never rejects, and answers within about a second even when both stores fail. */
   resolve(code: string): Promise<Resolution>;
-  /** Whether changes are heard: a pause then reaches this process at once. */
-  isTold(): boolean;
-  /** Closes its own connection; the process cache goes on answering. */
+  /** Whether the NOTIFY connection is up: a pause then reaches this process at once. */
+  isListening(): boolean;
+  /** Closes the NOTIFY connection; the process cache keeps answering. */
   stop(): Promise<void>;
 }
 
 export interface LinkResolverDeps {
   db: Db;
-  /** For the connection that listens to changes; must not be a transaction pooler. */
+  /** For the NOTIFY connection; must not be a transaction pooler. */
   databaseUrl: string;
   redis: RedisClient;
   log: Logger;
   now: () => Date;
-  /** How long changes must have been heard before Redis is asked first; the 30 s that anything lives there, unless a test cannot wait. */
+  /** How long changes must have been heard before lookups read Redis first; 30 s, the life of a link in Redis, unless a test cannot wait. */
   trustSharedAfterMs?: number;
+  /** How often the landing-mode overrides are read; every 4 s unless a test cannot wait. */
+  readOverridesEveryMs?: number;
 }
 
-/** Lookups under way at one moment; beyond that a visitor gets what is remembered. */
+/** Lookups that may run at once; beyond that a visitor gets what the cache remembers. */
 const MAX_LOOKUPS = 500;
-/** Something usable is remembered, only no longer fresh: a visitor does not wait longer for a newer one. */
+/** The cache holds something usable that is no longer fresh: a visitor waits this long for a newer version. */
 const STALE_WAIT_MS = 40;
-/** Nothing usable is remembered. */
+/** The cache holds nothing usable. */
 const COLD_WAIT_MS = 1_000;
-const REDIS_WAIT_MS = 40;
-/** After Redis failed it is left out for as long, so that visitors do not wait for it one by one. */
-const REDIS_REST_MS = 1_000;
 const POSTGRES_WAIT_MS = 800;
-/** A row older than what was announced means that the announcement overtook a read under way: then once more. */
+/** A row older than the announced version means that the announcement overtook a running read: read again. */
 const READ_ATTEMPTS = 3;
 
 const UNKNOWN: Resolution = { found: false, reason: 'unknown' };
 const UNAVAILABLE: Resolution = { found: false, reason: 'unavailable' };
 
+/** Only fills the fields of a target that is `gone` because its destination is not allowed; no redirect uses it. */
+const NO_DESTINATION: SplitDestination = { takesClickId: false, before: '', after: '' };
+
+/**
+ * Destinations read lately, each stored once. A product has as many links as influencers promote it, and the text is a fifth of a cached link.
+ * If every link has a product of its own, this costs a megabyte.
+ */
+const MAX_SHARED_DESTINATIONS = 10_000;
+const sharedDestinations = new RecentMap<string, string>(MAX_SHARED_DESTINATIONS);
+
+function shared(text: string): string {
+  const known = sharedDestinations.get(text);
+  sharedDestinations.set(known ?? text, known ?? text);
+  return known ?? text;
+}
+
+/**
+ * Checks the destination by the rules of this program and splits it at the place of the click id.
+ *
+ * This is the second check, after the one at registration: a URL that was stored before a rule became stricter, or past the API, never becomes
+ * a Location. Such a link is `gone`.
+ */
+function targetOf(facts: LinkFacts, landingModes: LandingModes): LinkTarget {
+  const { linkNumber, linkId, version } = facts;
+  const checked = checkDestination({ platform: facts.platform, url: facts.url });
+  const { takesClickId, before, after } = checked.ok
+    ? splitDestination(checked.destination, facts.sls === null ? {} : { sls: facts.sls })
+    : NO_DESTINATION;
+  const status = checked.ok ? facts.status : 'gone';
+  // Use the string constant of this program, because the string that was just read would be one more per link.
+  const platform = PLATFORMS.find((known) => known === facts.platform) ?? facts.platform;
+  const overrides = landingModes.overridesOf(facts);
+  // Every field is written out: with `...split` V8 stores the last three fields in a second object.
+  return { linkNumber, linkId, version, status, platform, overrides, takesClickId, before: shared(before), after };
+}
+
 function resolutionOf(hit: CacheHit): Resolution {
   return hit.found ? { found: true, target: hit.target } : UNKNOWN;
 }
 
-/** Reads and writes the facts shared in Redis; a Redis that does not answer is like one that knows nothing. */
-function createSharedLookup(redis: RedisClient, cache: LinkCache) {
-  const shared = createSharedLinks(redis);
-  let restsUntilMs = -Infinity;
-  const ask = async <T>(question: Promise<T>): Promise<T | undefined> => {
-    try {
-      return await within(question, REDIS_WAIT_MS);
-    } catch {
-      restsUntilMs = performance.now() + REDIS_REST_MS;
-      return undefined;
-    }
-  };
-  const tell = (statement: () => Promise<void>): void => {
-    if (redis.status === 'ready') statement().catch(() => undefined);
-  };
-  return {
-    /** Facts no older than what was announced. */
-    find: async (code: string): Promise<LinkFacts | undefined> => {
-      if (redis.status !== 'ready' || performance.now() < restsUntilMs) return undefined;
-      const linkId = cache.linkIdOf(code) ?? (await ask(shared.findLinkId(code)));
-      const facts = linkId === undefined ? undefined : await ask(shared.findFacts(linkId));
-      return facts !== undefined && cache.isCurrent(facts.linkId, facts.version) ? facts : undefined;
-    },
-    put: (code: string, facts: LinkFacts): void => {
-      tell(() => shared.put(code, facts));
-    },
-    linkChanged: (linkId: string, version: number | undefined): void => {
-      tell(() => (version === undefined ? shared.forget(linkId) : shared.outdate(linkId, version)));
-    },
-  };
-}
-
-type SharedLookup = ReturnType<typeof createSharedLookup>;
-
-/** What Postgres says: facts, or `null` for a code that names nothing. Rejects where it does not answer. */
+/** The facts in Postgres, or `null` for a code that names no link. Rejects where Postgres does not answer. */
 async function readFacts(db: Db, cache: LinkCache, code: string): Promise<LinkFacts | null> {
   let facts: LinkFacts | undefined;
   for (let attempt = 1; attempt <= READ_ATTEMPTS; attempt += 1) {
@@ -113,44 +116,45 @@ async function readFacts(db: Db, cache: LinkCache, code: string): Promise<LinkFa
   return facts ?? null;
 }
 
-/** Asks Redis and Postgres about one code and keeps the answer. `isSharedTrusted`: Redis may be asked before Postgres. */
+/** Returns the function that reads one code from Redis and Postgres and caches the answer. `isSharedTrusted`: Redis goes before Postgres. */
 function createLookUp(
   deps: LinkResolverDeps & {
     cache: LinkCache;
-    shared: SharedLookup;
-    wishes: VisitWishes;
+    sharedLookup: SharedLookup;
+    landingModes: LandingModes;
     isSharedTrusted: () => boolean;
   },
 ) {
-  const { cache, shared, wishes } = deps;
+  const { cache, sharedLookup, landingModes } = deps;
+  const findShared = async (code: string): Promise<LinkFacts | undefined> =>
+    sharedLookup.find(code, cache.linkIdOf(code));
   const keep = async (code: string, facts: LinkFacts): Promise<Resolution> => {
-    // Only in a process that has just started; nobody's wish is passed over because its visitor was the first.
-    await wishes.ready;
-    const target = targetOf(facts, wishes);
+    // Only the first visitors of a fresh process wait here, so that the overrides apply to them as well.
+    await landingModes.firstRead;
+    const target = targetOf(facts, landingModes);
     cache.put(code, target, facts.changesAtMs);
     return { found: true, target };
   };
   return async (code: string): Promise<Resolution> => {
     const isSharedFirst = deps.isSharedTrusted();
-    const early = isSharedFirst ? await shared.find(code) : undefined;
+    const early = isSharedFirst ? await findShared(code) : undefined;
     if (early !== undefined) return keep(code, early);
     try {
       const facts = await within(readFacts(deps.db, cache, code), POSTGRES_WAIT_MS);
-      if (facts !== undefined) wishes.answered();
       if (facts === null) return UNKNOWN;
       if (facts !== undefined) {
-        shared.put(code, facts);
+        sharedLookup.put(code, facts);
         return await keep(code, facts);
       }
     } catch (error) {
       deps.log.debug({ err: error }, 'a link could not be read from postgres');
     }
-    const late = isSharedFirst ? undefined : await shared.find(code);
+    const late = isSharedFirst ? undefined : await findShared(code);
     return late === undefined ? UNAVAILABLE : keep(code, late);
   };
 }
 
-/** Concurrent visitors of one code wait for one lookup; undefined where too many are under way. */
+/** Concurrent visitors of one code share one lookup; undefined where too many lookups run. */
 function createJoin(lookUp: (code: string) => Promise<Resolution>): (code: string) => Promise<Resolution> | undefined {
   const running = new Map<string, Promise<Resolution>>();
   return (code) => {
@@ -165,33 +169,35 @@ function createJoin(lookUp: (code: string) => Promise<Resolution>): (code: strin
 /**
  * Finds where links lead: process cache ▸ Redis ▸ Postgres.
  *
- * Postgres announces every change in the transaction that makes it, and each process hears it on a connection of its own, gives up what it
- * remembers and marks older versions in Redis as outdated. While that connection is broken nothing is believed for more than a second, and
- * for 30 s after it is back (what Redis may still hold from before) Redis is asked only where Postgres does not answer. What brands and the
- * operator wish for all their links is announced on the same channel and kept beside the links.
+ * Postgres announces every change in the transaction that makes it. Each process hears it on a connection of its own, stops using the cached
+ * link, and marks older versions in Redis as outdated. While that connection is down, nothing is fresh for more than a second; for 30 s after
+ * it is back, the time for which Redis may hold older links, lookups read Redis only where Postgres does not answer. The landing-mode overrides
+ * of brands and the operator concern many links at once: each process keeps that table beside the links and reads it every four seconds.
  */
 export function createLinkResolver(deps: LinkResolverDeps): LinkResolver {
   const cache = new LinkCache({ now: deps.now });
-  const shared = createSharedLookup(deps.redis, cache);
-  const wishes = followVisitWishes(deps);
-  let toldSinceMs: number | undefined;
-  const changes: LinkChanges = {
-    linkChanged: (linkId, version) => {
-      cache.linkChanged(linkId, version);
-      shared.linkChanged(linkId, version);
+  const sharedLookup = createSharedLookup(deps.redis, cache);
+  const landingModes = pollLandingModes({ db: deps.db, log: deps.log, everyMs: deps.readOverridesEveryMs });
+  let listeningSinceMs: number | undefined;
+  const stopFollowing = followLinkChanges({
+    databaseUrl: deps.databaseUrl,
+    log: deps.log,
+    changes: {
+      linkChanged: (linkId, version) => {
+        cache.linkChanged(linkId, version);
+        sharedLookup.linkChanged(linkId, version);
+      },
+      codeAdded: (code) => cache.codeAdded(code),
+      listening: (isListening) => {
+        listeningSinceMs = isListening ? performance.now() : undefined;
+        cache.setListening(isListening);
+      },
     },
-    codeAdded: (code) => cache.codeAdded(code),
-    wishesChanged: () => wishes.changed(),
-    told: (isTold) => {
-      toldSinceMs = isTold ? performance.now() : undefined;
-      cache.setTold(isTold);
-      wishes.setTold(isTold);
-    },
-  };
+  });
   const isSharedTrusted = (): boolean =>
-    toldSinceMs !== undefined && performance.now() - toldSinceMs > (deps.trustSharedAfterMs ?? REDIS_LINK_TTL_MS);
-  const join = createJoin(createLookUp({ ...deps, cache, shared, wishes, isSharedTrusted }));
-  const stopFollowing = followLinkChanges({ databaseUrl: deps.databaseUrl, log: deps.log, changes });
+    listeningSinceMs !== undefined &&
+    performance.now() - listeningSinceMs > (deps.trustSharedAfterMs ?? REDIS_LINK_TTL_MS);
+  const join = createJoin(createLookUp({ ...deps, cache, sharedLookup, landingModes, isSharedTrusted }));
 
   return {
     knownTarget: (code) => cache.findFresh(code),
@@ -208,9 +214,9 @@ export function createLinkResolver(deps: LinkResolverDeps): LinkResolver {
       if (looked !== undefined && (looked.found || looked.reason !== 'unavailable')) return looked;
       return hit === undefined ? UNAVAILABLE : resolutionOf(hit);
     },
-    isTold: () => toldSinceMs !== undefined,
+    isListening: () => listeningSinceMs !== undefined,
     stop: async () => {
-      wishes.stop();
+      landingModes.stop();
       await stopFollowing();
     },
   };

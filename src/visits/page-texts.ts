@@ -1,6 +1,6 @@
 import type { PAGE_ICONS, Language } from '../http/visitor-page.ts';
 
-/** HTML of ours; `intro` stands above a form, `outro` below it. */
+/** HTML constants; `intro` stands above a form, `outro` below it. */
 interface PageText {
   title: string;
   intro: string;
@@ -9,7 +9,7 @@ interface PageText {
 
 export type PageName = 'check' | 'landing' | 'paused' | 'gone' | 'limited' | 'unavailable' | 'refused';
 
-/** What every page says, in both languages. */
+/** The texts of every page, in both languages. */
 export const PAGE_TEXTS: Readonly<
   Record<PageName, Readonly<Record<Language, PageText>> & { icon: keyof typeof PAGE_ICONS }>
 > = {

@@ -7,27 +7,30 @@ import type { Bucket, BucketLimits } from '../http/token-bucket.ts';
 import type { RedisClient } from '../infra/redis.ts';
 import type { MetricsRegistry } from '../http/metrics.ts';
 
-/** Leave to look up a code that this process does not know; `missed` is called where it names nothing. */
-export type Admission = { isAdmitted: true; missed: () => void } | { isAdmitted: false; retryAfterSeconds: number };
+/** Whether a code that this process does not know may be looked up. Call `countUnknown` where the code names no link. */
+export type Admission =
+  | { isAdmitted: true; countUnknown: () => void }
+  | { isAdmitted: false; retryAfterSeconds: number };
 
-/** How many codes that name nothing one network may try. */
-export interface MissBudget {
+/** Limits how many codes that name no link a network may try. */
+export interface UnknownCodeLimit {
   admit(address: string): Admission;
 }
 
-export interface MissMetrics {
-  missed(outcome: 'answered' | 'refused'): void;
+export interface UnknownCodeMetrics {
+  unknownCode(outcome: 'answered' | 'refused'): void;
   /** Redis did not take part in a decision. */
   decidedAlone(): void;
 }
 
-/** Networks remembered in the process; beyond that the one asked about longest ago is forgotten, and only Redis knows it. */
+/** Networks that the process remembers; beyond that the least recently used one is forgotten, and only Redis holds its bucket. */
 const MAX_NETWORKS = 50_000;
 const REDIS_KEY = 'misses:1:';
 
 /**
- * Takes one token, by Redis' own clock, and says how many thousandths of a token are left; below 0 there was none to take. Values: burst,
- * tokens a second, and the time in ms where a test brings its own clock, else ''. The key goes when the bucket would be full again.
+ * Takes one token, by the clock of Redis, and returns how many thousandths of a token are left; a negative number means that there was no
+ * token. Values: burst, tokens per second, and the time in ms where a test brings its own clock, else ''. The key expires when the bucket is
+ * full again.
  */
 const TAKE = `
 local burst = tonumber(ARGV[1])
@@ -48,16 +51,16 @@ redis.call('pexpire', KEYS[1], math.ceil((burst - tokens) / perSecond * 1000) + 
 if isTaken then return math.floor(tokens * 1000) end
 return -1 - math.floor((1 - tokens) * 1000)`;
 
-/** Everybody is admitted. */
-export const NO_MISS_BUDGET: MissBudget = {
-  admit: () => ({ isAdmitted: true, missed: () => undefined }),
+/** Admits every code. */
+export const NO_UNKNOWN_CODE_LIMIT: UnknownCodeLimit = {
+  admit: () => ({ isAdmitted: true, countUnknown: () => undefined }),
 };
 
 /**
  * Takes one token of a network's shared bucket.
  *
- * @param nowMs  for tests; Redis' own clock without it
- * @returns thousandths of a token that are left, below 0 where there was none. Rejects where Redis does not answer.
+ * @param nowMs  for tests; the clock of Redis without it
+ * @returns thousandths of a token that are left, negative where there was none. Rejects where Redis does not answer.
  */
 export async function takeSharedToken(
   redis: RedisClient,
@@ -67,7 +70,7 @@ export async function takeSharedToken(
   return Number(await redis.eval(TAKE, 1, REDIS_KEY + network, burst, perSecond, nowMs ?? ''));
 }
 
-export function createMissMetrics(registry: MetricsRegistry): MissMetrics {
+export function createUnknownCodeMetrics(registry: MetricsRegistry): UnknownCodeMetrics {
   const registers = [registry];
   const misses = new Counter({
     name: 'visitor_misses_total',
@@ -80,26 +83,26 @@ export function createMissMetrics(registry: MetricsRegistry): MissMetrics {
     help: 'Misses that were counted in the process only, because Redis did not answer',
     registers,
   });
-  return { missed: (outcome) => misses.inc({ outcome }), decidedAlone: () => alone.inc() };
+  return { unknownCode: (outcome) => misses.inc({ outcome }), decidedAlone: () => alone.inc() };
 }
 
 /**
- * A token bucket for misses by network (IPv4 address, IPv6 /64), shared by all processes through Redis.
+ * A token bucket of unknown codes for each network (IPv4 address, IPv6 /64), shared by all processes through Redis.
  *
- * Each process keeps a bucket of its own and decides by it at once: nobody waits for Redis. A miss also takes a token of the shared
- * bucket, and what is left there bounds the process's own, so that n processes allow little more than one. Without Redis each process
- * goes on alone. Redis learns a keyed hash of the network, for as long as the bucket is not full; the address itself is kept nowhere.
+ * Each process decides at once by a bucket of its own, so no visitor waits for Redis. An unknown code also takes a token of the shared bucket,
+ * and the tokens that are left there limit the process's own bucket, so that n processes allow little more than one. Without Redis each
+ * process goes on alone. Redis holds a keyed hash of the network, until its bucket is full again; the address itself is stored nowhere.
  *
  * @param deps.key    16 bytes that all processes share
- * @param deps.nowMs  a clock that is never set back; `performance.now` unless a test brings its own
+ * @param deps.nowMs  a monotonic clock; `performance.now` unless a test brings its own
  */
-export function createMissBudget(deps: {
+export function createUnknownCodeLimit(deps: {
   redis: RedisClient;
   key: Uint8Array;
   limits: BucketLimits;
-  metrics: MissMetrics;
+  metrics: UnknownCodeMetrics;
   nowMs?: () => number;
-}): MissBudget {
+}): UnknownCodeLimit {
   const { redis, limits, metrics, nowMs = () => performance.now() } = deps;
   const hash = createVisitorHash(deps.key);
   const buckets = new LRUCache<string, Bucket>({ max: MAX_NETWORKS });
@@ -127,17 +130,17 @@ export function createMissBudget(deps: {
       const network = hash({ address, agentDigest: '' });
       const bucket = bucketOf(network);
       if (bucket.tokens < 1) {
-        metrics.missed('refused');
+        metrics.unknownCode('refused');
         return { isAdmitted: false, retryAfterSeconds: secondsUntilToken(bucket, limits) };
       }
-      // Taken after the lookup: a new process knows no link yet, and a thousand visitors of one carrier must all find theirs. A thousand
-      // tries at one moment pass as well, but leave a debt that is worked off before the next.
+      // The token is taken after the lookup: a fresh process knows no link, and a thousand visitors of one carrier must all find theirs. A
+      // thousand concurrent tries pass as well, but leave a debt that must be refilled before the next one.
       return {
         isAdmitted: true,
-        missed: () => {
+        countUnknown: () => {
           const now = bucketOf(network);
           buckets.set(network, { ...now, tokens: now.tokens - 1 });
-          metrics.missed('answered');
+          metrics.unknownCode('answered');
           void share(network);
         },
       };

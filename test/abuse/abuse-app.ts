@@ -96,7 +96,7 @@ export async function openAbuseApp(): Promise<AbuseApp> {
     }),
   );
   await waitUntil(() => {
-    if (!resolver.isTold()) throw new Error('changes of links are not heard yet');
+    if (!resolver.isListening()) throw new Error('changes of links are not heard yet');
   });
   return {
     app,

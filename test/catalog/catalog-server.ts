@@ -2,8 +2,8 @@ import { makeKey } from '../support/make-key.ts';
 import { catalogRoutes } from '../../src/catalog/routes.ts';
 import { addDays, shanghaiDay } from '../../src/core/calendar.ts';
 import { DEFAULT_ELIGIBILITY_RULE } from '../../src/core/catalog/eligibility.ts';
-import { linkPageRoutes } from '../../src/visits/link-pages/routes.ts';
-import { NO_MISS_BUDGET } from '../../src/visits/unknown-code-limit.ts';
+import { linkPageRoutes } from '../../src/visits/link-pages.ts';
+import { NO_UNKNOWN_CODE_LIMIT } from '../../src/visits/unknown-code-limit.ts';
 import type { Server } from '../../src/http/server.ts';
 import { inTransaction } from '../../src/infra/db.ts';
 import { deriveKeys } from '../../src/infra/secrets.ts';
@@ -64,7 +64,7 @@ export async function createCatalogServer(): Promise<CatalogServer> {
       entryDomains,
       newCode: () => nextCodes.shift() ?? randomCode(),
     });
-    await linkPageRoutes(server, { db, entryDomains, missBudget: NO_MISS_BUDGET });
+    await linkPageRoutes(server, { db, entryDomains, unknownCodeLimit: NO_UNKNOWN_CODE_LIMIT });
   });
   const keyFor = async (subject: Parameters<typeof makeKey>[1]): Promise<Caller> => {
     const { key } = await inTransaction(db, async (tx) => makeKey(tx, subject));

@@ -15,6 +15,14 @@ import { createVisitorKeys } from '../../src/clicks/visitor-keys/visitor-keys.ts
 import { createClickIdReader } from '../../src/core/clicks/click-id.ts';
 import type { ClickIdReading } from '../../src/core/clicks/click-id.ts';
 import { createClientAddress } from '../../src/http/node-server.ts';
+import {
+  createUnknownCodeLimit,
+  createUnknownCodeMetrics,
+  NO_UNKNOWN_CODE_LIMIT,
+} from '../../src/visits/unknown-code-limit.ts';
+import { mendedAddress } from '../../src/core/links/typed-code.ts';
+import { createVisitAnswers } from '../../src/visits/answer-visit.ts';
+import { visitRoutes } from '../../src/visits/routes.ts';
 import { createMetricsRegistry } from '../../src/http/metrics.ts';
 import type { MetricsRegistry } from '../../src/http/metrics.ts';
 import type { Server } from '../../src/http/server.ts';
@@ -28,19 +36,14 @@ import type { EntryDomains } from '../../src/links/entry-domains/entry-domains.t
 import { createFindFallback } from '../../src/links/fallback/find-fallback.ts';
 import { createLinkResolver } from '../../src/links/resolve.ts';
 import type { LinkResolver } from '../../src/links/resolve.ts';
-import { createHotPath } from '../../src/visits/hot-path.ts';
-import { onKnownHosts } from '../../src/visits/known-hosts.ts';
-import { linkPageRoutes } from '../../src/visits/link-pages/routes.ts';
-import { mendedAddress } from '../../src/visits/mended-address.ts';
 import { createPageContents } from '../../src/visits/middle-page/content.ts';
 import { visitorPages } from '../../src/visits/pages.ts';
-import { redirectHeaders, redirectRoutes } from '../../src/visits/redirect.ts';
-import { NO_MISS_BUDGET, createMissBudget, createMissMetrics } from '../../src/visits/unknown-code-limit.ts';
+import { linkPageRoutes } from '../../src/visits/link-pages.ts';
 import { PUBLIC_URL, createTestServer } from '../http/test-server.ts';
 import type { TestDatabase } from '../support/database.ts';
 import { NO_SPOOL } from '../support/no-spool.ts';
 
-const { clickIdKeys, missKey } = deriveKeys(Buffer.alloc(32, 9));
+const { clickIdKeys, unknownCodeKey } = deriveKeys(Buffer.alloc(32, 9));
 export const readClickId: (text: string) => ClickIdReading = createClickIdReader(clickIdKeys);
 
 export const PHONE =
@@ -65,8 +68,10 @@ export async function createClickServer(options: {
   now?: () => Date;
   /** Without one, clicks that Redis does not take are not kept. */
   spool?: ClickSpool;
-  /** Without them, misses are not counted. */
-  missLimits?: BucketLimits;
+  /** Without them, unknown codes are not limited. */
+  unknownCodeLimits?: BucketLimits;
+  /** How often the landing-mode overrides are read; every 4 s, as in the program, unless a test sets less. */
+  readOverridesEveryMs?: number;
   /** How long a visitor waits for what a middle page shows; long, so that a busy machine fails no test. */
   pageWaitMs?: number;
 }): Promise<ClickServer> {
@@ -77,55 +82,59 @@ export async function createClickServer(options: {
   const metrics = createClickMetrics(registry);
   const redis = createRedis({ urls: options.redisUrl, role: 'commands', log });
   await waitForRedis(redis, 5_000);
-  const resolver = createLinkResolver({ db, databaseUrl, redis, log, now });
+  const resolver = createLinkResolver({
+    db,
+    databaseUrl,
+    redis,
+    log,
+    now,
+    readOverridesEveryMs: options.readOverridesEveryMs ?? 4_000,
+  });
   const clickStream = createStreamProducer({ redis, shardCount: 1, spool: options.spool ?? NO_SPOOL, metrics, log });
   const visitorKeys = createVisitorKeys({ db, now, log });
   await visitorKeys.refresh();
   const [clickIdKey] = clickIdKeys;
   if (clickIdKey === undefined) throw new Error('a secret gives a key');
-  const missBudget =
-    options.missLimits === undefined
-      ? NO_MISS_BUDGET
-      : createMissBudget({ redis, key: missKey, limits: options.missLimits, metrics: createMissMetrics(registry) });
+  const unknownCodeLimit =
+    options.unknownCodeLimits === undefined
+      ? NO_UNKNOWN_CODE_LIMIT
+      : createUnknownCodeLimit({
+          redis,
+          key: unknownCodeKey,
+          limits: options.unknownCodeLimits,
+          metrics: createUnknownCodeMetrics(registry),
+        });
   const pageMetrics = createPageMetrics(registry);
-  const visits = {
-    resolver,
-    clickStream,
-    readVisit: createVisitReader(),
-    makeClick: createClickMaker({ clickIdKey, visitorKeys, now }),
-    metrics,
-    missBudget,
-    pageContents: createPageContents({ db, log, metrics: pageMetrics, waitMs: options.pageWaitMs ?? 5_000 }),
-    steps: { readClickId, recorder: createStepRecorder({ db, log, metrics: pageMetrics }), metrics: pageMetrics, now },
-    findFallback: createFindFallback({ db, log }),
-  };
   const entryDomains = createEntryDomains({ db, publicUrl: () => PUBLIC_URL, log });
   await entryDomains.refresh();
   const trustProxy = ['127.0.0.1'];
+  const readVisit = createVisitReader();
+  const answers = createVisitAnswers({
+    resolver,
+    readVisit,
+    makeClick: createClickMaker({ clickIdKey, visitorKeys, now }),
+    clickStream,
+    metrics,
+    unknownCodeLimit,
+    pageContents: createPageContents({ db, log, metrics: pageMetrics, waitMs: options.pageWaitMs ?? 5_000 }),
+    findFallback: createFindFallback({ db, log }),
+    isKnownHost: entryDomains.isKnown,
+    addressOf: createClientAddress(trustProxy),
+    publicUrl: PUBLIC_URL,
+    log,
+  });
+  const recorder = createStepRecorder({ db, log, metrics: pageMetrics });
   const { app } = await createTestServer(
     db,
     async (server) => {
-      await redirectRoutes(server, visits);
-      await linkPageRoutes(server, { db, entryDomains, missBudget });
+      await visitRoutes(server, { answers, resolver, readVisit, readClickId, recorder, metrics: pageMetrics, now });
+      await linkPageRoutes(server, { db, entryDomains, unknownCodeLimit });
       await linkStatsRoutes(server, { db });
     },
-    {
-      visitorPages,
-      mendAddress: mendedAddress,
-      trustProxy,
-      early: onKnownHosts(
-        entryDomains.isKnown,
-        createHotPath({
-          ...visits,
-          addressOf: createClientAddress(trustProxy),
-          headers: redirectHeaders(PUBLIC_URL),
-          log,
-        }),
-      ),
-    },
+    { visitorPages, mendAddress: mendedAddress, trustProxy, early: answers.early },
   );
   await vi.waitFor(() => {
-    if (!resolver.isTold()) throw new Error('changes of links are not heard yet');
+    if (!resolver.isListening()) throw new Error('changes of links are not heard yet');
   });
   return {
     app,

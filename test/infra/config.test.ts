@@ -34,8 +34,8 @@ describe('settings', () => {
       minStoreRating: { score: '4', scale: '5' },
       minStoreAgeDays: 90,
       asksOutside: true,
-      missBurst: 60,
-      missesPerMinute: 60,
+      unknownCodeBurst: 60,
+      unknownCodesPerMinute: 60,
     });
   });
 
@@ -89,8 +89,8 @@ describe('settings', () => {
       minStoreRating: { score: '4.5', scale: '5' },
       minStoreAgeDays: 30,
       asksOutside: false,
-      missBurst: 200,
-      missesPerMinute: 120,
+      unknownCodeBurst: 200,
+      unknownCodesPerMinute: 120,
     });
   });
 });

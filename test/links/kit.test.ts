@@ -4,11 +4,10 @@ import * as fc from 'fast-check';
 import { decodeQR } from 'qr/decode.js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { CAPTION_PLATFORMS, DOUYIN_CHARACTERS, captionKitOf } from '../../src/links/kit/caption-kit.ts';
+import { CAPTION_PLATFORMS, DOUYIN_CHARACTERS, captionKitOf, speakableCode } from '../../src/links/kit/caption-kit.ts';
 import type { CaptionKit } from '../../src/links/kit/caption-kit.ts';
-import { GLYPH_COLUMNS, GLYPH_ROWS, isInk } from '../../src/links/kit/glyphs.ts';
+import { GLYPH_COLUMNS, GLYPH_ROWS, isInk } from '../../src/links/kit/bitmap.ts';
 import { qrPng, qrSvg } from '../../src/links/kit/qr-picture.ts';
-import { speakableCode } from '../../src/links/kit/speakable.ts';
 import { PUBLIC_URL, createCatalogServer, makeInfluencer, makeOffer } from '../catalog/catalog-server.ts';
 import type { Caller, CatalogServer } from '../catalog/catalog-server.ts';
 

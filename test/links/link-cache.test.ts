@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { LinkCache } from '../../src/links/link-cache.ts';
-import { RecentMap } from '../../src/links/recent-map.ts';
-import type { LinkTarget } from '../../src/links/resolve-target.ts';
+import { LinkCache, RecentMap } from '../../src/links/link-cache.ts';
+import type { LinkTarget } from '../../src/links/link-cache.ts';
 
 const MAX_LINKS = 100_000;
 const MAX_CODES = 150_000;
@@ -13,16 +12,16 @@ function targetWith({ number, version = 1 }: { number: number; version?: number 
     status: 'active',
     version,
     platform: 'taobao',
-    ways: undefined,
+    overrides: undefined,
     takesClickId: true,
     before: 'https://item.taobao.com/item.htm?id=1&dh_click=',
     after: '',
   };
 }
 
-function toldCache(): LinkCache {
+function listeningCache(): LinkCache {
   const cache = new LinkCache({ now: () => new Date() });
-  cache.setTold(true);
+  cache.setListening(true);
   return cache;
 }
 
@@ -43,13 +42,13 @@ function keptOf(cache: LinkCache, { from, count }: { from: number; count: number
 
 describe('the links a process remembers', () => {
   it('as many as it may hold, it holds all', () => {
-    const cache = toldCache();
+    const cache = listeningCache();
     putLinks(cache, { from: 0, count: MAX_LINKS });
     expect(keptOf(cache, { from: 0, count: MAX_LINKS })).toBe(MAX_LINKS);
   });
 
   it('beyond that the links nobody visits are forgotten, and those visited meanwhile stay, round after round', () => {
-    const cache = toldCache();
+    const cache = listeningCache();
     const visited = 1_000;
     putLinks(cache, { from: 0, count: MAX_LINKS });
     for (let round = 1; round <= 3; round += 1) {
@@ -61,7 +60,7 @@ describe('the links a process remembers', () => {
   });
 
   it('codes of few links are bounded too, and a link is known for as long as one of its codes is', () => {
-    const cache = toldCache();
+    const cache = listeningCache();
     const target = targetWith({ number: 1 });
     for (let number = 0; number <= MAX_CODES; number += 1) cache.put(`alias${number}`, target, null);
     expect(cache.linkIdOf('alias0')).toBeUndefined();
@@ -71,7 +70,7 @@ describe('the links a process remembers', () => {
   });
 
   it('every code of a link leads to its newest version, whichever code it was read by', () => {
-    const cache = toldCache();
+    const cache = listeningCache();
     cache.put('k7q2m8x', targetWith({ number: 1 }), null);
     cache.put('summer-sale', targetWith({ number: 1, version: 3 }), null);
     cache.put('autumn-sale', targetWith({ number: 1, version: 2 }), null);
@@ -79,7 +78,7 @@ describe('the links a process remembers', () => {
   });
 
   it('a version older than an announced one is not kept', () => {
-    const cache = toldCache();
+    const cache = listeningCache();
     cache.linkChanged('lnk_1', 2);
     cache.put('k7q2m8x', targetWith({ number: 1 }), null);
     expect(cache.find('k7q2m8x')).toBeUndefined();
@@ -88,7 +87,7 @@ describe('the links a process remembers', () => {
   });
 
   it('codes that name nothing are bounded, and the newest are known', () => {
-    const cache = toldCache();
+    const cache = listeningCache();
     for (let number = 0; number <= 50_000; number += 1) cache.putUnknown(`nothing${number}`, cache.codeMark);
     expect(cache.find('nothing0')).toBeUndefined();
     expect(cache.find('nothing50000')).toEqual({ found: false, isFresh: true });

@@ -47,7 +47,7 @@ export async function createLinkProcesses(): Promise<LinkProcesses> {
     open,
     start: async (deps) => {
       const resolver = open(deps);
-      await waitUntil(() => expect(resolver.isTold()).toBe(true));
+      await waitUntil(() => expect(resolver.isListening()).toBe(true));
       return resolver;
     },
     alsoClose: (close) => closing.push(close),

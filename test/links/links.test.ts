@@ -64,7 +64,7 @@ describe('issuing a link', () => {
       productId,
       influencerId: influencer.id,
       status: 'active',
-      way: null,
+      landingMode: null,
       taoCode: null,
       destinationUrl: 'https://item.taobao.com/item.htm?id=42',
       caption: `【广告】手冲壶\n淘宝价 ¥199.00，以下单页为准\n👉 ${PUBLIC_URL}/${body.code}`,
@@ -258,6 +258,35 @@ describe('an influencer’s own links', () => {
     const asAdmin = await server.admin.get<{ data: Link[] }>(`/v1/links?influencerId=${id}`);
     expect(asAdmin.body.data.map((link) => link.code)).toEqual(codes);
     expect((await caller.get(`/v1/links?influencerId=${id}`)).statusCode).toBe(400);
+  });
+
+  it('of one moment, or a few microseconds apart, are each listed once, whatever numbers they have', async () => {
+    const { id, caller } = await makeInfluencer(server);
+    const links: Link[] = [];
+    for (let index = 0; index < 5; index++) {
+      links.push((await issue({ productId: (await makeOffer(server)).productId }, caller)).body);
+    }
+    const micros = [3, 3, 1, 2, 3];
+    for (const [index, link] of links.entries()) {
+      await server.db.query(`update links set created_at = $2 where id = $1`, [
+        link.id,
+        `2026-03-01T00:00:00.00000${micros[index]}Z`,
+      ]);
+    }
+    const newestFirst = links
+      .map((link, index) => ({ id: link.id, micro: micros[index] ?? 0 }))
+      .toSorted((one, other) => other.micro - one.micro || (one.id < other.id ? 1 : -1));
+    const seen: string[] = [];
+    let cursor: string | null = null;
+    do {
+      const place: string = cursor === null ? '' : `&cursor=${cursor}`;
+      const page: { body: { data: Link[]; nextCursor: string | null } } = await server.admin.get(
+        `/v1/links?influencerId=${id}&limit=1${place}`,
+      );
+      seen.push(...page.body.data.map((link) => link.id));
+      cursor = page.body.nextCursor;
+    } while (cursor !== null);
+    expect(seen).toEqual(newestFirst.map((link) => link.id));
   });
 
   it('can be paused and resumed; a change raises the version once, a repetition not at all', async () => {

@@ -1,8 +1,8 @@
 /** Rows of the real schema on top of `market.ts`: links with codes, leases of slots and coupons, clicks, orders and their lines. */
 import { randomBytes } from 'node:crypto';
 import { customAlphabet } from 'nanoid';
-import { createClickIdMint, createClickIdReader } from '../../src/core/clicks/click-id.ts';
 import type { Verdict } from '../../src/core/vocabulary.ts';
+import { createClickIdMint, createClickIdReader } from '../../src/core/clicks/click-id.ts';
 import { newId } from '../../src/http/new-id.ts';
 import type { Queryable } from '../../src/infra/db.ts';
 import {

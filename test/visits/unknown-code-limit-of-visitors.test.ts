@@ -15,7 +15,11 @@ let server: ClickServer;
 beforeAll(async () => {
   [test, streams] = await Promise.all([createTestDatabase(), createTestRedis()]);
   // One token in a minute: the test is over before a refill.
-  server = await createClickServer({ test, redisUrl: streams.url, missLimits: { burst: 10, perSecond: 1 / 60 } });
+  server = await createClickServer({
+    test,
+    redisUrl: streams.url,
+    unknownCodeLimits: { burst: 10, perSecond: 1 / 60 },
+  });
 });
 afterAll(async () => {
   await server.close();

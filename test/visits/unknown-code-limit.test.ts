@@ -3,8 +3,12 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { refilled } from '../../src/http/token-bucket.ts';
 import type { Bucket, BucketLimits } from '../../src/http/token-bucket.ts';
-import { createMissBudget, createMissMetrics, takeSharedToken } from '../../src/visits/unknown-code-limit.ts';
-import type { MissBudget } from '../../src/visits/unknown-code-limit.ts';
+import {
+  createUnknownCodeLimit,
+  createUnknownCodeMetrics,
+  takeSharedToken,
+} from '../../src/visits/unknown-code-limit.ts';
+import type { UnknownCodeLimit } from '../../src/visits/unknown-code-limit.ts';
 import { createMetricsRegistry } from '../../src/http/metrics.ts';
 import { createTestRedis } from '../support/redis.ts';
 import type { TestRedis } from '../support/redis.ts';
@@ -21,82 +25,82 @@ afterAll(async () => {
 const KEY = Buffer.alloc(16, 5);
 const LIMITS: BucketLimits = { burst: 5, perSecond: 1 };
 
-function budgetWith(options: { limits?: BucketLimits; redis?: TestRedis['redis']; key?: Buffer } = {}) {
+function limitWith(options: { limits?: BucketLimits; redis?: TestRedis['redis']; key?: Buffer } = {}) {
   const registry = createMetricsRegistry();
   const clock = { nowMs: 0 };
-  const budget = createMissBudget({
+  const limit = createUnknownCodeLimit({
     redis: options.redis ?? shared.redis,
     key: options.key ?? KEY,
     limits: options.limits ?? LIMITS,
-    metrics: createMissMetrics(registry),
+    metrics: createUnknownCodeMetrics(registry),
     nowMs: () => clock.nowMs,
   });
-  return { budget, clock, registry };
+  return { limit, clock, registry };
 }
 
 /** Misses until one is refused. @returns how many were admitted */
-function missesUntilRefused(budget: MissBudget, address: string): number {
+function triesUntilRefused(limit: UnknownCodeLimit, address: string): number {
   for (let admitted = 0; admitted < 1_000; admitted += 1) {
-    const admission = budget.admit(address);
+    const admission = limit.admit(address);
     if (!admission.isAdmitted) return admitted;
-    admission.missed();
+    admission.countUnknown();
   }
   return 1_000;
 }
 
 describe('in one process', () => {
   it('a burst is admitted, then one a second; the refusal says how long to wait', async () => {
-    const { budget, clock } = budgetWith({ key: Buffer.alloc(16, 21) });
-    expect(missesUntilRefused(budget, '203.0.113.7')).toBe(5);
-    expect(budget.admit('203.0.113.7')).toEqual({ isAdmitted: false, retryAfterSeconds: 1 });
+    const { limit, clock } = limitWith({ key: Buffer.alloc(16, 21) });
+    expect(triesUntilRefused(limit, '203.0.113.7')).toBe(5);
+    expect(limit.admit('203.0.113.7')).toEqual({ isAdmitted: false, retryAfterSeconds: 1 });
     clock.nowMs += 1_000;
-    expect(missesUntilRefused(budget, '203.0.113.7')).toBe(1);
+    expect(triesUntilRefused(limit, '203.0.113.7')).toBe(1);
   });
 
   it('codes that are found cost nothing, however many, and however many are looked up at one moment', () => {
-    const { budget } = budgetWith({ key: Buffer.alloc(16, 22) });
-    const admissions = Array.from({ length: 500 }, () => budget.admit('203.0.113.7'));
+    const { limit } = limitWith({ key: Buffer.alloc(16, 22) });
+    const admissions = Array.from({ length: 500 }, () => limit.admit('203.0.113.7'));
     expect(admissions.filter(({ isAdmitted }) => !isAdmitted)).toEqual([]);
-    expect(missesUntilRefused(budget, '203.0.113.7')).toBe(5);
+    expect(triesUntilRefused(limit, '203.0.113.7')).toBe(5);
   });
 
   it('misses of one moment are a debt that is worked off before the next try', () => {
-    const { budget, clock } = budgetWith({ key: Buffer.alloc(16, 23) });
-    const admissions = Array.from({ length: 15 }, () => budget.admit('203.0.113.7'));
-    for (const admission of admissions) if (admission.isAdmitted) admission.missed();
-    expect(budget.admit('203.0.113.7')).toEqual({ isAdmitted: false, retryAfterSeconds: 11 });
+    const { limit, clock } = limitWith({ key: Buffer.alloc(16, 23) });
+    const admissions = Array.from({ length: 15 }, () => limit.admit('203.0.113.7'));
+    for (const admission of admissions) if (admission.isAdmitted) admission.countUnknown();
+    expect(limit.admit('203.0.113.7')).toEqual({ isAdmitted: false, retryAfterSeconds: 11 });
     clock.nowMs += 10_900;
-    expect(budget.admit('203.0.113.7').isAdmitted).toBe(false);
+    expect(limit.admit('203.0.113.7').isAdmitted).toBe(false);
     clock.nowMs += 100;
-    expect(missesUntilRefused(budget, '203.0.113.7')).toBe(1);
+    expect(triesUntilRefused(limit, '203.0.113.7')).toBe(1);
   });
 
   it('an IPv4 address is one network, also as IPv6 writes it; of IPv6 it is the /64', () => {
-    const { budget } = budgetWith({ key: Buffer.alloc(16, 24) });
-    missesUntilRefused(budget, '203.0.113.7');
-    expect(budget.admit('::ffff:203.0.113.7').isAdmitted).toBe(false);
-    expect(budget.admit('203.0.113.8').isAdmitted).toBe(true);
-    missesUntilRefused(budget, '2001:db8:1:2::1');
-    expect(budget.admit('2001:db8:1:2:ffff::9').isAdmitted).toBe(false);
-    expect(budget.admit('2001:db8:1:3::1').isAdmitted).toBe(true);
+    const { limit } = limitWith({ key: Buffer.alloc(16, 24) });
+    triesUntilRefused(limit, '203.0.113.7');
+    expect(limit.admit('::ffff:203.0.113.7').isAdmitted).toBe(false);
+    expect(limit.admit('203.0.113.8').isAdmitted).toBe(true);
+    triesUntilRefused(limit, '2001:db8:1:2::1');
+    expect(limit.admit('2001:db8:1:2:ffff::9').isAdmitted).toBe(false);
+    expect(limit.admit('2001:db8:1:3::1').isAdmitted).toBe(true);
   });
 });
 
 describe('shared by processes', () => {
   it('what one process spends is missing in the others', async () => {
     const key = Buffer.alloc(16, 31);
-    const [one, other] = [budgetWith({ key }), budgetWith({ key })];
-    expect(missesUntilRefused(one.budget, '198.51.100.1')).toBe(5);
+    const [one, other] = [limitWith({ key }), limitWith({ key })];
+    expect(triesUntilRefused(one.limit, '198.51.100.1')).toBe(5);
     // The other process learns of it with its own first miss.
-    const admission = other.budget.admit('198.51.100.1');
-    if (admission.isAdmitted) admission.missed();
-    await waitUntil(() => expect(other.budget.admit('198.51.100.1').isAdmitted).toBe(false));
+    const admission = other.limit.admit('198.51.100.1');
+    if (admission.isAdmitted) admission.countUnknown();
+    await waitUntil(async () => expect(other.limit.admit('198.51.100.1').isAdmitted).toBe(false));
   });
 
   it('Redis holds no address and forgets a network once its bucket is full', async () => {
     await shared.inspector.flushdb();
-    const { budget } = budgetWith({ key: Buffer.alloc(16, 32), limits: { burst: 2, perSecond: 0.5 } });
-    missesUntilRefused(budget, '198.51.100.77');
+    const { limit } = limitWith({ key: Buffer.alloc(16, 32), limits: { burst: 2, perSecond: 4 } });
+    triesUntilRefused(limit, '198.51.100.77');
     await waitUntil(async () => expect(await shared.inspector.keys('*')).toHaveLength(1));
     const [key = ''] = await shared.inspector.keys('*');
     expect(key).toMatch(/^misses:1:[0-9a-f]{16}$/);
@@ -108,8 +112,8 @@ describe('shared by processes', () => {
     const away = await createTestRedis();
     away.redis.disconnect();
     await waitUntil(() => expect(away.redis.status).toBe('end'));
-    const { budget, registry } = budgetWith({ redis: away.redis });
-    expect(missesUntilRefused(budget, '192.0.2.9')).toBe(5);
+    const { limit, registry } = limitWith({ redis: away.redis });
+    expect(triesUntilRefused(limit, '192.0.2.9')).toBe(5);
     const metrics = await registry.metrics();
     expect(metrics).toMatch(/visitor_miss_decisions_alone_total 5/);
     expect(metrics).toMatch(/visitor_misses_total\{outcome="refused"\} 1/);

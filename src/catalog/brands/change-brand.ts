@@ -1,5 +1,5 @@
-import assert from 'node:assert/strict';
 import type { FallbackKind } from '../../core/vocabulary.ts';
+import assert from 'node:assert/strict';
 import type { Acting } from '../../access/principal.ts';
 import { changesBetween, recordAudit } from '../../audit/record-audit.ts';
 import { newId } from '../../http/new-id.ts';

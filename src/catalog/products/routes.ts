@@ -1,6 +1,6 @@
-import { OFFER_SORTS, PLATFORMS, PRODUCT_STATUSES, type OfferSort } from '../../core/vocabulary.ts';
 import { OVERLAP_DETAIL } from '../../commissions/terms/add-terms.ts';
 import { z } from 'zod';
+import { OFFER_SORTS, PLATFORMS, PRODUCT_STATUSES, type OfferSort } from '../../core/vocabulary.ts';
 import { actingAs, brandScope, influencerScope } from '../../access/principal.ts';
 import { addDays, shanghaiDay } from '../../core/calendar.ts';
 import type { EligibilityRule } from '../../core/catalog/eligibility.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
+import type { CommissionBasis } from '../../core/vocabulary.ts';
 import type { Acting } from '../../access/principal.ts';
 import { recordAudit } from '../../audit/record-audit.ts';
-import type { CommissionBasis } from '../../core/vocabulary.ts';
 import { newId } from '../../http/new-id.ts';
 import type { Db, Tx } from '../../infra/db.ts';
 import { inRefusableTransaction, type Outcome } from '../../infra/refusal.ts';

@@ -1,5 +1,5 @@
-import type { LineEntry, Posting } from '../../core/money/accounts.ts';
 import type { EntryKind } from '../../core/vocabulary.ts';
+import type { LineEntry, Posting } from '../../core/money/accounts.ts';
 import { newAscendingId } from '../../http/new-id.ts';
 import type { Tx } from '../../infra/db.ts';
 import { insertEntries, type NewEntryLine, type NewPosting } from './queries.ts';

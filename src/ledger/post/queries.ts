@@ -1,5 +1,5 @@
-import type { Amounts, Dimensions, Posting } from '../../core/money/accounts.ts';
 import type { EntryKind } from '../../core/vocabulary.ts';
+import type { Amounts, Dimensions, Posting } from '../../core/money/accounts.ts';
 import { arrayLiterals } from '../../infra/array-literal.ts';
 import type { Tx } from '../../infra/db.ts';
 

@@ -2,7 +2,7 @@ import type { DomainState } from '../../core/vocabulary.ts';
 import type { Queryable, Tx } from '../../infra/db.ts';
 
 export interface EntryDomain {
-  /** Lower case, with a port where it is not the scheme's own. */
+  /** Lower case, with a port where it is not the default of the scheme. */
   host: string;
   state: DomainState;
   note: string;
@@ -12,7 +12,7 @@ export interface EntryDomainRow extends EntryDomain {
   changedAt: Date;
 }
 
-// In the order in which they are shown. A handful of rows.
+// In the order in which hosts are shown. At most 50 rows.
 const LIST_ENTRY_DOMAINS = `
 select d.host, d.state, d.note, d.changed_at as "changedAt" from entry_domains d order by d.position, d.host`;
 
@@ -21,14 +21,14 @@ export async function listEntryDomains(db: Queryable): Promise<EntryDomainRow[]>
   return rows;
 }
 
-// Two replacements at one moment follow each other, so the list is always one that somebody sent. Readers do not wait.
+// Serializes replacements, so that the stored list is always one that was sent. Readers do not wait.
 const LOCK_ENTRY_DOMAINS = `
 lock table entry_domains in share row exclusive mode`;
 
 const DELETE_OTHER_DOMAINS = `
 delete from entry_domains d where d.host <> all ($1::text[])`;
 
-// `changed_at` moves only where state or note do.
+// `changed_at` changes only where state or note changes. Served by entry_domains_pkey.
 const PUT_ENTRY_DOMAINS = `
 insert into entry_domains as d (host, position, state, note)
 select input.host, input.position, input.state, input.note

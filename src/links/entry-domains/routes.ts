@@ -46,7 +46,7 @@ const answer = z.object({
   domains: z.array(z.object({ host: z.string(), state: z.enum(DOMAIN_STATES), note: z.string(), changedAt: instant })),
 });
 
-/** `/v1/entry-domains`: the hosts of short links. Whoever puts the list replaces it. */
+/** `/v1/entry-domains`: the hosts of short links. PUT replaces the whole list. */
 export async function entryDomainRoutes(
   app: Server,
   { db, entryDomains }: { db: Db; entryDomains: EntryDomains },
@@ -69,7 +69,7 @@ export async function entryDomainRoutes(
     {
       config: { roles: ['admin'] },
       schema: {
-        summary: 'Replace the hosts of short links; every process knows within five seconds',
+        summary: 'Replace the hosts of short links; every process uses the new list within five seconds',
         description:
           'With at least one host configured, visitors of any other host but that of the public URL are refused (421).',
         tags,

@@ -15,7 +15,7 @@ export interface OtherProduct {
   href: string;
 }
 
-/** Where the visitor of a dead link goes instead. */
+/** The answer to a visitor of a dead link. */
 export type Fallback =
   /** The influencer's own link for the same product in another store. */
   | { kind: 'same_product'; code: string }
@@ -24,15 +24,15 @@ export type Fallback =
   | { kind: 'other_products'; products: OtherProduct[] }
   | { kind: 'none' };
 
-/** Never rejects, and answers within about 300 ms whatever is broken. */
+/** Never rejects, and answers within about 300 ms even when Postgres fails. */
 export type FindFallback = (linkId: string) => Promise<Fallback>;
 
 const NONE: Fallback = { kind: 'none' };
 const WAIT_MS = 300;
-/** A paused link in a video that everybody watches must not become a storm of queries; a brand's change shows after as long. */
+/** A paused link in a popular video must not cause a query per visit. A change of the brand shows after this time. */
 const REMEMBERED_MS = 5_000;
 const MAX_REMEMBERED = 10_000;
-/** Lookups under way at one moment; beyond that visitors see the friendly page. */
+/** Lookups that may run at once; beyond that visitors see the page of a dead link. */
 const MAX_LOOKUPS = 100;
 
 async function fallbackOfKind(
@@ -53,7 +53,7 @@ async function fallbackOfKind(
   return products.length === 0 ? undefined : { kind, products };
 }
 
-/** Those the influencer has a link for; where it has none, all, without a link of anybody. */
+/** The products that the influencer has a link for; if there are none, all of them, with their plain destinations. */
 async function otherProducts(db: Db, linkId: string): Promise<OtherProduct[]> {
   const rows = await listOtherProducts(db, linkId);
   const own = rows.filter(({ code }) => code !== null);
@@ -74,8 +74,8 @@ async function lookUp(db: Db, linkId: string): Promise<Fallback> {
 }
 
 /**
- * Returns the function that finds where the visitor of a dead link goes: the first of what the brand chose that there is. Every destination
- * passes the check of its platform again; with Postgres away there is none, and the friendly page is shown.
+ * Returns the function that finds the fallback of a dead link: the first of the brand's list that exists. Every destination is checked again by
+ * the rules of its platform. While Postgres is away there is no fallback, and visitors see the page of a dead link.
  */
 export function createFindFallback({ db, log }: { db: Db; log: Logger }): FindFallback {
   const remembered = new LRUCache<string, Fallback>({ max: MAX_REMEMBERED, ttl: REMEMBERED_MS });

@@ -4,14 +4,14 @@ import type { Queryable } from '../../infra/db.ts';
 export interface FallbackRow {
   fallbacks: FallbackKind[];
   pageUrl: string | null;
-  /** The same product elsewhere; all null where there is none. */
+  /** The same product in another store; all null where there is none. */
   sameUrl: string | null;
   samePlatform: Platform | null;
-  /** The influencer's own link for it, where it is active. */
+  /** The influencer's own link for it, if it is active. */
   sameCode: string | null;
 }
 
-// At most one row. Of several products the one the brand named wins, then one the influencer has a link for, then the newest. Served by
+// At most one row. Of several products: the one that the brand named, then one that the influencer has a link for, then the newest. Served by
 // links_id_idx, products_pkey, products_same_item_idx, links_pair_key and link_codes_one_code_key.
 const FIND_FALLBACK = `
 select b.fallbacks, b.page_url as "pageUrl", same.url as "sameUrl", same.platform as "samePlatform", same.code as "sameCode"
@@ -33,7 +33,7 @@ left join lateral (
 ) same on true
 where l.id = $1`;
 
-/** What a brand chose for the dead link, and the same product elsewhere; undefined where there is no such link. */
+/** The fallbacks that the brand of a dead link chose, and the same product in another store; undefined where there is no such link. */
 export async function findFallbackRow(db: Queryable, linkId: string): Promise<FallbackRow | undefined> {
   const { rows } = await db.query<FallbackRow>({ name: 'find_fallback', text: FIND_FALLBACK, values: [linkId] });
   return rows[0];
@@ -47,7 +47,7 @@ export interface OtherProductRow {
   code: string | null;
 }
 
-// At most six, those the influencer has an active link for first, then the newest. Served by links_id_idx, products_pkey and
+// At most six: first those that the influencer has an active link for, then the newest. Served by links_id_idx, products_pkey and
 // links_pair_key.
 const LIST_OTHER_PRODUCTS = `
 select q.title, q.price_fen as "priceFen", q.url, s.platform, c.code
@@ -62,7 +62,7 @@ where l.id = $1
 order by c.code is null, q.created_at desc, q.id
 limit 6`;
 
-/** Other products of the link's brand that are on offer. */
+/** Other products of the link's brand that are on sale. */
 export async function listOtherProducts(db: Queryable, linkId: string): Promise<OtherProductRow[]> {
   const { rows } = await db.query<OtherProductRow>({
     name: 'list_other_products',

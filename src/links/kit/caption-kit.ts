@@ -3,20 +3,18 @@ import { z } from 'zod';
 import { formatFenAsYuan } from '../../core/money/money.ts';
 import type { Platform } from '../../core/vocabulary.ts';
 import { PLATFORM_NAMES } from '../../platforms/platform.ts';
-import { captionFor } from '../caption.ts';
-import { speakableCode } from './speakable.ts';
 
-/** Where captions are posted; not the marketplaces. */
+/** The platforms on which influencers post captions; not the marketplaces. */
 export const CAPTION_PLATFORMS = ['douyin', 'xiaohongshu', 'wechat', 'weibo', 'kuaishou'] as const;
 export type CaptionPlatform = (typeof CAPTION_PLATFORMS)[number];
 
 /**
- * Douyin takes far more today, but 55 characters was its limit for years and is about what the feed shows before 展开. Counted as strictly
- * as any of its forms does: every character is one, Latin letters, digits and blanks too, and what takes two UTF-16 units (emoji) is two.
+ * Douyin accepts far more today, but 55 characters was its limit for years and is about what the feed shows before 展开. Counted in the
+ * strictest way that Douyin uses: every character is one, Latin letters, digits and blanks too, and an emoji (two UTF-16 units) is two.
  */
 export const DOUYIN_CHARACTERS = 55;
 
-/** 互联网广告管理办法 (2023), art. 9: posts with a purchase link say so, and visibly. */
+/** 互联网广告管理办法 (2023), art. 9: a post with a purchase link must be marked as advertising, visibly. */
 const AD = '【广告】';
 
 export const captionKit = z
@@ -60,7 +58,7 @@ export interface KitOf {
   platform: Platform;
 }
 
-/** What an influencer posts and prints for a link, or for one video (`tag`). */
+/** The texts and pictures with which an influencer publishes a link, or a link for one video (`tag`). */
 export function captionKitOf({ origin, code, tag, ...product }: KitOf): CaptionKit {
   const codeUrl = `${origin}/${code}`;
   const url = tag === undefined ? codeUrl : `${codeUrl}/${tag}`;
@@ -91,7 +89,7 @@ interface CaptionFacts {
   shortLine: string;
 }
 
-/** Links in Douyin, Kuaishou and Xiaohongshu cannot be tapped, so the address is written as it is typed; WeChat and Weibo make links of it. */
+/** Douyin, Kuaishou and Xiaohongshu make no link of an address, so their texts show it as people type it. WeChat and Weibo do. */
 const TEMPLATES: Readonly<Record<CaptionPlatform, (facts: CaptionFacts) => string>> = {
   douyin: shortCaption,
   kuaishou: shortCaption,
@@ -102,7 +100,7 @@ const TEMPLATES: Readonly<Record<CaptionPlatform, (facts: CaptionFacts) => strin
     `${AD}${title} ${PLATFORM_NAMES[platform]}价 ¥${formatFenAsYuan(priceFen)}（以下单页为准） ${url}`,
 };
 
-/** One line of at most `DOUYIN_CHARACTERS`: the title is cut, the link never. */
+/** One line of at most `DOUYIN_CHARACTERS`. The title is cut if needed, the link never. */
 function shortCaption({ title, shortLine }: CaptionFacts): string {
   const link = `浏览器打开 ${shortLine}`;
   const room = DOUYIN_CHARACTERS - `${AD}｜${link}`.length;
@@ -110,7 +108,7 @@ function shortCaption({ title, shortLine }: CaptionFacts): string {
   return shown === '' ? `${AD}${link}` : `${AD}${shown}｜${link}`;
 }
 
-/** The beginning of a text within `most` UTF-16 units, never half a character; empty where not even a word has room. */
+/** The beginning of a text within `most` UTF-16 units, never half a character; empty where fewer than two units fit. */
 function cutTo(text: string, most: number): string {
   if (text.length <= most) return text;
   if (most < 2) return '';
@@ -119,4 +117,42 @@ function cutTo(text: string, most: number): string {
     .toWellFormed()
     .replace(/\uFFFD$/, '')
     .trimEnd()}…`;
+}
+
+/**
+ * The text that an influencer pastes below a video.
+ */
+export function captionFor(link: { title: string; priceFen: bigint; platform: Platform; url: string }): string {
+  const { title, priceFen, platform, url } = link;
+  return `${AD}${title}\n${PLATFORM_NAMES[platform]}价 ¥${formatFenAsYuan(priceFen)}，以下单页为准\n👉 ${url}`;
+}
+
+/** Digits as people read them out one by one. 1 is 幺, which does not sound like 七. */
+const SPOKEN: Readonly<Record<string, string>> = {
+  '0': '零',
+  '1': '幺',
+  '2': '二',
+  '3': '三',
+  '4': '四',
+  '5': '五',
+  '6': '六',
+  '7': '七',
+  '8': '八',
+  '9': '九',
+  '-': '横杠',
+};
+const GROUP = 4;
+
+/**
+ * A code as people read it out in a Chinese video: letters by their names, digits in Chinese, in groups of at most four
+ * (`k7q2m8x` → `K 七 Q，二 M 八 X`). An alias of letters only is spelled in the same way.
+ */
+export function speakableCode(code: string): string {
+  const characters = code.split('').map((character) => SPOKEN[character] ?? character.toUpperCase());
+  const groups: string[] = [];
+  // Grouped from the end, so that seven characters are three and four, as in telephone numbers.
+  for (let end = characters.length; end > 0; end -= GROUP) {
+    groups.unshift(characters.slice(Math.max(0, end - GROUP), end).join(' '));
+  }
+  return groups.join('，');
 }

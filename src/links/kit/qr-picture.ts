@@ -1,22 +1,21 @@
-/** The QR code of a short link with the link printed under it, so that who cannot scan can type. */
+/** The QR code of a short link, with the link printed under it for people who cannot scan it. */
 import QRCode from 'qrcode';
 
 import { escapeHtml } from '../../http/visitor-page.ts';
-import { Bitmap } from './bitmap.ts';
-import { GLYPH_ADVANCE, GLYPH_COLUMNS, GLYPH_ROWS, isInk } from './glyphs.ts';
+import { Bitmap, GLYPH_ADVANCE, GLYPH_COLUMNS, GLYPH_ROWS, isInk } from './bitmap.ts';
 
 /** For a screen and for paper: 1,200 px are 10 cm at 300 dpi. */
 export const QR_WIDTHS_PX = { screen: 512, print: 1200 } as const;
 export type QrSize = keyof typeof QR_WIDTHS_PX;
 
-/** Of the standard, in modules. */
+/** The quiet zone of the QR standard, in modules. */
 const MARGIN = 4;
-/** What of the width a line may take. */
+/** The share of the width that a line of text may take. */
 const LINE_SHARE = 0.92;
-/** Heights of a character's pixel, in modules: the code is what people type, the host what they need once. */
+/** Height of a glyph's pixel, in modules. The code is larger than the host, because people type it more often. */
 const CODE_PIXEL = 0.6;
 const HOST_PIXEL = 0.4;
-/** Of a monospace font: the width of a character by its size. */
+/** Width of a character of a monospace font, as a share of the font size. */
 const MONOSPACE_WIDTH = 0.6;
 
 interface Modules {
@@ -24,14 +23,14 @@ interface Modules {
   isDark: (row: number, column: number) => boolean;
 }
 
-/** What is drawn: the address in the code, and the two lines under it. */
+/** The modules of the code, and the two lines of text under it. */
 interface Drawing {
   modules: Modules;
   host: string;
   path: string;
 }
 
-/** Error correction M: a quarter of the price in size of Q, and enough for paper and screens. */
+/** Error correction M is enough for paper and screens, and needs fewer modules than Q. */
 function drawingOf(url: string): Drawing {
   const { modules } = QRCode.create(url, { errorCorrectionLevel: 'M' });
   const { host, pathname } = new URL(url);
@@ -42,7 +41,7 @@ function drawingOf(url: string): Drawing {
   };
 }
 
-/** @param url the short link, as it is scanned; its tag included */
+/** @param url the short link that the code contains, with its tag */
 export function qrSvg(url: string): string {
   const { modules, host, path } = drawingOf(url);
   const width = modules.size + 2 * MARGIN;
@@ -66,7 +65,7 @@ ${line(path, { y: codeY, size: codeSize, weight: 700 })}
 `;
 }
 
-/** The dark modules as one path, a rectangle for each run. */
+/** The dark modules as one path, one rectangle per run. */
 function darkRuns({ size, isDark }: Modules): string {
   let runs = '';
   for (let row = 0; row < size; row += 1) {
@@ -82,7 +81,7 @@ function darkRuns({ size, isDark }: Modules): string {
   return runs;
 }
 
-/** As `qrSvg`, in whole pixels: `QR_WIDTHS_PX` wide and a little higher. */
+/** The same picture in whole pixels: `QR_WIDTHS_PX` wide and a little higher. */
 export function qrPng(url: string, size: QrSize): Buffer {
   const { modules, host, path } = drawingOf(url);
   const width = QR_WIDTHS_PX[size];
@@ -106,7 +105,7 @@ export function qrPng(url: string, size: QrSize): Buffer {
   return picture.toPng();
 }
 
-/** Writes a text in the middle of the picture. */
+/** Writes a line of text, centred. */
 function drawLine(picture: Bitmap, text: string, { y, pixel }: { y: number; pixel: number }): void {
   const left = Math.floor((picture.width - (text.length * GLYPH_ADVANCE - 1) * pixel) / 2);
   for (const [index, character] of text.split('').entries()) {

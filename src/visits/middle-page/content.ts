@@ -9,7 +9,7 @@ import type { PageMetrics } from '../../clicks/steps/metrics.ts';
 import { findContent } from './queries.ts';
 import type { ContentRow } from './queries.ts';
 
-/** What the page of a link shows. */
+/** The content of a link's page. */
 export interface PageContent {
   title: string;
   priceFen: bigint;
@@ -17,12 +17,12 @@ export interface PageContent {
   brandName: string;
   storeName: string;
   taoCode?: string;
-  /** Of our own host, so that nothing is loaded from elsewhere; absent: a drawing takes its place. */
+  /** On the same host, so that the page loads nothing from other hosts; absent: a drawing takes its place. */
   picture?: { url: string; width: number; height: number };
 }
 
 export interface PageContents {
-  /** The content of a link's page; undefined where it cannot be had in a moment: the visitor is then sent straight on. Never rejects. */
+  /** The content of a link's page; undefined where it cannot be read in time: then the visitor is redirected. Never rejects. */
   find(linkId: string): Promise<PageContent | undefined>;
 }
 
@@ -30,19 +30,19 @@ export interface PageContentsDeps {
   db: Db;
   log: Logger;
   metrics: Pick<PageMetrics, 'contentFound'>;
-  /** How long a visitor waits for Postgres, 60 ms unless a test is patient. */
+  /** How long a visitor waits for Postgres; 60 ms unless a test sets more. */
   waitMs?: number;
 }
 
-/** Some 500 bytes each. */
+/** About 500 bytes each. */
 const MAX_CONTENTS = 20_000;
-/** A new price or title shows within this. */
+/** A new price or title shows within this time. */
 const FRESH_MS = 30_000;
 /** While Postgres does not answer, a page with the day of its price is better than none. */
 const STALE_MS = 6 * 60 * 60 * 1000;
-/** With the 80 ms for the click a visitor is answered within 150 ms, whatever is broken. */
+/** With the 80 ms for the click, a visitor is answered within 150 ms even when Postgres and Redis fail. */
 const WAIT_MS = 60;
-/** After Postgres was late or failed it is left out for as long, so that visitors do not wait for it one by one. */
+/** After Postgres was late or failed, pages leave it out for this long, so that visitors do not wait for it one by one. */
 const REST_MS = 1_000;
 const MAX_LOOKUPS = 100;
 
@@ -61,7 +61,7 @@ function contentOf({ taoCode, sha256, width, height, ...row }: ContentRow): Page
   };
 }
 
-/** What pages show, by link: remembered for half a minute, read from Postgres with a short wait, an older one where that fails. */
+/** The content of pages by link: remembered for half a minute, else read from Postgres with a short wait, else an older content. */
 export function createPageContents({ db, log, metrics, waitMs = WAIT_MS }: PageContentsDeps): PageContents {
   const kept = new LRUCache<string, Kept>({ max: MAX_CONTENTS });
   const running = new Map<string, Promise<PageContent | undefined>>();
@@ -85,7 +85,7 @@ export function createPageContents({ db, log, metrics, waitMs = WAIT_MS }: PageC
       running.delete(linkId);
     }
   };
-  /** One lookup a link, however many visitors wait for it. */
+  /** Concurrent visitors of one link share one lookup. */
   const join = (linkId: string): Promise<PageContent | undefined> | undefined => {
     const joined = running.get(linkId);
     if (joined !== undefined || running.size >= MAX_LOOKUPS) return joined;
@@ -99,7 +99,7 @@ export function createPageContents({ db, log, metrics, waitMs = WAIT_MS }: PageC
     const answer = await Promise.race([lookup, late]);
     waited.abort();
     if (answer !== 'late') return answer;
-    // A process that was itself stuck has answers lying unread; only a Postgres that is late again and again costs visitors their page.
+    // The lookup still ends and fills the cache, so a stall of this process costs few visitors their page.
     rest();
     return undefined;
   };

@@ -1,22 +1,22 @@
 /*
- * Runs in visitors' browsers, the old web views of apps among them: no syntax newer than 2015. The page works without it: every way on is
- * a plain link. Nothing happens before a tap but the report that the page was seen.
+ * Runs in visitors' browsers and in old web views of apps, so it uses no syntax newer than 2015. The page works without it: every action is a
+ * plain link. Before a tap it only reports that the page is visible.
  */
 (function () {
   var body = document.body;
   var clickId = body.getAttribute('data-click');
   var FALLBACK_MS = 1000;
-  /* Later than this the timer was held up because the app had opened: the visitor has long been elsewhere. */
+  /* A timer that fires later than this was suspended because the app had opened. */
   var STALE_MS = 2500;
 
-  /* A request that outlives the page as a beacon does, and hears its answer, which a beacon does not. */
-  var canHear = window.fetch && window.Request && 'keepalive' in Request.prototype;
+  /* Such a request outlives the page like a beacon, and unlike a beacon its answer can be read. */
+  var canReadAnswer = window.fetch && window.Request && 'keepalive' in Request.prototype;
 
   function report(step, isSecond) {
     if (!clickId) return;
     var text = clickId + ' ' + step;
-    if (canHear) {
-      /* What was not taken is sent once more if the page is still there then, and not at the same moment by every phone. */
+    if (canReadAnswer) {
+      /* A refused report is sent once more if the page is still open, after a random pause so that phones do not retry at once. */
       var again = function () {
         if (!isSecond) setTimeout(report, 2000 + Math.random() * 3000, step, true);
       };
@@ -99,7 +99,7 @@
       }
       navigator.clipboard.writeText(code.textContent).then(sayCopied, copyByCommand);
     });
-    /* By the command above, or by hand. */
+    /* Fires for the command above and for a copy by hand. */
     document.addEventListener('copy', function () {
       report('copy');
     });

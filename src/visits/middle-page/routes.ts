@@ -9,22 +9,23 @@ import type { Server } from '../../http/server.ts';
 import type { LinkResolver } from '../../links/resolve.ts';
 import { locationOf } from '../../platforms/destination.ts';
 import type { DeadLinkAnswer } from '../dead-link.ts';
+import { sendRedirect } from '../pages.ts';
 import type { VisitReader } from '../../clicks/capture/make-click.ts';
 import type { PageMetrics, StepResult } from '../../clicks/steps/metrics.ts';
 import type { StepRecorder } from '../../clicks/steps/step-recorder.ts';
 
-export interface StepDeps {
+export interface MiddlePageDeps {
   resolver: Pick<LinkResolver, 'known' | 'resolve'>;
   readClickId: (text: string) => ClickIdReading;
   readVisit: VisitReader;
   recorder: StepRecorder;
   metrics: Pick<PageMetrics, 'stepped'>;
   now: () => Date;
-  /** How a link that leads nowhere at the moment is answered. */
+  /** Answers a visit whose link leads nowhere now. */
   answerDeadLink: DeadLinkAnswer;
 }
 
-/** `<click id> <step>` has 47 characters at the most. */
+/** `<click id> <step>` has at most 47 characters. */
 const MAX_REPORT_BYTES = 200;
 const PIXEL = Buffer.from('R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7', 'base64');
 const STATUS: Readonly<Record<StepResult, number>> = {
@@ -40,8 +41,8 @@ const STATUS: Readonly<Record<StepResult, number>> = {
 
 type TakeStep = (request: FastifyRequest, clickId: string, step: Step) => Promise<StepResult>;
 
-/** Returns the function that checks a step and stores it; only steps of ids that we made, on the day of the click, by people. */
-function createTakeStep({ readClickId, readVisit, recorder, metrics, now }: StepDeps): TakeStep {
+/** Returns the function that checks a step and stores it: only for an authentic click id, within a day of the click, and by a person. */
+function createTakeStep({ readClickId, readVisit, recorder, metrics, now }: MiddlePageDeps): TakeStep {
   const take: TakeStep = async (request, clickId, step) => {
     const reading = readClickId(clickId);
     if (!reading.ok) return reading.reason === 'malformed' ? 'malformed' : 'forged';
@@ -66,13 +67,13 @@ function bodyTextOf({ body }: FastifyRequest): string {
 const tags = ['Visitors'];
 
 /**
- * What the middle page calls: `POST /-/step` reports a step (204, no body), `GET /-/seen/:clickId` is the picture that reports a view where no
- * script runs, `GET /-/go/:clickId/:code` sends the visitor on and records that.
+ * The addresses that the middle page calls: `POST /-/step` reports a step (204, no body), `GET /-/seen/:clickId` is the picture that reports a
+ * view where no script runs, `GET /-/go/:clickId/:code` redirects to the shop and records that.
  *
- * The click id decides where `/-/go` leads: the code only says where to look, and a link whose number is not the one in the authentic id is
- * answered like an unknown one.
+ * The click id decides where `/-/go` leads. The code only finds the link: if its number differs from the one in the authentic click id, the
+ * answer is that of an unknown link.
  */
-export async function middlePageRoutes(app: Server, deps: StepDeps): Promise<void> {
+export async function middlePageRoutes(app: Server, deps: MiddlePageDeps): Promise<void> {
   const takeStep = createTakeStep(deps);
   app.addHook('onClose', async () => deps.recorder.stop());
   await app.register(async (scope) => {
@@ -88,20 +89,20 @@ export async function middlePageRoutes(app: Server, deps: StepDeps): Promise<voi
 
   const seen = { summary: 'Reports a view of the middle page where no script runs', tags };
   app.get('/-/seen/:clickId', { schema: seen }, async (request, reply) => {
-    // The picture comes at once and whatever the id is: there is nothing to learn from it.
+    // The answer does not depend on the id, so it reveals nothing.
     if (request.method === 'GET') void takeStep(request, (request.params as { clickId: string }).clickId, 'view');
     return reply.type('image/gif').header('cache-control', 'no-store').send(PIXEL);
   });
 
-  const goOn = createGoOn(deps, takeStep);
+  const goOnward = createOnward(deps, takeStep);
   const go = { summary: 'Goes on from the middle page to the product of the click', tags };
   app.get('/-/go/:clickId/:code', { schema: go }, async (request, reply) => {
-    await goOn(request, reply);
+    await goOnward(request, reply);
     return reply;
   });
 }
 
-function createGoOn({ resolver, readClickId, answerDeadLink }: StepDeps, takeStep: TakeStep) {
+function createOnward({ resolver, readClickId, answerDeadLink }: MiddlePageDeps, takeStep: TakeStep) {
   return async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
     const { clickId, code: text } = request.params as { clickId: string; code: string };
     const reading = readClickId(clickId);
@@ -122,9 +123,8 @@ function createGoOn({ resolver, readClickId, answerDeadLink }: StepDeps, takeSte
       answerDeadLink(resolution, { request, reply, rawCode: text, rawTag: undefined });
       return;
     }
-    // Nobody waits for it: the visitor is sent on whatever becomes of the step.
+    // Not awaited: the visitor is redirected even if the step cannot be stored.
     if (request.method === 'GET') void takeStep(request, clickId, 'continue');
-    const location = locationOf(resolution.target, clickId);
-    void reply.code(302).header('location', location).header('cache-control', 'no-store').send();
+    sendRedirect(reply, locationOf(resolution.target, clickId));
   };
 }

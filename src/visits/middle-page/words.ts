@@ -1,21 +1,21 @@
 import type { Platform } from '../../core/vocabulary.ts';
 import type { Language } from '../../http/visitor-page.ts';
 
-/** Every text of the middle page that does not come from the catalogue. HTML: constants of ours. */
+/** Every text of the middle page that does not come from the catalogue, as HTML constants. */
 export interface Words {
   platforms: Readonly<Record<Platform, string>>;
-  /** The law wants advertising named. */
+  /** The law requires that advertising is marked. */
   advertisement: string;
   noPicture: string;
   priceTaken: (day: string) => string;
   open: string;
   copy: string;
-  /** Says what to do with the text below it where no script runs. */
+  /** Explains the text below it where no script runs. */
   copyByHand: string;
   copied: string;
   pressToCopy: string;
   continueInBrowser: string;
-  /** Where going on is the big button: nothing else can be opened there. */
+  /** The label of the big button where no app can be opened. */
   goToShop: (platform: string) => string;
   guideTitle: string;
   guideTap: string;

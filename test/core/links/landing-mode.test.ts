@@ -1,12 +1,12 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { openingOf, wayOf } from '../../../src/core/links/landing-mode.ts';
-import type { Opening, ShopPlatform, VisitWay } from '../../../src/core/links/landing-mode.ts';
+import { openingOf, landingModeOf } from '../../../src/core/links/landing-mode.ts';
+import type { Opening, ShopPlatform } from '../../../src/core/links/landing-mode.ts';
 import type { VisitorPlace } from '../../../src/core/clicks/visitor-place.ts';
-import { APPS, DEVICES, OSES, type App, type Os } from '../../../src/core/vocabulary.ts';
+import { APPS, DEVICES, OSES, type App, type LandingMode, type Os } from '../../../src/core/vocabulary.ts';
 
-/** Ways on phone, tablet and desktop. Written out, so that a change of the table is a change of this one as well. */
-const TAOBAO_AND_TMALL: Record<App, readonly [VisitWay, VisitWay, VisitWay]> = {
+/** Landing modes on phone, tablet and desktop. Written out, so that a change of the table is a change of this one as well. */
+const TAOBAO_AND_TMALL: Record<App, readonly [LandingMode, LandingMode, LandingMode]> = {
   taobao: ['direct', 'direct', 'direct'],
   tmall: ['direct', 'direct', 'direct'],
   alipay: ['direct', 'direct', 'direct'],
@@ -28,49 +28,55 @@ const TAOBAO_AND_TMALL: Record<App, readonly [VisitWay, VisitWay, VisitWay]> = {
 
 const PLATFORMS: readonly ShopPlatform[] = ['taobao', 'tmall', 'youzan'];
 const platforms = fc.constantFrom(...PLATFORMS);
-const ways = fc.constantFrom<VisitWay>('direct', 'page');
+const modes = fc.constantFrom<LandingMode>('direct', 'page');
 const places: fc.Arbitrary<VisitorPlace> = fc.record({
   app: fc.constantFrom(...APPS),
   os: fc.constantFrom(...OSES),
   device: fc.constantFrom(...DEVICES),
 });
-const wishes = fc.dictionary(fc.constantFrom(...APPS), ways) as fc.Arbitrary<Partial<Record<App, VisitWay>>>;
+const overrides = fc.dictionary(fc.constantFrom(...APPS), modes) as fc.Arbitrary<Partial<Record<App, LandingMode>>>;
 
 const ROWS = APPS.flatMap((app) =>
-  DEVICES.map((device, column) => ({ app, device, way: TAOBAO_AND_TMALL[app][column] ?? 'missing' })),
+  DEVICES.map((device, column) => ({ app, device, mode: TAOBAO_AND_TMALL[app][column] ?? 'missing' })),
 );
 
-describe('wayOf', () => {
-  it.each(ROWS)('Taobao and Tmall in $app on a $device: $way', ({ app, device, way }) => {
+describe('landingModeOf', () => {
+  it.each(ROWS)('Taobao and Tmall in $app on a $device: $mode', ({ app, device, mode }) => {
     for (const os of OSES) {
-      expect(wayOf('taobao', { app, os, device })).toBe(way);
-      expect(wayOf('tmall', { app, os, device })).toBe(way);
+      expect(landingModeOf('taobao', { app, os, device })).toBe(mode);
+      expect(landingModeOf('tmall', { app, os, device })).toBe(mode);
     }
   });
 
   it.each(ROWS)('Youzan in $app on a $device: direct', ({ app, device }) => {
-    for (const os of OSES) expect(wayOf('youzan', { app, os, device })).toBe('direct');
+    for (const os of OSES) expect(landingModeOf('youzan', { app, os, device })).toBe('direct');
   });
 
-  it('answers for every place, whatever is wanted: the link’s wish, else the app’s, else the table', () => {
+  it('answers for every place, whatever the overrides are: that of the link, else that of the app, else the table', () => {
     fc.assert(
-      fc.property(platforms, places, fc.option(ways, { nil: undefined }), wishes, (platform, place, link, byApp) => {
-        const table = wayOf(platform, place);
-        expect(['direct', 'page']).toContain(table);
-        expect(wayOf(platform, place, {})).toBe(table);
-        expect(wayOf(platform, place, { link, byApp })).toBe(link ?? byApp[place.app] ?? table);
-        expect(wayOf(platform, place, { byApp })).toBe(byApp[place.app] ?? table);
-      }),
+      fc.property(
+        platforms,
+        places,
+        fc.option(modes, { nil: undefined }),
+        overrides,
+        (platform, place, link, byApp) => {
+          const table = landingModeOf(platform, place);
+          expect(['direct', 'page']).toContain(table);
+          expect(landingModeOf(platform, place, {})).toBe(table);
+          expect(landingModeOf(platform, place, { link, byApp })).toBe(link ?? byApp[place.app] ?? table);
+          expect(landingModeOf(platform, place, { byApp })).toBe(byApp[place.app] ?? table);
+        },
+      ),
     );
   });
 
   it('lets an operator show the page even on a desktop, and send on even out of Douyin', () => {
     const desktop: VisitorPlace = { app: 'other', os: 'windows', device: 'desktop' };
     const douyin: VisitorPlace = { app: 'douyin', os: 'android', device: 'phone' };
-    expect(wayOf('youzan', desktop, { link: 'page' })).toBe('page');
-    expect(wayOf('taobao', douyin, { byApp: { douyin: 'direct' } })).toBe('direct');
-    expect(wayOf('taobao', douyin, { link: 'page', byApp: { douyin: 'direct' } })).toBe('page');
-    expect(wayOf('taobao', douyin, { byApp: { wechat: 'direct' } })).toBe('page');
+    expect(landingModeOf('youzan', desktop, { link: 'page' })).toBe('page');
+    expect(landingModeOf('taobao', douyin, { byApp: { douyin: 'direct' } })).toBe('direct');
+    expect(landingModeOf('taobao', douyin, { link: 'page', byApp: { douyin: 'direct' } })).toBe('page');
+    expect(landingModeOf('taobao', douyin, { byApp: { wechat: 'direct' } })).toBe('page');
   });
 });
 

@@ -46,7 +46,9 @@ export interface PageServer {
 }
 
 /** The redirect with its middle page on services of its own. */
-export async function openPageServer(options: { now?: () => Date; pageWaitMs?: number } = {}): Promise<PageServer> {
+export async function openPageServer(
+  options: { now?: () => Date; pageWaitMs?: number; readOverridesEveryMs?: number } = {},
+): Promise<PageServer> {
   const [test, streams] = await Promise.all([createTestDatabase(), createTestRedis()]);
   const server = await createClickServer({ test, redisUrl: streams.url, ...options });
   return {

@@ -14,7 +14,7 @@ let pages: PageServer;
 let link: SeededLink;
 
 beforeAll(async () => {
-  pages = await openPageServer();
+  pages = await openPageServer({ readOverridesEveryMs: 50 });
 });
 afterAll(async () => pages.close());
 beforeEach(async () => {
@@ -208,7 +208,7 @@ describe('who is sent straight on', () => {
       { landingMode: null, platform: 'youzan', url: 'https://h5.youzan.com/wscgoods/detail/2abc' },
       AGENTS.wechat,
     ],
-    ['a visitor of a link whose way is direct', { landingMode: 'direct' }, AGENTS.douyinAndroid],
+    ['a visitor of a link whose landing mode is direct', { landingMode: 'direct' }, AGENTS.douyinAndroid],
   ];
   it.each(direct)('%s', async (_name, options, agent) => {
     const { code } = await seedLink(pages.test.db, options);
@@ -233,20 +233,20 @@ describe('who is sent straight on', () => {
   });
 });
 
-describe('the wishes of brand and operator', () => {
+describe('the landing modes that brand and operator set', () => {
   const eventually = async (code: string, agent: string, status: number): Promise<void> => {
     await waitUntil(async () => expect((await pages.ask(`/${code}`, { agent })).status).toBe(status));
   };
-  const wish = async (brandId: string | null, app: string, landingMode: 'direct' | 'page'): Promise<void> => {
+  const setOverride = async (brandId: string | null, app: string, landingMode: 'direct' | 'page'): Promise<void> => {
     await setLandingModeOverride(pages.test.db, { brandId, app, landingMode });
   };
 
-  it('reach a link that is known, each as soon as it is made: the link’s before the brand’s before the operator’s', async () => {
+  it('reach a link that is known: the link’s before the brand’s before the operator’s', async () => {
     await eventually(link.code, AGENTS.wechat, 200);
-    await wish(null, 'wechat', 'direct');
+    await setOverride(null, 'wechat', 'direct');
     await eventually(link.code, AGENTS.wechat, 302);
     expect((await pages.ask(`/${link.code}`, { agent: AGENTS.douyinAndroid })).status).toBe(200);
-    await wish(link.brandId, 'wechat', 'page');
+    await setOverride(link.brandId, 'wechat', 'page');
     await eventually(link.code, AGENTS.wechat, 200);
     await pages.test.db.query(`update links set landing_mode = 'direct' where id = $1`, [link.linkId]);
     await eventually(link.code, AGENTS.wechat, 302);

@@ -2,22 +2,20 @@ import { Client } from 'pg';
 import type { Logger } from 'pino';
 
 import { pause } from '../infra/repeat.ts';
-import { listenToLinkChanges, pingPostgres } from './resolve-queries.ts';
+import { listenToLinkChanges, pingPostgres } from './link-facts-queries.ts';
 
 export interface LinkChanges {
   /** A link has this version now; undefined where the message does not say. */
   linkChanged(linkId: string, version: number | undefined): void;
   codeAdded(code: string): void;
-  /** What a brand or the operator wants for all links without a way of their own. */
-  wishesChanged(): void;
-  /** True from the moment no change can be missed, false when the connection is lost. */
-  told(isTold: boolean): void;
+  /** True from the moment at which no change can be missed, false when the connection is lost. */
+  listening(isListening: boolean): void;
 }
 
-/** After a failed attempt: 100, 200, 400, 800, 1,600, then every 2,000 ms, each times 0.5 to 1, so that processes do not come all at once. */
+/** After a failed attempt: 100, 200, 400, 800, 1,600, then every 2,000 ms, each times 0.5 to 1, so that processes do not reconnect at once. */
 const FIRST_RETRY_MS = 100;
 const LONGEST_RETRY_MS = 2_000;
-/** A line that went silent is noticed within these two together. */
+/** The two together limit how long a dead connection stays unnoticed. */
 const PING_EVERY_MS = 500;
 const PING_TIMEOUT_MS = 1_000;
 const CONNECT_TIMEOUT_MS = 2_000;
@@ -25,13 +23,9 @@ const END_TIMEOUT_MS = 300;
 
 const LINK_MESSAGE = /^(lnk_[a-z0-9_]+)(?: (\d{1,15}))?$/;
 const CODE_PREFIX = 'code:';
-const WISHES_MESSAGE = 'landing_modes';
 
+/** Passes a message on. Messages of another program version that this one does not know are ignored. */
 function deliver(payload: string, changes: LinkChanges): void {
-  if (payload === WISHES_MESSAGE) {
-    changes.wishesChanged();
-    return;
-  }
   if (payload.startsWith(CODE_PREFIX)) {
     changes.codeAdded(payload.slice(CODE_PREFIX.length));
     return;
@@ -40,7 +34,7 @@ function deliver(payload: string, changes: LinkChanges): void {
   if (linkId !== undefined) changes.linkChanged(linkId, version === undefined ? undefined : Number(version));
 }
 
-/** Ends a connection that may be dead: politely for a moment, then for good. */
+/** Closes a connection that may be dead; after 0.3 s without waiting for the server. */
 async function endClient(client: Client): Promise<void> {
   const ended = client.end().catch(() => undefined);
   await Promise.race([ended, pause(END_TIMEOUT_MS, new AbortController().signal)]);
@@ -56,7 +50,7 @@ async function listenOnce(databaseUrl: string, changes: LinkChanges, signal: Abo
     keepAlive: true,
   });
   const broken = Promise.withResolvers<never>();
-  // A rejection that nobody awaits yet must not end the process.
+  // Attach a handler now, so that Node reports no unhandled rejection; the error surfaces in the races below.
   broken.promise.catch(() => undefined);
   signal.addEventListener('abort', () => broken.reject(new Error('stopped')), { once: true });
   client.on('error', (error) => broken.reject(error));
@@ -65,21 +59,21 @@ async function listenOnce(databaseUrl: string, changes: LinkChanges, signal: Abo
   try {
     await Promise.race([client.connect(), broken.promise]);
     await Promise.race([listenToLinkChanges(client), broken.promise]);
-    changes.told(true);
+    changes.listening(true);
     for (;;) {
       await Promise.race([pause(PING_EVERY_MS, signal), broken.promise]);
       await Promise.race([pingPostgres(client), broken.promise]);
     }
   } finally {
-    changes.told(false);
+    changes.listening(false);
     await endClient(client);
   }
 }
 
 /**
- * Passes on what Postgres announces on the channel `links_changed`, over a connection of its own that is made again whenever it breaks.
+ * Passes on what Postgres announces on the channel `links_changed`, over a connection of its own that is opened again whenever it breaks.
  *
- * @returns ends the connection; resolves when it is closed
+ * @returns closes the connection; resolves when it is closed
  */
 export function followLinkChanges(options: {
   databaseUrl: string;
@@ -93,10 +87,10 @@ export function followLinkChanges(options: {
       let hasListened = false;
       const changes: LinkChanges = {
         ...options.changes,
-        told: (isTold) => {
-          if (isTold && failures > 0) options.log.info('changes of links are heard again');
-          if (isTold) hasListened = true;
-          options.changes.told(isTold);
+        listening: (isListening) => {
+          if (isListening && failures > 0) options.log.info('changes of links are heard again');
+          if (isListening) hasListened = true;
+          options.changes.listening(isListening);
         },
       };
       try {

@@ -1,10 +1,9 @@
 import type { Client } from 'pg';
 
-import type { VisitWay } from '../core/links/landing-mode.ts';
-import type { Platform, TargetStatus } from '../core/vocabulary.ts';
+import type { LandingMode, Platform, TargetStatus } from '../core/vocabulary.ts';
 import type { Queryable } from '../infra/db.ts';
 
-/** What a redirect follows from, as Postgres knows it. Kept in Redis in this form: the destination is checked and cut in every process. */
+/** The facts that decide a redirect, as Postgres holds them. Redis holds the same form; every process checks and splits the destination itself. */
 export interface LinkFacts {
   linkNumber: number;
   linkId: string;
@@ -12,11 +11,11 @@ export interface LinkFacts {
   status: TargetStatus;
   platform: Platform;
   url: string;
-  /** The Youzan salesman leased to the influencer now. */
+  /** The Youzan salesman that is leased to the influencer now. */
   sls: string | null;
-  /** What is wanted for this link instead of the usual way. What its brand and the operator want stands beside the links (`visit-wishes.ts`). */
-  way: VisitWay | null;
-  /** When a lease begins or ends by itself, ms since 1970: until then the facts hold unless the link's version rises. */
+  /** The override of the link itself. Those of its brand and the operator are not link facts (`landing-modes/overrides.ts`). */
+  landingMode: LandingMode | null;
+  /** When a lease begins or ends by itself, ms since 1970. Until then the facts hold, unless the version of the link rises. */
   changesAtMs: number | null;
   version: number;
 }
@@ -27,11 +26,11 @@ interface LinkFactsRow extends Omit<LinkFacts, 'linkNumber' | 'version' | 'chang
   changesAtMs: bigint | null;
 }
 
-// At most one row, from one snapshot, so the version belongs to everything beside it. `gone` outranks `paused`. Of several salesmen leased
-// now, the one for the product wins over the one for the store, then the newest. Served by link_codes_pkey and tracking_slots_influencer_idx.
+// At most one row, from one snapshot, so the version belongs to every other column. `gone` outranks `paused`. Of several salesmen leased now,
+// one for the product goes before one for the store, then the newest. Served by link_codes_pkey and tracking_slots_influencer_idx.
 const FIND_LINK_FACTS = `
 select l.number as "linkNumber", l.id as "linkId", l.brand_id as "brandId", s.platform, p.url, l.version, slot.external_id as sls,
-  l.landing_mode as "way",
+  l.landing_mode as "landingMode",
   ceil(extract(epoch from lease.changes_at) * 1000)::bigint as "changesAtMs",
   case
     when s.status <> 'active' or p.status = 'off_sale' then 'gone'
@@ -67,18 +66,18 @@ export async function findLinkFacts(db: Queryable, code: string): Promise<LinkFa
   if (row === undefined) return undefined;
   return {
     ...row,
-    // The redirect counts and encodes in plain numbers; both are far below 2^53 (the schema bounds a link's number at 2^40).
+    // The click path counts and encodes in plain numbers. Both are far below 2^53: the schema limits the number of a link to 2^40.
     linkNumber: Number(row.linkNumber),
     version: Number(row.version),
     changesAtMs: row.changesAtMs === null ? null : Number(row.changesAtMs),
   };
 }
 
-// Triggers announce every change that can change a redirect on this channel, in the transaction that makes it.
+// Triggers announce on this channel every change of a link that can change a redirect, in the transaction that makes the change.
 const LISTEN = `
 listen links_changed`;
 
-/** From its return on, no change is missed as long as the connection lives. */
+/** After it resolves, no change is missed for as long as the connection lives. */
 export async function listenToLinkChanges(client: Client): Promise<void> {
   await client.query(LISTEN);
 }
