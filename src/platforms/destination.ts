@@ -1,12 +1,13 @@
 /**
- * Writes the `Location` of a redirect from a checked destination. Our parameters go into the query, before the fragment; every
- * other character of the destination stays as it was checked.
+ * Writes the `Location` of a redirect from a checked destination. The parameters of ours go into the query, before the fragment; every other
+ * character of the destination stays as it was checked.
  */
-import type { Destination } from './platform.ts';
+import { PLATFORMS, type Platform } from '../core/vocabulary.ts';
+import { checkDestination, type Destination, type RefusedDestination } from './platform.ts';
 
 const CLICK_PARAMETER = 'dh_click';
 const SALESMAN_PARAMETER = 'sls';
-/** Behind `?` or `&`, in front of the click id. */
+/** The text after `?` or `&` and before the click id. */
 const ENDING = `${CLICK_PARAMETER}=`;
 
 /** Parameters of a redirect: the click id, and the Youzan salesman (`sls`) leased to the influencer. */
@@ -15,11 +16,11 @@ export interface DestinationParameters {
   sls?: string | undefined;
 }
 
-/** A destination cut open where the click id belongs, so that answering a click is one concatenation. Processes keep 100,000 of them. */
+/** A destination split at the place of the click id, so that answering a click is one concatenation. A process caches 100,000 of them. */
 export interface SplitDestination {
-  /** False for opaque links: `before` is their whole Location, whatever the click id. */
+  /** False for opaque links: `before` is their whole Location, for every click id. */
   takesClickId: boolean;
-  /** Up to the click id: where one is taken, it ends with the name of the parameter. */
+  /** The text up to the click id; ends with the name of the parameter where one is taken. */
   before: string;
   after: string;
 }
@@ -27,11 +28,10 @@ export interface SplitDestination {
 /**
  * The URL to send a visitor to.
  *
- * `dh_click` replaces every one already there, also when there is no click id: one pasted in from an address bar belongs to another
- * visitor's click. `sls` replaces what is there only when one is leased, since a brand may carry its own. Opaque links are returned as
- * they are.
+ * An existing `dh_click` is always removed, also without a new click id: one pasted from an address bar belongs to another visitor's click. An
+ * existing `sls` is replaced only when one is leased, because a brand may carry its own. Opaque links are returned unchanged.
  *
- * @param destination as `checkDestination` answered it
+ * @param destination as `checkDestination` returns it
  */
 export function buildDestination(destination: Destination, parameters: DestinationParameters): string {
   const split = splitDestination(destination, { sls: parameters.sls });
@@ -60,7 +60,7 @@ export function splitDestination(
   return { takesClickId: true, before: compact(before), after: compact(after) };
 }
 
-/** The Location for one click; `clickId` must be of the base64url alphabet, as minted. */
+/** The Location for one click; `clickId` must be of the base64url alphabet. */
 export function locationOf(split: SplitDestination, clickId: string | undefined): string {
   if (!split.takesClickId) return split.before;
   if (clickId === undefined) return split.before.slice(0, -(ENDING.length + 1)) + split.after;
@@ -68,14 +68,14 @@ export function locationOf(split: SplitDestination, clickId: string | undefined)
 }
 
 /**
- * A copy that stands for itself. Pieces and joints of strings refer to what they were made of, which would stay in memory with them. URLs of
- * destinations are ASCII.
+ * A copy of the text in its own memory. A slice or a concatenation keeps the strings that it was made of in memory. URLs of destinations are
+ * ASCII.
  */
 function compact(text: string): string {
   return Buffer.from(text, 'latin1').toString('latin1');
 }
 
-/** As the URL parser would write it, which also escapes the apostrophe; so the result does not change when it is parsed again. */
+/** The value as the URL parser writes it, with an escaped apostrophe, so the result does not change when it is parsed again. */
 function queryValue(text: string): string {
   return encodeURIComponent(text.toWellFormed()).replaceAll("'", '%27');
 }
@@ -84,10 +84,39 @@ function partsOf(query: string): string[] {
   return query === '' ? [] : query.split('&');
 }
 
-/** The name the receiving server will see: `dh%5Fclick` is `dh_click` too. */
+/** The name that the receiving server reads: `dh%5Fclick` is `dh_click` too. */
 function nameOf(part: string): string {
   const equalsAt = part.indexOf('=');
   const written = equalsAt === -1 ? part : part.slice(0, equalsAt);
   const [name] = new URLSearchParams(`${written}=`).keys();
   return name ?? '';
+}
+
+/** The Location of a page that carries no click id, by the rules of every destination; undefined where the page is not allowed. */
+export function plainLocation(page: { platform: Platform; url: string }): string | undefined {
+  const checked = checkDestination(page);
+  return checked.ok ? locationOf(splitDestination(checked.destination), undefined) : undefined;
+}
+
+/** Checks that a URL may be a brand's own page: a destination on any platform. @returns the URL normalised, or the first refusal */
+export function checkBrandPage(url: string): { ok: true; href: string } | RefusedDestination {
+  let refusal: RefusedDestination | undefined;
+  for (const platform of PLATFORMS) {
+    const checked = checkDestination({ platform, url });
+    if (checked.ok) return { ok: true, href: checked.destination.href };
+    refusal ??= checked;
+    // A marketplace that is refused by name is refused on every platform, with its name in the detail.
+    if (checked.code === 'platform_not_supported') return checked;
+  }
+  if (refusal === undefined) throw new Error('there is no platform');
+  return { ...refusal, detail: 'The address is not one of a marketplace that is served (Taobao, Tmall, Youzan).' };
+}
+
+/** The Location of a brand's own page; undefined where it is not allowed, or not any more. */
+export function brandPageLocation(url: string): string | undefined {
+  for (const platform of PLATFORMS) {
+    const location = plainLocation({ platform, url });
+    if (location !== undefined) return location;
+  }
+  return undefined;
 }

@@ -1,8 +1,8 @@
 /**
- * JSON from platforms that put 64-bit ids and amounts into JSON numbers: `JSON.parse` alone would round them.
+ * JSON of platforms that send 64-bit ids and amounts as JSON numbers, which `JSON.parse` alone would round.
  *
- * Every number is kept as the digits that stood in the text. Objects are those of `JSON.parse`, where a key `__proto__` is an
- * ordinary own property, and of a repeated key the last value counts.
+ * Every number keeps the digits of the text. Objects are those of `JSON.parse`: a key `__proto__` is an ordinary own property, and the last
+ * value of a repeated key counts.
  */
 
 /** A JSON number as written, `1234567890123456789`. */
@@ -19,7 +19,7 @@ export interface JsonObject {
   [key: string]: JsonValue;
 }
 
-/** Far more than any message needs; deeper nesting is an attack on the stack. */
+/** More than any message needs; a limit protects the stack. */
 const MAX_DEPTH = 64;
 
 type SourceReviver = (this: unknown, key: string, value: unknown, context: { source?: string }) => unknown;
@@ -34,12 +34,12 @@ export function parseJsonText(text: string): JsonValue | undefined {
     );
     return isShallow(value, MAX_DEPTH) ? value : undefined;
   } catch {
-    // A SyntaxError, or the RangeError of a nesting too deep for the stack: neither is a message.
+    // A SyntaxError, or the RangeError of a nesting that is too deep for the stack.
     return undefined;
   }
 }
 
-/** Made once: making one costs more than reading a message with it. */
+/** Created once, because creating one costs more than decoding a message with it. */
 const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /** Parses bytes that must be UTF-8 without byte order mark. Undefined as `parseJsonText`. */
@@ -55,19 +55,19 @@ export function isJsonObject(value: JsonValue | undefined): value is JsonObject 
   return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof JsonNumber);
 }
 
-/** The own field of an object; inherited names (`constructor`) are no fields. */
+/** The own field of an object; inherited names (`constructor`) are not fields. */
 export function fieldOf(object: JsonObject | undefined, key: string): JsonValue | undefined {
   return object !== undefined && Object.hasOwn(object, key) ? object[key] : undefined;
 }
 
-/** One text per content: keys sorted, numbers as written, no blanks. Two texts are equal exactly when the values are. */
+/** The canonical text of a value: keys sorted, numbers as written, no blanks. Two texts are equal exactly when the values are. */
 export function canonicalJson(value: JsonValue): string {
   return canonicalText(value);
 }
 
 /**
- * `canonicalJson` of what `JSON.stringify` would write of a plain value: texts, numbers, booleans, nulls, arrays and objects of such. A field
- * that is undefined is absent.
+ * `canonicalJson` of a plain value: texts, numbers, booleans, nulls, arrays and objects of these, as `JSON.stringify` writes them. An undefined
+ * field is absent.
  */
 export function canonicalPlainJson(value: unknown): string {
   return canonicalText(value);

@@ -1,47 +1,57 @@
 /**
- * The marketplaces we serve, and the rule that keeps every redirect on them.
+ * The table of the marketplaces that links can lead to, and the rule that keeps every redirect on them.
  *
- * A product's URL is checked when it is registered and again when a visitor is answered. The check and the `Location` header use the
- * same parser (WHATWG `URL`), so there is no second opinion about what a text means; everything two parsers could disagree about
- * (backslashes, tabs, userinfo, encoded or non-ASCII hosts) is refused outright instead of repaired.
+ * A product's URL is checked when it is registered and again when a visitor is answered. The check and the `Location` header use the same
+ * parser (WHATWG `URL`), so both read a text alike. A text that two parsers could read differently (backslashes, tabs, userinfo, encoded or
+ * non-ASCII hosts) is refused, not repaired.
  */
 import { PLATFORMS, type Platform } from '../core/vocabulary.ts';
-import { findAlibabaHost, findUnsupportedMarketplace, findYouzanHost } from './platform-hosts.ts';
+import type { AppOpening, HostRule, Marketplace } from './marketplace.ts';
+import { PLAIN } from './marketplace.ts';
+import { findRefusedMarketplace } from './refused-marketplaces.ts';
+import { TAOBAO, TMALL } from './taobao/marketplace.ts';
+import { YOUZAN } from './youzan/marketplace.ts';
 
-/** What a visitor reads. */
-export const PLATFORM_NAMES: Readonly<Record<Platform, string>> = { taobao: '淘宝', tmall: '天猫', youzan: '有赞' };
+const MARKETPLACES: Readonly<Record<Platform, Marketplace>> = { taobao: TAOBAO, tmall: TMALL, youzan: YOUZAN };
+
+/** The Chinese name of each platform, for visitors and influencers. */
+export const PLATFORM_NAMES = Object.fromEntries(
+  PLATFORMS.map((platform) => [platform, MARKETPLACES[platform].name]),
+) as Readonly<Record<Platform, string>>;
+
+/** The hosts of short and converted links, of all platforms. */
+export const OPAQUE_HOSTS: readonly string[] = PLATFORMS.flatMap((platform) =>
+  [...MARKETPLACES[platform].hosts].flatMap(([host, { opaque }]) => (opaque ? [host] : [])),
+);
 
 export interface Destination {
   /** Normalised, pure ASCII, at most 2,000 characters. */
   href: string;
-  /** A short or converted link: it gets no parameter of ours. */
+  /** A short or converted link: it gets no added parameter. */
   opaque: boolean;
 }
 
 export type RefusedDestination = {
   ok: false;
   code: 'platform_not_supported' | 'destination_not_allowed';
-  /** One sentence for the person who registers the product; holds no text of theirs. */
+  /** One sentence for the person that registers the product. It contains no text of the input. */
   detail: string;
 };
 
 export type CheckedDestination = { ok: true; destination: Destination & { itemKeys: string[] } } | RefusedDestination;
 
 const MAX_URL_LENGTH = 2000;
-/** Scheme and authority as plain as they can be written: no userinfo, no port but the default, no escape, no non-ASCII letter. */
+/** Scheme and authority in their plainest form: no userinfo, no port but the default, no escape, no non-ASCII letter. */
 const PLAIN_ORIGIN = /^https:\/\/([a-z0-9.-]+)(?::443)?(?=[/?#]|$)/i;
-/** Blanks, controls and backslashes: parsers drop or turn them, each in its own way. */
+/** Blanks, control characters and backslashes: each parser drops or replaces them differently. */
 const TREACHEROUS = /[\p{Cc}\p{Z}\ufeff\\]/u;
 const ENCODED_CONTROL = /%(?:[01][0-9a-f]|7f)/i;
 const PRINTABLE_ASCII = /^[\x21-\x7e]+$/;
-const ALIBABA_ITEM_PATH = /^\/i(\d{1,20})\.htm$/;
-const YOUZAN_ITEM_PATH = /\/(?:goods|detail)\/([A-Za-z0-9_-]{1,64})(?:\/|$)/;
-const ITEM_NAME = /^[A-Za-z0-9_-]{1,64}$/;
 
 /**
- * Names of platforms as a caller writes them.
+ * Reads a platform's name as a caller writes it.
  *
- * @returns the platform, or `platform_not_supported` for JD, WeChat shops and everything else we do not serve
+ * @returns the platform, or `platform_not_supported` for JD, WeChat shops and every other name
  */
 export function readPlatform(name: string): { ok: true; platform: Platform } | RefusedDestination {
   const platform = PLATFORMS.find((known) => known === name);
@@ -53,16 +63,16 @@ export function readPlatform(name: string): { ok: true; platform: Platform } | R
  * Whether a URL may be the destination of a product on this platform.
  *
  * Allowed: https, default port, no userinfo, an ASCII host on the platform's list of exact hosts (or a Youzan shop's own host).
- * `itemKeys` are the names under which an order may mention the item (`item:600000000001`, `alias:2exampleali0001`); empty when the
- * URL does not tell.
+ * `itemKeys` are the names under which an order may mention the item (`item:600000000001`, `alias:2exampleali0001`); [] where the URL names
+ * none.
  *
- * @returns the normalised destination, or the refusal: `platform_not_supported` for JD and WeChat shop addresses whatever else is
- *   wrong with them, `destination_not_allowed` for the rest
+ * @returns the normalised destination, or the refusal: `platform_not_supported` for every JD and WeChat shop address,
+ *   `destination_not_allowed` for other faults
  */
 export function checkDestination({ platform, url }: { platform: Platform; url: string }): CheckedDestination {
-  const unsupported = unsupportedMarketplaceOf(url);
-  if (unsupported !== undefined) {
-    return { ok: false, code: 'platform_not_supported', detail: `${unsupported} is not supported.` };
+  const marketplace = findRefusedMarketplace(url.slice(0, MAX_URL_LENGTH).trim());
+  if (marketplace !== undefined) {
+    return { ok: false, code: 'platform_not_supported', detail: `${marketplace} is not supported.` };
   }
   if (url.length > MAX_URL_LENGTH) return refused(`The URL is longer than ${MAX_URL_LENGTH} characters.`);
   if (TREACHEROUS.test(url) || !url.isWellFormed())
@@ -72,11 +82,11 @@ export function checkDestination({ platform, url }: { platform: Platform; url: s
     return refused('The URL must begin with https:// and a plain host name, without user name or port.');
   const parsed = URL.parse(url);
   if (parsed === null || !isPlainHttps(parsed, writtenHost)) return refused('The URL cannot be read without doubt.');
-  const rule = platform === 'youzan' ? findYouzanHost(parsed.hostname) : findAlibabaHost(parsed.hostname);
+  const rule = findHostRule(platform, parsed.hostname);
   if (rule === undefined) return refused(`The host does not belong to ${PLATFORM_NAMES[platform]}.`);
   if (!isStable(parsed.href))
     return refused('The URL contains an encoded control character or is too long once encoded.');
-  const itemKeys = rule.opaque ? [] : itemKeysOf(platform, parsed);
+  const itemKeys = rule.opaque ? [] : MARKETPLACES[platform].itemKeysOf(parsed);
   return { ok: true, destination: { href: parsed.href, opaque: rule.opaque, itemKeys } };
 }
 
@@ -94,7 +104,7 @@ function isPlainHttps(parsed: URL, writtenHost: string): boolean {
   );
 }
 
-/** The text we store is the text that goes into `Location`: printable, bounded, and unchanged by one more parse. */
+/** Whether the stored text can go into `Location` as it is: printable, bounded, and unchanged when it is parsed again. */
 function isStable(href: string): boolean {
   return (
     href.length <= MAX_URL_LENGTH &&
@@ -104,32 +114,24 @@ function isStable(href: string): boolean {
   );
 }
 
-/** People paste JD and WeChat addresses in every form (http, no scheme, app schemes); all get the same clear answer. */
-function unsupportedMarketplaceOf(url: string): string | undefined {
-  const text = url.slice(0, MAX_URL_LENGTH).trim();
-  if (text.startsWith('#小程序://')) return '微信小店 (WeChat shop)';
-  const parsed = URL.parse(text) ?? URL.parse(`https://${text}`);
-  return parsed === null ? undefined : findUnsupportedMarketplace(parsed);
+function findHostRule(platform: Platform, hostname: string): HostRule | undefined {
+  const { hosts, shopHost } = MARKETPLACES[platform];
+  return hosts.get(hostname) ?? (shopHost?.test(hostname) === true ? PLAIN : undefined);
 }
 
-function itemKeysOf(platform: Platform, url: URL): string[] {
-  const name = platform === 'youzan' ? youzanAliasOf(url) : alibabaItemIdOf(url);
-  return name === undefined ? [] : [`${platform === 'youzan' ? 'alias' : 'item'}:${name}`];
+/** Whether the platform has an app that opens its pages. */
+export function hasApp(platform: Platform): boolean {
+  return MARKETPLACES[platform].appLinkOf !== undefined;
 }
 
-function alibabaItemIdOf(url: URL): string | undefined {
-  if (url.hostname === 'a.m.taobao.com') return ALIBABA_ITEM_PATH.exec(url.pathname)?.[1];
-  return soleParameter(url, 'id');
-}
-
-/** The path wins over the query: it decides which page opens, `alias=` may be left over from sharing. */
-function youzanAliasOf(url: URL): string | undefined {
-  return YOUZAN_ITEM_PATH.exec(url.pathname)?.[1] ?? soleParameter(url, 'alias');
-}
-
-/** Two different values would name two items, and we could not tell which one opens. */
-function soleParameter(url: URL, name: string): string | undefined {
-  const values = new Set(url.searchParams.getAll(name));
-  const [value] = values;
-  return values.size === 1 && value !== undefined && ITEM_NAME.test(value) ? value : undefined;
+/**
+ * The address that opens a page in the platform's app, for a tap on the middle page; undefined where the platform has no app.
+ *
+ * @param location  a Location of ours, so on the platform's own hosts
+ */
+export function appLinkOf(
+  platform: Platform,
+  { opening, location }: { opening: AppOpening; location: string },
+): string | undefined {
+  return MARKETPLACES[platform].appLinkOf?.(location, opening);
 }

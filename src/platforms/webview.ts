@@ -1,6 +1,6 @@
 /**
- * Where a visitor stands, from the user agent: app, system, kind of device. Whole tokens are matched, so that `MQQBrowser/` is not QQ
- * and an app named after another is not the other. Source: the corpus in test/fixtures/user-agents.
+ * The app, the system and the kind of device of a visitor, from the user agent. Patterns match whole tokens, so `MQQBrowser/` is not QQ, and an
+ * app whose name contains another app's name is not that app. Source: the corpus in test/fixtures/user-agents.
  */
 import type { VisitorPlace } from '../core/clicks/visitor-place.ts';
 import type { App, Device, Os } from '../core/vocabulary.ts';
@@ -11,12 +11,12 @@ export interface ClientHints {
   platform?: string | undefined;
 }
 
-/** Longer texts are no browser's; cutting them bounds the work. */
+/** No browser sends a longer text; cutting it limits the work. */
 const MAX_USER_AGENT_LENGTH = 1024;
 
 /**
- * The first that matches counts. Alibaba's apps come first because they carry tokens of others' web views, WeChat's work edition
- * before WeChat because it names both.
+ * The first match counts. Alibaba's apps come first because they carry tokens of other web views; WeChat's work edition comes before WeChat
+ * because its agent names both.
  */
 const APP_TOKENS: readonly { app: App; token: RegExp }[] = [
   { app: 'alipay', token: /(?<!\w)(?:AliApp\(AP\/|AlipayClient\/|AlipayDefined\()/i },
@@ -37,12 +37,12 @@ const APP_TOKENS: readonly { app: App; token: RegExp }[] = [
   { app: 'zhihu', token: /(?<!\w)(?:ZhihuHybrid(?!\w)|com\.zhihu\.android\/|osee2unifiedRelease\/)/i },
 ];
 
-/** Browsers of phone makers, on Android only; while they ask for desktop pages, they claim to be one. */
+/** Browsers of phone makers, on Android only. When they request desktop pages, their agent is a desktop's. */
 const PHONE_MAKERS_BROWSER = /(?<!\w)(?:MiuiBrowser|HeyTapBrowser|VivoBrowser)\//i;
 
 /**
- * WeChat's desktop programs show mini programs under an iPhone's name. HarmonyOS also says Android (up to 4), Linux, or, asked for desktop
- * pages, Windows; Android says Linux. Hence the order.
+ * The order matters: WeChat's desktop programs show mini programs with an iPhone's agent. HarmonyOS also names Android (up to version 4), Linux,
+ * or Windows (for desktop pages); Android also names Linux.
  */
 const SYSTEM_TOKENS: readonly { os: Os; token: RegExp }[] = [
   { os: 'macos', token: /(?<!\w)(?:MacWechat(?!\w)|MiniProgramEnv\/Mac(?!\w))/i },
@@ -56,10 +56,10 @@ const SYSTEM_TOKENS: readonly { os: Os; token: RegExp }[] = [
   { os: 'linux', token: /(?<!\w)(?:Linux|X11)(?!\w)/i },
 ];
 
-/** What an agent calls a tablet: by name, or by the model number of Huawei's tablets without a telephone. */
+/** A tablet, by its name or by the model number of Huawei's tablets without a phone. */
 const TABLET = /(?<!\w)(?:iPad|Tablet|Pad|[A-Z]{3}\d?K?-W\d{2})(?!\w)/i;
 const MOBILE = /(?<!\w)(?:Mobile|Phone)(?!\w)/i;
-/** What HarmonyOS NEXT calls a computer. */
+/** A computer with HarmonyOS NEXT. */
 const HARMONY_DESKTOP = /\((?:PC|2in1)[;)]|OHOS x86_64/i;
 
 /** `sec-ch-ua-platform` of systems that only phones and tablets have. */
@@ -70,10 +70,10 @@ const HINTED_MOBILE_OS: ReadonlyMap<string, Os> = new Map([
 ]);
 
 /**
- * The place a user agent names, made better by client hints where there are any. `other` is a plain browser or an app that we do not know.
+ * The place that a user agent names, refined by client hints where there are any. App `other` is a plain browser or an unknown app.
  *
- * An iPad that asks for desktop pages, as iPads do by default, calls itself a Macintosh; only a script could tell by its touch screen, so
- * it counts as a desktop. Without hints the same text always gives the same answer, so a caller may remember it.
+ * An iPad that requests desktop pages, the default of iPads, has a Macintosh's agent. Only a script could detect its touch screen, so it counts
+ * as a desktop. Without hints the same text always gives the same answer, so callers may cache it.
  */
 export function recogniseApp(userAgent: string | undefined, hints?: ClientHints): VisitorPlace {
   const text = (userAgent ?? '').slice(0, MAX_USER_AGENT_LENGTH);
@@ -84,10 +84,10 @@ export function recogniseApp(userAgent: string | undefined, hints?: ClientHints)
 }
 
 /**
- * A place seen through client hints: the same object where they add nothing, which is nearly always.
+ * A place refined by client hints. Returns the same object where the hints add nothing, which is nearly always.
  *
- * They tell of phones that ask for desktop pages, and of ones whose agent names no system. A system that the agent names as a mobile one
- * stands: HarmonyOS up to 4 hints Android.
+ * Hints reveal phones that request desktop pages, and phones whose agent names no system. A mobile system in the agent outranks the hint, because
+ * HarmonyOS up to version 4 hints Android.
  */
 export function withHints(place: VisitorPlace, { mobile, platform }: ClientHints): VisitorPlace {
   if (mobile === undefined && platform === undefined) return place;
@@ -108,7 +108,7 @@ function deviceOf(text: string, os: Os): Device {
   if (TABLET.test(text)) return 'tablet';
   if (MOBILE.test(text) || os === 'ios') return 'phone';
   if (os === 'android' || os === 'harmonyos') {
-    // Chromium leaves the word Mobile out of `Mobile Safari/` on tablets; other programs never write it.
+    // On tablets Chromium omits the word Mobile of `Mobile Safari/`; other programs never write `Mobile Safari/`.
     return / Safari\//i.test(text) && !PHONE_MAKERS_BROWSER.test(text) ? 'tablet' : 'phone';
   }
   return 'desktop';

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { getRateCard } from '../../src/commissions/terms/rate-cards.ts';
 import { attribute } from '../../src/core/attribution/attribute.ts';
-import type { AttributionResult } from '../../src/core/attribution/attribute.ts';
+import type { AttributionResult } from '../../src/core/attribution/facts.ts';
 import type { LineEvidence } from '../../src/core/orders/order-event.ts';
 import { loadAttributionFacts } from '../../src/orders/attribution/evidence.ts';
 import type { LineToAttribute } from '../../src/orders/attribution/evidence.ts';

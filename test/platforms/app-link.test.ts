@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { appLinkOf } from '../../src/platforms/app-link.ts';
+import { appLinkOf } from '../../src/platforms/platform.ts';
 import { isTaoCode } from '../../src/platforms/taobao/tao-code.ts';
 
 const LOCATION = 'https://detail.tmall.com/item.htm?id=1&dh_click=abc#x';

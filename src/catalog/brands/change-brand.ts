@@ -6,7 +6,7 @@ import { newId } from '../../http/new-id.ts';
 import type { Db, Tx } from '../../infra/db.ts';
 import { inRefusableTransaction } from '../../infra/refusal.ts';
 import type { Outcome } from '../../infra/refusal.ts';
-import { checkBrandPage } from '../../platforms/brand-page.ts';
+import { checkBrandPage } from '../../platforms/destination.ts';
 import {
   findBrand,
   insertBrand,

@@ -1,18 +1,19 @@
 /**
- * Which link earned an order line: a ladder of evidence, from certain to inferred, and a person's decision above it.
+ * The attribution of an order line to a link: a ladder of evidence from certain to inferred, with a person's decision above it.
  *
- * The first level that can answer decides; what stands below it is not asked. Nothing is ever split or guessed silently: where two
- * influencers could be meant, or only a policy of the brand could say, the line waits for a person with the candidates listed.
+ * The levels stand in `LEVELS`, the highest first. The first level that can answer decides, and lower levels are not evaluated. A commission is
+ * never split and never guessed: where evidence names two influencers, or only the brand's policy could decide, the line waits for a person,
+ * with the candidates listed.
+ *
+ * The file reads top-down: the ladder, a person's decision, then the reason and the candidates of a line that is not attributed.
  */
 import assert from 'node:assert/strict';
-import type { AttributionMethod, AttributionState, Confidence, LadderMethod, UnmatchedReason } from '../vocabulary.ts';
+import type { AttributionMethod, Confidence, LadderMethod, UnmatchedReason } from '../vocabulary.ts';
 import type { Proof } from './checks.ts';
 import type { AttributionFacts, AttributionResult, Candidate, DecisionFact, LinkFact, TraceEntry } from './facts.ts';
-import { clickIdLevel, clickTimeLevel, soleCandidateLevel } from './levels.ts';
+import { clickIdLevel, clickTimeLevel, soleCandidateLevel } from './click-levels.ts';
 import { codeLevel, relationLevel, trackingSlotLevel } from './named-levels.ts';
 import type { LevelEnd, LevelOutcome } from './trace.ts';
-
-export type { AttributionFacts, AttributionResult } from './facts.ts';
 
 const LEVELS: readonly ((facts: AttributionFacts, named: ReadonlySet<string>) => LevelOutcome)[] = [
   clickIdLevel,
@@ -33,8 +34,8 @@ const CONFIDENCE: Readonly<Record<AttributionMethod, Confidence>> = {
   sole_candidate: 'inferred',
 };
 
-/** In the order of the checks: of two misses of one level, the one that came further says more. */
-const HOW_FAR: readonly UnmatchedReason[] = [
+/** Reasons in the order of the checks. Of two misses of one level, the one that failed the later check is more informative. */
+const CHECK_ORDER: readonly UnmatchedReason[] = [
   'no_evidence',
   'wrong_brand',
   'other_product',
@@ -45,7 +46,7 @@ const HOW_FAR: readonly UnmatchedReason[] = [
   'policy_off',
 ];
 
-/** Reasons that end by themselves: a late click, a product or terms registered later. The others need a new fact about the order. */
+/** Reasons that may end without a message about the order: a late click, a product or terms registered later. */
 const PASSING_REASONS: ReadonlySet<UnmatchedReason> = new Set([
   'waiting_for_clicks',
   'no_evidence',
@@ -54,11 +55,11 @@ const PASSING_REASONS: ReadonlySet<UnmatchedReason> = new Set([
 ]);
 
 /**
- * Attributes one line. Pure: the same facts, in any order, give the same answer.
+ * Attributes one line. The same facts, in any order, give the same answer.
  *
- * A standing decision outranks all evidence. Without one the ladder answers; where nothing wins, the reason is the most informative
- * one: waiting for clicks first (nothing is final yet), else the miss of the highest level that had evidence of ours, and within one
- * level the miss that failed the latest check; `no_evidence` only if there is nothing better to say.
+ * A standing decision outranks all evidence. Without one the ladder answers. If no level wins, the reason is the most informative one:
+ * `waiting_for_clicks` first, because nothing is final yet; else the miss of the highest level with evidence, and within one level the miss that
+ * failed the latest check; `no_evidence` only if there is no other.
  *
  * @throws AssertionError when the facts are incomplete (a click id without its reading, an assigned link that was not loaded): a bug
  */
@@ -68,71 +69,19 @@ export function attribute(facts: AttributionFacts): AttributionResult {
 }
 
 /**
- * Whether clicks on the product could change the answer; facts without any clicks are enough to ask. Spares the loader the search for
- * clicks of lines that stronger evidence decides.
+ * Whether clicks on the product could change the answer. The facts may come without clicks, so the caller loads clicks only for lines that
+ * stronger evidence does not decide.
  */
 export function dependsOnClicks(facts: AttributionFacts): boolean {
   if (facts.productId === undefined) return false;
   const { state, trace } = climb({ ...facts, clicks: [] });
   const decidedAt = state === 'unmatched' ? undefined : trace.at(-1)?.method;
   if (decidedAt === 'click_id' || decidedAt === 'tracking_slot') return false;
-  // A customer binding (level 3) stands or falls with clicks, so a code below it may yet be overtaken.
+  // A customer binding (level 3) needs a click, so with one it may outrank the code below it.
   return decidedAt === undefined || facts.evidence.sls !== undefined;
 }
 
-/** The part of a stored attribution that `reconcile` looks at. */
-export interface StoredAttribution {
-  state: AttributionState;
-  method?: string | null;
-  linkId?: string | null;
-  reason?: string | null;
-}
-
-/** Evidence that disagrees with what stands: a review item, never a change. */
-export type Dispute = OmitOfEach<AttributionResult, 'trace' | 'retry' | 'dispute'>;
-type OmitOfEach<Union, Key extends PropertyKey> = Union extends unknown ? Omit<Union, Key> : never;
-
-/**
- * What is to be stored, given what is stored.
- *
- * `locked`: the line's commission is payable (released). From then on only a person moves it: fresh evidence that disagrees is kept
- * beside it as a dispute. A decision, made or undone, is a person's, so it always takes effect.
- *
- * @returns `retry`: whether to look at the line again although no message came
- */
-export function reconcile<Current extends StoredAttribution>({
-  current,
-  locked,
-  fresh,
-}: {
-  current: Current | undefined;
-  locked: boolean;
-  fresh: AttributionResult;
-}): { attribution: Current | AttributionResult; dispute?: Dispute; retry: boolean } {
-  const isPersonal = isDecided(fresh) || (current !== undefined && isDecided(current));
-  if (current === undefined || !locked || isPersonal || current.state !== 'matched') {
-    return {
-      attribution: fresh,
-      ...(fresh.dispute !== undefined && { dispute: disputeOf(fresh.dispute) }),
-      retry: fresh.retry,
-    };
-  }
-  const agrees = fresh.state === 'matched' && fresh.linkId === current.linkId;
-  // Clicks that are not in yet are no disagreement; what they say is asked again once they are.
-  const isOpen = fresh.state === 'unmatched' && fresh.reason === 'waiting_for_clicks';
-  return { attribution: current, ...(!agrees && !isOpen && { dispute: disputeOf(fresh) }), retry: isOpen };
-}
-
-function isDecided(attribution: StoredAttribution | AttributionResult): boolean {
-  if (attribution.state === 'matched') return attribution.method === 'manual';
-  return attribution.reason === 'rejected';
-}
-
-function disputeOf({ trace: _trace, retry: _retry, dispute: _dispute, ...said }: AttributionResult): Dispute {
-  return said;
-}
-
-/** The ladder, from the strongest level down to the first that answers. */
+/** The ladder, from the highest level down to the first that answers. */
 function climb(facts: AttributionFacts): AttributionResult {
   const trace: TraceEntry[] = [];
   const named = new Set<string>();
@@ -143,7 +92,7 @@ function climb(facts: AttributionFacts): AttributionResult {
     unsettled ||= outcome.unsettled === true;
     for (const influencerId of outcome.named ?? []) named.add(influencerId);
     if (outcome.end !== undefined) return answer(facts, outcome.end, { trace, unsettled });
-    // Levels 5 and 6 wait for the same clicks, and what waits must not be overtaken by a weaker inference.
+    // Levels 5 and 6 wait for the same clicks. Level 6 must not decide before level 5 can.
     if (outcome.trace.some((entry) => entry.outcome === 'deferred')) break;
   }
   const reason = mostInformative(facts, trace);
@@ -182,7 +131,7 @@ function credit(facts: AttributionFacts, { method, link, clickId, clickedAt, tag
   };
 }
 
-/** A person's word, with what evidence says instead where the person cannot have known it. */
+/** A person's decision, with a dispute where evidence that the person did not know names another link. */
 function decide(facts: AttributionFacts, decision: DecisionFact, byEvidence: AttributionResult): AttributionResult {
   const known = [decision.linkId, decision.overruledLinkId];
   const isNews = byEvidence.state === 'matched' && !known.includes(byEvidence.linkId);
@@ -213,7 +162,7 @@ function decide(facts: AttributionFacts, decision: DecisionFact, byEvidence: Att
   };
 }
 
-/** Two things not even a person can do: credit another brand's link, and pay without terms. */
+/** A person can neither credit another brand's link nor have a line paid without terms. */
 function refusalOf(facts: AttributionFacts, link: LinkFact): UnmatchedReason | undefined {
   if (link.brandId !== facts.brandId) return 'wrong_brand';
   const productId = facts.productId ?? link.productId;
@@ -223,14 +172,14 @@ function refusalOf(facts: AttributionFacts, link: LinkFact): UnmatchedReason | u
 
 function mostInformative(facts: AttributionFacts, trace: readonly TraceEntry[]): UnmatchedReason {
   if (trace.some((entry) => entry.outcome === 'deferred')) return 'waiting_for_clicks';
-  const telling = trace.filter((entry) => entry.reason !== undefined && entry.reason !== 'no_evidence');
-  const highest = telling[0]?.method;
-  const reasons = telling.filter(({ method }) => method === highest).flatMap(({ reason }) => reason ?? []);
-  const furthest = reasons.toSorted((a, b) => HOW_FAR.indexOf(b) - HOW_FAR.indexOf(a))[0];
+  const misses = trace.filter((entry) => entry.reason !== undefined && entry.reason !== 'no_evidence');
+  const highest = misses[0]?.method;
+  const reasons = misses.filter(({ method }) => method === highest).flatMap(({ reason }) => reason ?? []);
+  const furthest = reasons.toSorted((a, b) => CHECK_ORDER.indexOf(b) - CHECK_ORDER.indexOf(a))[0];
   return furthest ?? (facts.productId === undefined ? 'product_not_registered' : 'no_evidence');
 }
 
-/** The links that failed evidence names, strongest level first: what a person is offered. Policy `off` wants no suggestions. */
+/** The links that failed evidence names, highest level first, as suggestions for a person. Policy `off` excludes its suggestions. */
 function candidatesOf(trace: readonly TraceEntry[]): Candidate[] {
   const candidates: Candidate[] = [];
   for (const { method, outcome, reason, linkId, influencerId, clickId, clickedAt } of trace) {

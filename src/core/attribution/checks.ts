@@ -1,12 +1,12 @@
 /**
- * The conditions a link must meet to be credited for a line, whatever the evidence: brand, store, product, time, terms, activity.
- * Each answers with the miss, or undefined where the condition holds.
+ * The conditions that a link must meet to be credited for a line, at every level: brand, store, product, time, terms, activity. Each check
+ * returns the miss, or undefined where the condition holds.
  */
 import type { LadderMethod, MatchingScope, UnmatchedReason } from '../vocabulary.ts';
 import { addDays } from '../calendar.ts';
 import type { AttributionFacts, ClickFact, LinkFact } from './facts.ts';
 
-/** Why a piece of evidence cannot pay. `detail` is finer than the reason. */
+/** Why a piece of evidence cannot pay. `detail` is more specific than the reason. */
 export interface Miss {
   reason: UnmatchedReason;
   detail: string;
@@ -23,7 +23,7 @@ export interface Proof {
 
 export const UNREGISTERED: Miss = { reason: 'product_not_registered', detail: 'product_not_registered' };
 
-/** The link belongs to the line's brand and store, and to its product unless the scope is the whole store. */
+/** Checks that the link belongs to the line's brand and store, and to its product unless the scope is the whole store. */
 export function missOfLink(facts: AttributionFacts, link: LinkFact, scope: MatchingScope): Miss | undefined {
   if (link.brandId !== facts.brandId) return { reason: 'wrong_brand', detail: 'link_of_another_brand' };
   if (link.storeId !== facts.storeId) return { reason: 'other_product', detail: 'link_of_another_store' };
@@ -34,7 +34,7 @@ export function missOfLink(facts: AttributionFacts, link: LinkFact, scope: Match
     : { reason: 'other_product', detail: 'link_of_another_product' };
 }
 
-/** The click came before the order (give or take `skewMs`) and at most `windowDays` before it, both bounds inclusive; implies terms. */
+/** Checks that the click was at most `skewMs` after and `windowDays` before the order, both inclusive, and so that terms exist. */
 export function missOfClick(
   facts: AttributionFacts,
   link: LinkFact,
@@ -50,14 +50,14 @@ export function missOfClick(
   return undefined;
 }
 
-/** Without terms the line could not be priced. */
+/** Checks that terms cover the sale; without terms the line has no price. */
 export function missOfTerms(facts: AttributionFacts, link: LinkFact): Miss | undefined {
   return windowDaysOf(facts, link) === undefined ? { reason: 'no_terms', detail: 'no_terms' } : undefined;
 }
 
 /**
- * Link, product and influencer were all active at that time. Asked where no click of ours proves it: a click id is minted for an
- * active link only, so handing it out was the proof.
+ * Checks that link, product and influencer were active at that time. Not needed for evidence that is a click: a click id is made for an active
+ * link only.
  */
 export function missOfActivity(facts: AttributionFacts, link: LinkFact, at: Date): Miss | undefined {
   if (!wasActive(facts, link.linkId, at)) return { reason: 'outside_window', detail: 'link_not_active_then' };
@@ -67,7 +67,7 @@ export function missOfActivity(facts: AttributionFacts, link: LinkFact, at: Date
   return undefined;
 }
 
-/** Judges a click on the line's product as evidence of levels 3, 5 and 6. */
+/** Checks a click on the line's product as evidence of levels 3, 5 and 6. */
 export function judgeClick(
   facts: AttributionFacts,
   method: LadderMethod,
@@ -81,31 +81,31 @@ export function judgeClick(
   return { method, link, clickId, clickedAt, ...(tag !== undefined && { tag }) };
 }
 
-/** Counted clicks on the line's product, the newest first. The other verdicts are no evidence of a person's interest. */
+/** Counted clicks on the line's product, the newest first. Other verdicts show no interest of a person. */
 export function countedClicks(facts: AttributionFacts): ClickFact[] {
   return facts.clicks
     .filter(({ verdict, productId }) => verdict === 'counted' && productId === facts.productId)
     .toSorted(newestFirst);
 }
 
-/** The newest click first; two of one millisecond by their ids, so that no order of arrival decides. */
+/** The newest click first; clicks of one millisecond by their ids, so that the order of arrival does not decide. */
 export function newestFirst(a: ClickFact, b: ClickFact): number {
   return b.clickedAt.getTime() - a.clickedAt.getTime() || compareText(a.clickId, b.clickId);
 }
 
-/** Orders texts by code units: the same on every machine. */
+/** Orders texts by code units, so the result is the same on every machine. */
 export function compareText(a: string, b: string): number {
   if (a === b) return 0;
   return a < b ? -1 : 1;
 }
 
-/** Whether every click that could matter to the inferring levels is in the facts. */
+/** Whether the facts contain every click that levels 5 and 6 may need. */
 export function isDrained(facts: AttributionFacts): boolean {
   if (facts.drainedTo === undefined) return false;
   return facts.drainedTo.getTime() >= facts.createdAt.getTime() + facts.inferenceDelaySeconds * 1000;
 }
 
-/** The lease in force at that time, if any. Leases of one slot never overlap (a constraint of the tables says so). */
+/** The lease in force at that time, if any. Leases of one slot never overlap (an exclusion constraint). */
 export function leaseAt<Lease extends { validFrom: Date; validTo?: Date; influencerId: string }>(
   leases: readonly Lease[],
   at: Date,
@@ -117,7 +117,7 @@ export function leaseAt<Lease extends { validFrom: Date; validTo?: Date; influen
     )[0];
 }
 
-/** The one link of an influencer for the line's product, in the line's brand. */
+/** The link of an influencer for the line's product, in the line's brand; there is at most one. */
 export function linkOfPair(facts: AttributionFacts, influencerId: string): LinkFact | undefined {
   return facts.links.find(
     (link) =>
@@ -125,7 +125,7 @@ export function linkOfPair(facts: AttributionFacts, influencerId: string): LinkF
   );
 }
 
-/** Days, by the terms of the product sold; the link's product stands in where the sold one is not registered. */
+/** The attribution window in days, by the terms of the product sold, or of the link's product where the item is not registered. */
 function windowDaysOf(facts: AttributionFacts, link: LinkFact): number | undefined {
   const productId = facts.productId ?? link.productId;
   return facts.windows.find((window) => window.influencerId === link.influencerId && window.productId === productId)

@@ -1,8 +1,8 @@
 /**
- * What the attribution ladder is told about one order line, and what it answers. Shapes only: the rules stand in `attribution.ts`
- * (the order of the ladder) and `attribution-levels.ts` (one function a level).
+ * The input and the answer of the attribution ladder, for one order line. Shapes only: `attribute.ts` has the ladder, `click-levels.ts` and
+ * `named-levels.ts` its levels, `checks.ts` the conditions that every level applies.
  *
- * Facts hold no clock and no connection, so the same facts always give the same answer, whatever the order of their arrays.
+ * Facts hold no clock and no connection, so the same facts always give the same answer. The order of their arrays has no influence.
  */
 import type {
   AttributionMethod,
@@ -27,16 +27,16 @@ export interface AttributionFacts {
   orderSource: OrderSource;
   /** When the buyer placed the order. */
   createdAt: Date;
-  /** Absent: no product of ours is registered under the line's item. */
+  /** Absent: no product is registered under the line's item. */
   productId?: string;
   evidence: LineEvidence;
   /** The brand's policy in force when the order was created. */
   policy: { scope: MatchingScope; inferred: InferredPolicy };
   /** The standing decision of a person. */
   decision?: DecisionFact;
-  /** Of `evidence.clickId`; required where that is present. */
+  /** The reading of `evidence.clickId`; required where that is present. */
   clickIdReading?: ClickIdReading;
-  /** The stored row of `evidence.clickId`, once the worker has written it. */
+  /** The stored row of `evidence.clickId`; absent until the worker has written it. */
   clickRow?: { verdict: Verdict; tag?: string };
   /** Every link that any of the evidence names. */
   links: LinkFact[];
@@ -46,13 +46,13 @@ export interface AttributionFacts {
   coupons: CouponLease[];
   /** Links that the codes in the buyer's note name. */
   noteLinks: { code: string; linkId: string }[];
-  /** Clicks on the line's product: near `evidence.clickedAt` (themselves or by a step), and the latest counted one of each influencer up to `createdAt`. */
+  /** Clicks on the line's product: those near `evidence.clickedAt` by themselves or by a step, and the latest counted one of each influencer up to `createdAt`. */
   clicks: ClickFact[];
   /** Status history of the links, products and influencers that levels 2–4 may credit. */
   statusChanges: StatusChange[];
-  /** The attribution window of each influencer who may win, by the terms of the product sold; no entry means no terms. */
+  /** The attribution window of each influencer that may be credited, by the terms of the product sold; no entry: no terms. */
   windows: { influencerId: string; productId: string; windowDays: number }[];
-  /** Every click made before this instant is in the facts; absent: unknown. */
+  /** All clicks made before this instant are stored; absent: unknown. */
   drainedTo?: Date;
   inferenceDelaySeconds: number;
 }
@@ -61,7 +61,7 @@ export interface DecisionFact {
   kind: DecisionKind;
   /** On `assign`. */
   linkId?: string;
-  /** The link that evidence named when the person decided: it was overruled knowingly, so it is no dispute. */
+  /** The link that evidence named when the person decided. The person knew it, so it makes no dispute. */
   overruledLinkId?: string;
 }
 
@@ -100,7 +100,7 @@ export interface ClickFact {
   productId: string;
   verdict: Verdict;
   tag?: string;
-  /** A step on the middle page of this click, where that is nearer to the platform's `clickedAt` than the click itself: level 5 goes by it. */
+  /** A step on the middle page of this click that is nearer to the platform's `clickedAt` than the click itself; level 5 uses it. */
   steppedAt?: Date;
 }
 
@@ -121,14 +121,11 @@ export interface Candidate {
   clickedAt?: Date;
 }
 
-/**
- * One piece of evidence and what became of it. `none`: nothing to consider at this level; `deferred`: to be asked again when the
- * clicks are complete. Never names a link of another brand.
- */
+/** One piece of evidence and its result. Never names a link of another brand, because the brand that owns the line reads the trace. */
 export interface TraceEntry {
   method: AttributionMethod;
   outcome: TraceOutcome;
-  /** A snake_case word for people and tests, finer than a reason: `forged`, `link_paused`, `slot_of_other_product`. */
+  /** A snake_case word that is more specific than the reason: `forged`, `link_not_active_then`, `slot_of_another_product`. */
   detail: string;
   reason?: UnmatchedReason;
   linkId?: string;
@@ -139,9 +136,9 @@ export interface TraceEntry {
 
 interface Answer {
   trace: TraceEntry[];
-  /** Whether the passing of time alone (clicks still on their way, a product or terms registered later) may change the answer. */
+  /** Whether the answer may change without a message: late clicks, or a product or terms registered later. */
   retry: boolean;
-  /** Beside a person's decision: what evidence that came later says instead. */
+  /** Beside a person's decision: the answer of evidence that arrived later and names another link. */
   dispute?: AttributionResult;
 }
 
@@ -151,7 +148,7 @@ export interface Matched extends Answer {
   confidence: Confidence;
   linkId: string;
   influencerId: string;
-  /** Whose terms price the line: the product sold, or the link's where the sold one is not registered. */
+  /** The product whose terms price the line: the product sold, or the link's where the item is not registered. */
   productId: string;
   clickId?: string;
   clickedAt?: Date;
@@ -164,7 +161,7 @@ export interface Unmatched extends Answer {
   candidates: Candidate[];
 }
 
-/** Evidence that only a person may turn into money; the suggestion stands first among the candidates. */
+/** Evidence that pays only after a person's decision; the suggestion is the first candidate. */
 export interface InReview extends Answer {
   state: 'review';
   reason: 'policy_review' | 'conflict';

@@ -1,6 +1,6 @@
 /**
- * Levels 2 to 4: evidence that names an influencer, directly or through a slot, a coupon or a code. Each piece is weighed on its own;
- * then one influencer wins, or a person decides between several.
+ * Levels 2 to 4 of the ladder: evidence that names an influencer by a slot, a relation, a coupon or a code. Each piece is weighed on its own.
+ * Then one influencer wins, or a person decides between several. `click-levels.ts` has levels 1, 5 and 6.
  */
 import type { LadderMethod } from '../vocabulary.ts';
 import { compareText, countedClicks, isDrained, judgeClick, leaseAt, linkOfPair } from './checks.ts';
@@ -10,31 +10,31 @@ import type { AttributionFacts, LinkFact, SlotLease } from './facts.ts';
 import { missEntry, nothing, proofEntry } from './trace.ts';
 import type { LevelOutcome, MissedEvidence } from './trace.ts';
 
-/** One piece of evidence, weighed: a proof, or why it is none. */
+/** One piece of evidence, weighed: a proof, or the reason why it proves nothing. */
 type Weighed = { proof: Proof } | MissedEvidence;
 
-/** Level 2: the platform's order names an adzone leased to one influencer for one product when the buyer arrived. */
+/** Level 2: the platform's order names an adzone that was leased to one influencer for one product when the buyer arrived. */
 export function trackingSlotLevel(facts: AttributionFacts): LevelOutcome {
   const { adzoneId } = facts.evidence;
   if (adzoneId === undefined) return nothing('tracking_slot', 'no_slot');
   return settle('tracking_slot', [weighSlot(facts, { method: 'tracking_slot', kind: 'adzone', externalId: adzoneId })]);
 }
 
-/** Level 3: the platform says whose channel or customer the buyer is; with the product that names a link. */
+/** Level 3: the platform names the influencer whose channel or customer the buyer is. The influencer and the product name a link. */
 export function relationLevel(facts: AttributionFacts): LevelOutcome {
   const { relationId, specialId, sls } = facts.evidence;
   const weighed: Weighed[] = [];
   for (const externalId of new Set([relationId, specialId])) {
-    // A member's special_id is leased as a slot of kind `relation` too: both name a promoter of the platform.
+    // A member's special_id is leased as a slot of kind `relation` too; both ids name a promoter of the platform.
     if (externalId !== undefined) weighed.push(weighSlot(facts, { method: 'relation', kind: 'relation', externalId }));
   }
   if (sls === undefined) return weighed.length === 0 ? nothing('relation', 'no_relation') : settle('relation', weighed);
   weighed.push(...weighSls(facts, sls));
-  // A click still on its way may support the binding, or contradict it.
+  // A late click may confirm or contradict the binding.
   return { ...settle('relation', weighed), unsettled: !isDrained(facts) };
 }
 
-/** Level 4: the buyer used a registered coupon, or wrote a link's code into the note. Codes of two influencers: a person decides. */
+/** Level 4: the buyer used a registered coupon, or wrote a link's code into the note. With codes of two influencers a person decides. */
 export function codeLevel(facts: AttributionFacts): LevelOutcome {
   const weighed: Weighed[] = facts.evidence.couponCode === undefined ? [] : [weighCoupon(facts)];
   const noted = new Set(facts.noteLinks.map(({ linkId }) => linkId));
@@ -45,7 +45,7 @@ export function codeLevel(facts: AttributionFacts): LevelOutcome {
   return weighed.length === 0 ? nothing('code', 'no_code') : settle('code', weighed);
 }
 
-/** A slot that names an influencer at the time of the platform's click, or of the order where the platform tells none. */
+/** Weighs a slot at the platform's click time, or at the order's creation where the platform gives no click time. */
 function weighSlot(
   facts: AttributionFacts,
   slot: { method: LadderMethod; kind: SlotLease['kind']; externalId: string },
@@ -63,13 +63,13 @@ function weighSlot(
 }
 
 /**
- * Youzan's salesman is bound to a customer for longer than one purchase: it counts only with a click of that influencer in the
- * window, and newer clicks of others contradict it (they are weighed too, so that two influencers stand against each other).
+ * Weighs Youzan's salesman. It is bound to a customer for longer than one purchase, so it counts only with a click of that influencer in the
+ * window. Newer clicks of other influencers are weighed too, so that they contradict it.
  */
 function weighSls(facts: AttributionFacts, sls: string): Weighed[] {
   const leases = facts.slots.filter(({ kind, externalId }) => kind === 'sls' && externalId === sls);
   const weighed = weighLease(facts, leases, facts.createdAt);
-  // A binding alone proves no visit: whom it names is neither a conflict nor kept from the lower levels (no `influencerId`).
+  // A binding alone proves no visit, so its influencer makes no conflict and does not restrict lower levels (no `influencerId`).
   if ('miss' in weighed) {
     return [{ miss: weighed.miss.reason === 'conflict' ? { ...weighed.miss, reason: 'no_evidence' } : weighed.miss }];
   }
@@ -93,14 +93,14 @@ function weighCoupon(facts: AttributionFacts): Weighed {
   return 'miss' in named ? { ...named, influencerId: weighed.link.influencerId } : named;
 }
 
-/** A link named by a code, which has no time of its own: the order's creation stands for it. */
+/** Weighs a link that a code names. A code has no time of its own, so the order's creation counts. */
 function weighNamedLink(facts: AttributionFacts, link: LinkFact): Weighed {
   const miss =
     missOfLink(facts, link, 'product') ?? missOfTerms(facts, link) ?? missOfActivity(facts, link, facts.createdAt);
   return miss === undefined ? { proof: { method: 'code', link } } : { miss, link };
 }
 
-/** From the leases of one slot or coupon to the link of (its influencer, the line's product). */
+/** The link of (the leasing influencer, the line's product), from the leases of one slot or coupon. */
 function weighLease(
   facts: AttributionFacts,
   leases: readonly { influencerId: string; productId?: string; validFrom: Date; validTo?: Date }[],
@@ -117,11 +117,11 @@ function weighLease(
     return { miss: { reason: 'other_product', detail: 'slot_of_another_product' }, influencerId };
   }
   const link = linkOfPair(facts, influencerId);
-  // It names somebody without a link for the product, so every lower level could only name somebody else.
+  // The named influencer has no link for the product, so lower levels could only name another influencer.
   return link === undefined ? { miss: { reason: 'conflict', detail: 'no_link_for_pair' }, influencerId } : { link };
 }
 
-/** The answer of a level of named evidence: one influencer wins; two, or one without a link, are for a person. */
+/** The answer of a level of named evidence: one influencer wins; a person decides about two, or about one without a link. */
 function settle(method: LadderMethod, weighed: readonly Weighed[]): LevelOutcome {
   const proofs = weighed.flatMap((piece) => ('proof' in piece ? [piece.proof] : []));
   const misses = weighed.flatMap((piece) => ('miss' in piece ? [piece] : []));
@@ -131,7 +131,7 @@ function settle(method: LadderMethod, weighed: readonly Weighed[]): LevelOutcome
     const trace = [...proofs.map((proof) => proofEntry(proof, 'review', 'conflict', 'conflict')), ...missTrace];
     return { trace, end: { kind: 'review', reason: 'conflict', proofs } };
   }
-  // Where two pieces name one link, the one with a click of ours says more.
+  // Of two pieces that name one link, the one with a click is more informative.
   const proof = proofs.find(({ clickId }) => clickId !== undefined) ?? proofs[0];
   if (proof !== undefined) {
     return { trace: [proofEntry(proof, 'won', 'named'), ...missTrace], end: { kind: 'won', proof } };

@@ -1,6 +1,4 @@
-/**
- * How a level answers, and how it says why: the entries of the trace that `explain` shows.
- */
+/** The answer of a level, and the trace entries that explain it. The explanation of an order shows them. */
 import type { LadderMethod, UnmatchedReason } from '../vocabulary.ts';
 import type { Miss, Proof } from './checks.ts';
 import type { LinkFact, TraceEntry } from './facts.ts';
@@ -12,15 +10,15 @@ export type LevelEnd =
 
 export interface LevelOutcome {
   trace: TraceEntry[];
-  /** Absent: the next level is asked. */
+  /** Absent: the next level is evaluated. */
   end?: LevelEnd;
-  /** Influencers whom the platform or a coupon names although it cannot pay: levels 5 and 6 must not guess somebody else. */
+  /** Influencers named by evidence that cannot pay. Levels 5 and 6 must not infer another influencer. */
   named?: string[];
-  /** Click rows that may still arrive could change what this level says. */
+  /** Late click rows could change the answer of this level. */
   unsettled?: boolean;
 }
 
-/** Evidence that cannot pay. `influencerId`: whom a slot or coupon names all the same. */
+/** Evidence that cannot pay. `influencerId`: the influencer that a slot or coupon names nevertheless. */
 export interface MissedEvidence {
   miss: Miss;
   link?: LinkFact;
@@ -45,7 +43,7 @@ export function deferred(method: LadderMethod): LevelOutcome {
   return { trace: [entry], unsettled: true };
 }
 
-/** The entry of evidence that names a link that may be credited. */
+/** The trace entry of evidence that names a link that may be credited. */
 export function proofEntry(
   proof: Proof,
   outcome: TraceEntry['outcome'],
@@ -65,7 +63,7 @@ export function proofEntry(
   };
 }
 
-/** The entry of evidence that cannot pay. Another brand's link is never named: the trace is read by the brand that owns the line. */
+/** The trace entry of evidence that cannot pay. Another brand's link is never named, because the line's brand reads the trace. */
 export function missEntry(method: LadderMethod, piece: MissedEvidence): TraceEntry {
   const { miss, link, clickId, clickedAt } = piece;
   const influencerId = piece.influencerId ?? link?.influencerId;

@@ -5,9 +5,6 @@
 import type { App, Device, LandingMode, Platform } from '../vocabulary.ts';
 import type { VisitorPlace } from '../clicks/visitor-place.ts';
 
-/** The platforms a link can lead to. */
-export type ShopPlatform = Platform;
-
 /** Replaces the table for one link. */
 export interface LandingModeOverrides {
   /** Set by the brand for this link. */
@@ -47,18 +44,22 @@ const TAOBAO_AND_TMALL: Readonly<Record<App, ModeByDevice>> = {
   other: PAGE_ON_PHONES,
 };
 
+/** Youzan shops are web pages and run natively in WeChat, so every visitor goes there directly. A new platform needs its row here. */
+const MODE_BY_APP: Readonly<Record<Platform, Readonly<Record<App, ModeByDevice>> | 'direct'>> = {
+  taobao: TAOBAO_AND_TMALL,
+  tmall: TAOBAO_AND_TMALL,
+  youzan: 'direct',
+};
+
 /**
- * The landing mode of a visit: the override of the link, else the override for the app, else the table. Youzan shops are web pages and run
- * natively in WeChat, so the table sends every visitor there directly. This function runs for every visit and allocates nothing.
+ * The landing mode of a visit: the override of the link, else the override for the app, else the platform's table. This function runs for every
+ * visit and allocates nothing.
  */
-export function landingModeOf(
-  platform: ShopPlatform,
-  place: VisitorPlace,
-  overrides?: LandingModeOverrides,
-): LandingMode {
+export function landingModeOf(platform: Platform, place: VisitorPlace, overrides?: LandingModeOverrides): LandingMode {
   const override = overrides?.link ?? overrides?.byApp?.[place.app];
   if (override !== undefined) return override;
-  return platform === 'youzan' ? 'direct' : TAOBAO_AND_TMALL[place.app][place.device];
+  const modes = MODE_BY_APP[platform];
+  return modes === 'direct' ? modes : modes[place.app][place.device];
 }
 
 /**

@@ -4,7 +4,7 @@ import type { Logger } from 'pino';
 import type { FallbackKind } from '../../core/vocabulary.ts';
 import type { Db } from '../../infra/db.ts';
 import { pause } from '../../infra/repeat.ts';
-import { brandPageLocation, plainLocation } from '../../platforms/brand-page.ts';
+import { brandPageLocation, plainLocation } from '../../platforms/destination.ts';
 import { findFallbackRow, listOtherProducts } from './queries.ts';
 import type { FallbackRow } from './queries.ts';
 

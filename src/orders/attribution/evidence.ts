@@ -2,7 +2,7 @@ import type { OrderSource } from '../../core/vocabulary.ts';
 import type { RateCard } from '../../commissions/terms/rate-cards.ts';
 import { dependsOnClicks } from '../../core/attribution/attribute.ts';
 import type { AttributionFacts, LinkFact } from '../../core/attribution/facts.ts';
-import { ARRIVAL_AFTER_CLICK_MS, ARRIVAL_BEFORE_CLICK_MS } from '../../core/attribution/levels.ts';
+import { ARRIVAL_AFTER_CLICK_MS, ARRIVAL_BEFORE_CLICK_MS } from '../../core/attribution/click-levels.ts';
 import type { Queryable } from '../../infra/db.ts';
 import { listClicksNear, listLatestClicks } from './click-evidence-queries.ts';
 import { listSettledLines, listStatusChanges } from './evidence-queries.ts';

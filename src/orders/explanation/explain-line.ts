@@ -1,7 +1,7 @@
 import { rateOf } from '../../commissions/terms/rate-cards.ts';
 import { stageOf } from '../../core/money/accounts.ts';
-import type { AttributionResult, Dispute } from '../../core/attribution/attribute.ts';
-import type { AttributionFacts, Candidate, TraceEntry } from '../../core/attribution/facts.ts';
+import type { Dispute } from '../../core/attribution/reconcile.ts';
+import type { AttributionFacts, Candidate, TraceEntry, AttributionResult } from '../../core/attribution/facts.ts';
 import { addDays } from '../../core/calendar.ts';
 import type { CommissionTerms } from '../../core/money/commission.ts';
 import { explainCommission, explainInfluencerLeg } from '../../core/money/explain-commission.ts';

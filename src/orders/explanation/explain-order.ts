@@ -3,7 +3,7 @@ import type { Principal } from '../../access/principal.ts';
 import { getRateCard } from '../../commissions/terms/rate-cards.ts';
 import { attribute } from '../../core/attribution/attribute.ts';
 import type { AttributionFacts } from '../../core/attribution/facts.ts';
-import { CLOCK_SKEW_MS } from '../../core/attribution/levels.ts';
+import { CLOCK_SKEW_MS } from '../../core/attribution/click-levels.ts';
 import { addDays } from '../../core/calendar.ts';
 import { inTransaction } from '../../infra/db.ts';
 import type { Db, Tx } from '../../infra/db.ts';

@@ -5,7 +5,8 @@ import { changedStates, priceLines } from '../../commissions/pricing/price-lines
 import { type PricedLine } from '../../commissions/pricing/queries.ts';
 import { listBooked } from '../../ledger/positions/queries.ts';
 import type { RateCard } from '../../commissions/terms/rate-cards.ts';
-import { attribute, reconcile } from '../../core/attribution/attribute.ts';
+import { attribute } from '../../core/attribution/attribute.ts';
+import { reconcile } from '../../core/attribution/reconcile.ts';
 import type { Tx } from '../../infra/db.ts';
 import { together } from '../../infra/together.ts';
 import type { EntryDraft } from '../../ledger/post/post-entries.ts';

@@ -1,11 +1,11 @@
-/** The body a brand's own shop system posts: one event or up to a hundred, in the words of the HTTP contract. */
+/** Reads the body that a brand's own shop system posts: one event or up to a hundred, in the words of the HTTP contract. */
 import { z } from 'zod';
 import { MAX_LINE_FEN } from '../../core/money/money.ts';
 import type { LineEvidence, OrderEvent, OrderLineFact, RefundFact } from '../../core/orders/order-event.ts';
 
 export interface ShopEvent {
   event: OrderEvent;
-  /** Line id → the buyer's note. Personal data: never stored. */
+  /** The buyer's note by line id. Personal data: never stored. */
   notes: Record<string, string>;
 }
 
@@ -16,12 +16,12 @@ export type ShopReading =
 const MAX_EVENTS = 100;
 const MAX_LINES = 200;
 const MAX_ERRORS = 20;
-/** A path may hold an unknown key, which is as long as the sender likes. */
+/** A path may contain an unknown key of any length. */
 const MAX_ERROR_LENGTH = 300;
 const EARLIEST = Date.UTC(2000, 0, 1);
 const LATEST = Date.UTC(2100, 0, 1);
 
-/** Anything Postgres can keep as text and jsonb: no NUL or other control character, no half of a surrogate pair. */
+/** A text that Postgres can store as text and jsonb: no control character, no half of a surrogate pair. */
 const name = z
   .string()
   .min(1)
@@ -55,7 +55,7 @@ const evidenceFields = {
 
 const fullLine = z.strictObject({ lineId: name, itemId: name, quantity, paidFen: fen, ...evidenceFields });
 
-/** Where lines are only named. A shop that sends whole lines with every event may: the facts of the paid event count. */
+/** A line that is only named. A shop may send whole lines with every event; the facts of the paid event count. */
 const namedLine = z.strictObject({
   lineId: name,
   itemId: name.optional(),
@@ -79,7 +79,7 @@ const refund = z.strictObject({
   ),
 });
 
-/** Of a refund that is asked for or withdrawn, the lines may be unknown: then the whole order is meant. */
+/** A refund that is requested or withdrawn. Without lines it concerns the whole order. */
 const openRefund = z.strictObject({
   refundId: name,
   lines: distinctLines(
@@ -97,7 +97,7 @@ const shopEventSchema = z.discriminatedUnion('type', [
     type: z.literal('order.closed'),
     ...head,
     lines: namedLines.optional(),
-    /** The buyer got everything back, received lines too. */
+    /** Everything was refunded, received lines too. */
     fullRefund: z.boolean().optional(),
   }),
   z.strictObject({ type: z.literal('order.refunded'), ...head, lines: namedLines.optional(), refund }),
@@ -120,8 +120,8 @@ type NamedLine = z.infer<typeof namedLine>;
 /**
  * Reads a verified body.
  *
- * @returns the events in the order given, or what is wrong with the body, at most 20 faults, each with the path of the field
- *   (`events.0.lines.2.paidFen`; '' for the body itself). Nothing of a faulty body counts.
+ * @returns the events in the order given, or the faults of the body, at most 20, each with the path of its field
+ *   (`events.0.lines.2.paidFen`; '' for the body itself). A body with a fault gives no event.
  */
 export function readShopMessage(rawBody: Uint8Array): ShopReading {
   const body = parseBody(rawBody);
@@ -135,7 +135,7 @@ export function readShopMessage(rawBody: Uint8Array): ShopReading {
   return { ok: false, errors: parsed.error.issues.flatMap(faultsOf).slice(0, MAX_ERRORS) };
 }
 
-/** Unknown fields are named one by one in the path, as everywhere in the interface. */
+/** Each unknown field gets a fault of its own with its path, as in the rest of the API. */
 function faultsOf(issue: z.core.$ZodIssue): { path: string; message: string }[] {
   const isUnknown = issue.code === 'unrecognized_keys';
   const paths = isUnknown ? issue.keys.map((key) => [...issue.path, key]) : [issue.path];
@@ -214,10 +214,10 @@ function isPlausible(text: string): boolean {
 type SourceReviver = (this: unknown, key: string, value: unknown, context: { source?: string }) => unknown;
 const parseWithSource = JSON.parse as (text: string, reviver: SourceReviver) => unknown;
 
-/** Made once: making one costs more than reading a message with it. */
+/** Created once, because creating one costs more than decoding a message with it. */
 const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
-/** A number that is not written as a whole number becomes NaN, which no field takes: 19900.0000000000001 must not pass as 19900. */
+/** A number that is not written as a whole number becomes NaN, which no field accepts: 19900.0000000000001 must not pass as 19900. */
 function parseBody(rawBody: Uint8Array): unknown {
   try {
     return parseWithSource(UTF8.decode(rawBody), (_key, value, { source }) =>

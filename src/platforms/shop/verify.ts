@@ -1,6 +1,6 @@
 /**
- * A brand's own shop system: signed as Standard Webhooks (standardwebhooks.com) says. The body is read by `readShopMessage`, exported
- * here too, the one door to this source.
+ * Messages of a brand's own shop system: the signature by Standard Webhooks (standardwebhooks.com). `readShopMessage` reads the body; this file
+ * exports it too, so that a caller imports one file for a message.
  */
 import { createHmac, hash, timingSafeEqual } from 'node:crypto';
 
@@ -23,11 +23,11 @@ export type ShopVerification =
     };
 
 const SECRET_PREFIX = 'whsec_';
-/** The standard's own bounds for a secret, in bytes. */
+/** The bounds of the standard for a secret, in bytes. */
 const MIN_SECRET_LENGTH = 24;
 const MAX_SECRET_LENGTH = 64;
 const TOLERANCE_SECONDS = 300;
-/** A sender that rotates secrets sends two or three; a hundred are an attempt to make us compute. */
+/** A sender that rotates secrets sends two or three signatures. A limit keeps a request from causing many computations. */
 const MAX_SIGNATURES = 10;
 const MAX_SIGNATURE_HEADER_LENGTH = 2000;
 const ID = /^[\x21-\x7e]{1,128}$/;
@@ -35,13 +35,13 @@ const TIMESTAMP = /^\d{1,12}$/;
 const BASE64 = /^[A-Za-z0-9+/]+={0,2}$/;
 
 /**
- * Whether the owner of one of the secrets sent these bytes within 300 seconds of now.
+ * Verifies that the owner of one of the secrets sent these bytes within 300 seconds of now.
  *
- * The id must be 1 to 128 printable ASCII characters. Signatures of other versions than `v1` are passed over, as the standard asks;
- * more than ten are refused unread.
+ * The id must be 1 to 128 printable ASCII characters. Signatures of versions other than `v1` are ignored, as the standard requires; a header
+ * with more than ten signatures is refused.
  *
- * @param secrets the store's current secret and those not yet expired, `whsec_…`
- * @throws RangeError when a stored secret is not one `newShopSecret` could have made: a bug
+ * @param secrets  the store's current secret and those that are not expired, `whsec_…`
+ * @throws RangeError when a stored secret cannot have been made by `newShopSecret`: a bug
  */
 export function verifyShop({
   rawBody,
@@ -63,7 +63,7 @@ export function verifyShop({
   if (skewMs > TOLERANCE_SECONDS * 1000) return { ok: false, reason: 'timestamp_out_of_range' };
   const given = signaturesIn(signature);
   const expected = secrets.map((secret) => signShop({ rawBody, id, timestamp, secret }));
-  // Every pair is compared, so the time taken does not tell which secret or signature was near.
+  // Compares every pair, so the duration does not show which secret or signature was close.
   const matches = expected.flatMap((right) => given.filter((candidate) => isSameText(right, candidate)));
   return matches.length > 0 ? { ok: true } : { ok: false, reason: 'signature_wrong' };
 }
@@ -84,7 +84,7 @@ export function signShop({
   return `v1,${mac.digest('base64')}`;
 }
 
-/** A secret to show once: `whsec_` and base64. @param random 24 to 64 random bytes */
+/** A new secret, to be shown once: `whsec_` and base64. @param random  24 to 64 random bytes */
 export function newShopSecret(random: Uint8Array): string {
   if (random.length < MIN_SECRET_LENGTH || random.length > MAX_SECRET_LENGTH) {
     throw new RangeError('a webhook secret has 24 to 64 bytes');
@@ -107,7 +107,7 @@ function signaturesIn(header: string): string[] {
   return signatures.length > MAX_SIGNATURES ? [] : signatures.filter((one) => one.startsWith('v1,'));
 }
 
-/** Both sides are hashed first: equal lengths whatever was sent, and no time that depends on the first wrong character. */
+/** Compares in constant time. Both texts are hashed first, so their lengths are equal. */
 function isSameText(expected: string, given: string): boolean {
   return timingSafeEqual(hash('sha256', expected, 'buffer'), hash('sha256', given, 'buffer'));
 }

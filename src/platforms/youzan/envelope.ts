@@ -1,41 +1,41 @@
 /**
- * The outer body of a Youzan push: who it is for, what identifies it, and the message inside. Read from the raw bytes; nothing here
- * says that the sender is Youzan, see `verifyYouzan`.
+ * The outer body of a Youzan push: the shop, the identity of the message, and the message inside. Read from the raw bytes and not verified;
+ * `verifyYouzan` verifies the sender.
  */
 import { createHash } from 'node:crypto';
 import { canonicalJson, fieldOf, isJsonObject, parseJsonBytes, parseJsonText, type JsonObject } from '../json-text.ts';
 import { integerAt, isAbsent, nameAt, textAt, type Field } from './fields.ts';
 
 export interface YouzanEnvelope {
-  /** `trade_TradePaid` and the like; '' when the body names none, or nothing that could be kept. */
+  /** For example `trade_TradePaid`; '' when the body has none, or one that cannot be stored. */
   type: string;
   clientId?: string;
   /** The shop, as digits: the store's `externalShopId`. */
   kdtId?: string;
   /** The head shop of a chain. */
   rootKdtId?: string;
-  /** Business id: the order number for trade messages. */
+  /** Business id: the order number in trade messages. */
   id?: string;
-  /** Compares within one message type only; undefined when there is none Postgres could hold. */
+  /** Comparable within one message type only; undefined when it is missing or beyond int8. */
   version?: bigint;
-  /** A sign of life: answer success, store nothing. */
+  /** A test of the connection: answer success, store nothing. */
   heartbeat: boolean;
-  /** Names this message for ever: `msg_id`, else type, shop, business id and version. */
+  /** The permanent key of this message: `msg_id`, else type, shop, business id and version. */
   eventKey: string;
-  /** Hex SHA-256 of the content without `sendCount`, which alone differs between deliveries of one message. */
+  /** Hex SHA-256 of the content without `sendCount`, the only field that differs between deliveries of one message. */
   contentSha256: string;
-  /** The decoded `msg`; undefined in heartbeats and when it cannot be read. */
+  /** The decoded `msg`; undefined in heartbeats and when it is unreadable. */
   message?: JsonObject;
 }
 
-/** Printable, so that it can be a key in Postgres as it stands. */
+/** Printable ASCII, so that it can be a key in Postgres unchanged. */
 const PLAIN_KEY = /^[\x21-\x7e]{1,128}$/;
 
 /**
  * Reads the raw body.
  *
- * @returns `malformed` when the bytes are not one JSON object in UTF-8. A body whose inner message cannot be read is still an
- *   envelope, since its sender can be verified and must be answered.
+ * @returns `malformed` when the bytes are not one JSON object in UTF-8. A body with an unreadable inner message is still an envelope, because
+ *   its sender can be verified and must be answered.
  */
 export function readYouzanEnvelope(
   rawBody: Uint8Array,
@@ -60,8 +60,8 @@ export function readYouzanEnvelope(
 }
 
 /**
- * Decodes `msg`: an object (new refund messages), or a text of form-encoded JSON. Form decoding reads both styles in use, Java's
- * URLEncoder (blank as "+") and the older one (blank as "%20"); a text that begins with a brace was never encoded.
+ * Decodes `msg`: an object (newer refund messages), or a text of form-encoded JSON. Form decoding reads both styles in use: Java's URLEncoder
+ * (blank as "+") and the older one (blank as "%20"). A text that begins with a brace is not encoded.
  */
 function readMessage(body: JsonObject): JsonObject | undefined {
   const msg = fieldOf(body, 'msg');

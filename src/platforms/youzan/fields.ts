@@ -1,6 +1,6 @@
 /**
- * Single values of Youzan messages. One value is absent in five ways there ("", null, the text "null", {}, a missing key), numbers
- * come as numbers and as texts, booleans as booleans and as texts, and times have no zone.
+ * Single values of Youzan messages. A value can be absent in five ways ("", null, the text "null", {}, a missing key). Numbers and booleans may
+ * be texts. Times have no zone.
  */
 import { parseShanghaiTime } from '../../core/calendar.ts';
 import { MAX_LINE_FEN, parseYuanToFen } from '../../core/money/money.ts';
@@ -9,7 +9,7 @@ import { fieldOf, isJsonObject, JsonNumber, type JsonObject, type JsonValue } fr
 const LARGEST_INT8 = 9_223_372_036_854_775_807n;
 const EARLIEST = Date.UTC(2000, 0, 1);
 const LATEST = Date.UTC(2100, 0, 1);
-/** Ids go into keys, logs and URLs: printable ASCII without blank, no longer than any real one. */
+/** Ids are used in keys, logs and URLs: printable ASCII without blanks, at most as long as real ones. */
 const NAME = /^[\x21-\x7e]{1,64}$/;
 
 /** A field that may be wrong: absent, unreadable, or a value. */
@@ -37,12 +37,12 @@ export function textAt(object: JsonObject | undefined, key: string): string | un
   return typeof value === 'string' ? value : undefined;
 }
 
-/** An id. */
+/** The id in a field. */
 export function nameAt(object: JsonObject | undefined, key: string): Field<string> {
   return readPresent(object, key, (text) => (NAME.test(text) ? text : undefined));
 }
 
-/** A whole number that Postgres can hold as int8. */
+/** The whole number in a field, at most int8 of Postgres. */
 export function integerAt(object: JsonObject | undefined, key: string): Field<bigint> {
   return readPresent(object, key, (text) => {
     if (!/^\d{1,19}$/.test(text)) return undefined;
@@ -51,7 +51,7 @@ export function integerAt(object: JsonObject | undefined, key: string): Field<bi
   });
 }
 
-/** A yuan amount of a line or a refund, as fen; unreadable above MAX_LINE_FEN. */
+/** The yuan amount of a line or refund in a field, as fen; unreadable above MAX_LINE_FEN. */
 export function yuanAt(object: JsonObject | undefined, key: string): Field<bigint> {
   return readPresent(object, key, (text) => {
     const parsed = parseYuanToFen(text);
@@ -59,7 +59,7 @@ export function yuanAt(object: JsonObject | undefined, key: string): Field<bigin
   });
 }
 
-/** A Shanghai time of this century. */
+/** The Shanghai time in a field, from 2000 to 2099. */
 export function timeAt(object: JsonObject | undefined, key: string): Field<Date> {
   return readPresent(object, key, (text) => {
     const at = parseShanghaiTime(text);
@@ -67,18 +67,18 @@ export function timeAt(object: JsonObject | undefined, key: string): Field<Date>
   });
 }
 
-/** True for true, "true", 1 and "1". */
+/** The flag in a field: true for true, "true", 1 and "1"; else false. */
 export function flagAt(object: JsonObject | undefined, key: string): boolean {
   return fieldOf(object, key) === true || ['true', '1'].includes(textAt(object, key) ?? '');
 }
 
-/** The instant a version stands for: milliseconds (13 digits) or seconds (10 digits). Undefined for any other number. */
+/** The instant that a version encodes in milliseconds (13 digits) or seconds (10 digits). Undefined for any other number. */
 export function instantOfVersion(version: bigint): Date | undefined {
   const at = new Date(Number(versionMs(version)));
   return isPlausible(at) ? at : undefined;
 }
 
-/** A version in milliseconds, so that one given in seconds compares with those given in milliseconds. */
+/** A version in milliseconds; one in seconds is converted, so that both are comparable. */
 export function versionMs(version: bigint): bigint {
   return version < 100_000_000_000n ? version * 1000n : version;
 }

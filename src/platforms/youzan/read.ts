@@ -1,20 +1,19 @@
 /**
- * What a Youzan message says about an order, in our words. Personal data stays behind: of the buyer's note only a transient copy is
- * handed to the caller, who looks for codes in it and drops it.
+ * Reads a Youzan message into an order event. Personal data is left out. The buyer's notes are returned beside the event; the caller searches
+ * them for codes and does not store them.
  */
 import type { OrderEvent } from '../../core/orders/order-event.ts';
 import type { OrderEventType } from '../../core/vocabulary.ts';
 import type { JsonObject } from '../json-text.ts';
 import type { YouzanEnvelope } from './envelope.ts';
 import { instantOfVersion, integerAt, nameAt, objectAt, timeAt } from './fields.ts';
-import { readLines } from './lines.ts';
-import { readRefund } from './refund.ts';
+import { readLines, readRefund } from './message-parts.ts';
 
 export type YouzanReading =
   | {
       kind: 'event';
       event: OrderEvent;
-      /** Line id → what the buyer wrote. Personal data: never stored. */
+      /** The buyer's note by line id. Personal data: never stored. */
       notes: Record<string, string>;
     }
   | { kind: 'ignored'; reason: IgnoredReason }
@@ -40,12 +39,12 @@ interface NotUnderstood {
     | 'refund_type_unknown';
 }
 
-/** What every event of ours begins with. */
+/** The fields of every event. */
 type EventHead = Pick<OrderEvent, 'externalOrderId' | 'version' | 'occurredAt'>;
 
 /**
- * `trade_TradeBuyerPay` repeats the order after payment under a version of its own type. Read as `paid` it would compete with
- * TradePaid, whose versions it may not be compared with; it never comes for virtual goods, so nothing can depend on it either.
+ * `trade_TradeBuyerPay` repeats the order after payment, with versions of its own type. They are not comparable with those of TradePaid, so it
+ * is not read as `paid`. Nothing can depend on it, because it is never sent for virtual goods.
  */
 const IGNORED: ReadonlyMap<string, IgnoredReason> = new Map([
   ['trade_TradeBuyerPay', 'confirms_payment'],
@@ -64,7 +63,7 @@ const FULL_ORDERS: ReadonlyMap<string, 'created' | 'paid'> = new Map([
 type RefundEventType = Extract<OrderEventType, 'refunded' | 'refund_requested' | 'refund_closed'>;
 
 /**
- * Steps between the request and the end leave the refund open. Of the newer set (`youzan_trade_…`) only RefundSuccess is an end:
+ * A step between the request and the end leaves the refund open. In the newer set (`youzan_trade_…`) only RefundSuccess is an end, because
  * there an agreement also precedes a return of goods.
  */
 const REFUNDS: ReadonlyMap<string, RefundEventType> = new Map([
@@ -86,14 +85,14 @@ const REFUNDS: ReadonlyMap<string, RefundEventType> = new Map([
   ['youzan_trade_RefundClosed', 'refund_closed'],
 ]);
 
-/** `close_type` of an order closed because everything was refunded. */
+/** `close_type` of an order that was closed because everything was refunded. */
 const CLOSED_BY_REFUND = 2n;
 
 /**
  * Reads one verified message.
  *
- * @returns the event, or why there is none: `ignored` for what concerns no order money, `not_understood` for what might and must be
- *   looked at by a person
+ * @returns the event, or the reason for none: `ignored` for a message that concerns no order money, `not_understood` for one that may, which a
+ *   person must look at
  */
 export function readYouzanMessage(envelope: YouzanEnvelope): YouzanReading {
   const { type, message } = envelope;
@@ -147,13 +146,13 @@ function readRefundEvent(type: RefundEventType, envelope: YouzanEnvelope, messag
   const read = readRefund(message, head.version, type === 'refunded');
   if (!read.ok) return notUnderstood(read.reason);
   const { refund, version, goodsComeBack } = read;
-  // "Agreed" ends a refund without return; where goods must come back it is only a step on the way.
+  // An agreement ends a refund without return; when goods must be returned, it is only a step.
   const agreedOnly = type === 'refunded' && goodsComeBack && envelope.type === 'trade_refund_RefundSellerAgree';
   const event: OrderEvent = { type: agreedOnly ? 'refund_requested' : type, ...head, version, refund };
   return { kind: 'event', event, notes: {} };
 }
 
-/** Order number, version and time. A missing time is the one the version stands for (the two agree in nearly every capture). */
+/** Order number, version and time. Without a time the version gives it; the two agree in nearly every capture. */
 function readHead(envelope: YouzanEnvelope, info: JsonObject): EventHead | NotUnderstood {
   const { version } = envelope;
   if (version === undefined) return notUnderstood('version_unreadable');
@@ -168,8 +167,8 @@ function readHead(envelope: YouzanEnvelope, info: JsonObject): EventHead | NotUn
 }
 
 /**
- * The envelope's business id is the order number. Another one would make two orders of one message, and booking money on either a
- * guess. Only the newer refund messages, of which no capture is known, are free to carry another id (their refund's).
+ * The envelope's business id must be the order number: with another one, the order of the money would be a guess. Only the newer refund
+ * messages may carry another id, their refund's; no capture of them is known.
  */
 function agreesWithId({ id, type }: YouzanEnvelope, orderId: string): boolean {
   return id === undefined || id === orderId || type.startsWith('youzan_trade_');

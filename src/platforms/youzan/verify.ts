@@ -1,6 +1,6 @@
 /**
- * Youzan (有赞) message push: the signature and the acknowledgement. The body is read by `readYouzanEnvelope`, the order facts by
- * `readYouzanMessage`; all three are exported here, the one door to this marketplace.
+ * Youzan (有赞) message push: the signature and the acknowledgement. `readYouzanEnvelope` reads the body and `readYouzanMessage` the order
+ * facts; this file exports them too, so that a caller imports one file for a message.
  */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { readYouzanEnvelope } from './envelope.ts';
@@ -30,11 +30,11 @@ export type YouzanVerification =
     };
 
 /**
- * Whether Youzan sent these bytes: `Event-Sign` must be the lower-case hex MD5 of client id, raw body and client secret, `Client-Id`
- * the configured one, and `Event-Type` the type in the body.
+ * Verifies that Youzan sent these bytes: `Event-Sign` must be the lower-case hex MD5 of client id, raw body and client secret, `Client-Id` the
+ * configured one, and `Event-Type` the type in the body.
  *
- * There is no fall back to the legacy `sign` of the body: an attacker would only have to leave the header out. The scheme has no
- * time stamp, so a replay verifies too; only the event key stops it.
+ * The legacy `sign` of the body is not accepted: an attacker would only have to omit the header. The scheme has no timestamp, so a replayed
+ * message verifies too; the event key detects it.
  */
 export function verifyYouzan({
   rawBody,
@@ -51,7 +51,7 @@ export function verifyYouzan({
     return { ok: false, reason: 'signature_wrong' };
   const read = readYouzanEnvelope(rawBody);
   if (!read.ok) return read;
-  // A heartbeat has an empty type, and some proxies drop an empty header.
+  // A heartbeat has an empty type, and some proxies remove an empty header.
   return read.envelope.type === (headers.eventType ?? '') ? { ok: true } : { ok: false, reason: 'event_type_differs' };
 }
 
@@ -61,12 +61,12 @@ export function signYouzan({ rawBody, credentials }: { rawBody: Uint8Array; cred
   return createHash('md5').update(clientId).update(rawBody).update(clientSecret).digest('hex');
 }
 
-/** The body Youzan waits for; anything without the word success is delivered again. */
+/** The acknowledgement. Youzan delivers a message again unless the answer contains the word success. */
 export function youzanAck(success: boolean): { code: 0; msg: 'success' | 'failed' } {
   return { code: 0, msg: success ? 'success' : 'failed' };
 }
 
-/** Both sides are hashed first: equal lengths whatever was sent, and no time that depends on the first wrong character. */
+/** Compares in constant time. Both texts are hashed first, so their lengths are equal. */
 function isSameText(expected: string, given: string): boolean {
   return timingSafeEqual(createHash('sha256').update(expected).digest(), createHash('sha256').update(given).digest());
 }

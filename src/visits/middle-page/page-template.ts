@@ -8,7 +8,7 @@ import type { Language } from '../../http/visitor-page.ts';
 import { shanghaiDay } from '../../core/calendar.ts';
 import type { Opening } from '../../core/links/landing-mode.ts';
 import { LINE_DRAWING, PAGE_ICONS, escapeHtml, visitorDocument } from '../../http/visitor-page.ts';
-import { appLinkOf } from '../../platforms/app-link.ts';
+import { appLinkOf, hasApp } from '../../platforms/platform.ts';
 import type { PageContent } from './content.ts';
 import { WORDS } from './words.ts';
 import type { Words } from './words.ts';
@@ -116,14 +116,13 @@ function copyBlock(taoCode: string, words: Words): string {
 function actionsOf({ content, platform, opening, location, onwardUrl }: MiddlePage, words: Words): string {
   const canOpen = opening === 'scheme' || opening === 'universal_link';
   const appLink = canOpen ? appLinkOf(platform, { opening, location }) : undefined;
-  const hasApp = platform !== 'youzan';
   const fallback = opening === 'scheme' ? ' data-fallback' : '';
   const open =
     appLink === undefined ? '' : `<a class="go" id="open" href="${escapeHtml(appLink)}"${fallback}>${words.open}</a>`;
   const [look, label] =
     open === '' ? ['go', words.goToShop(words.platforms[platform])] : ['also', words.continueInBrowser];
   const onward = `<a class="${look}" id="onward" href="${escapeHtml(onwardUrl)}" rel="nofollow">${label}</a>`;
-  const copy = hasApp && content.taoCode !== undefined ? copyBlock(content.taoCode, words) : '';
+  const copy = hasApp(platform) && content.taoCode !== undefined ? copyBlock(content.taoCode, words) : '';
   const parts = open === '' ? [onward, copy] : [open, copy, onward];
   return parts.filter((part) => part !== '').join('\n');
 }

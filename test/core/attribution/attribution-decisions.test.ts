@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { attribute, reconcile } from '../../../src/core/attribution/attribute.ts';
-import type { StoredAttribution } from '../../../src/core/attribution/attribute.ts';
+import { attribute } from '../../../src/core/attribution/attribute.ts';
+import { reconcile } from '../../../src/core/attribution/reconcile.ts';
+import type { StoredAttribution } from '../../../src/core/attribution/reconcile.ts';
 import { DAY_MS, click, facts, link, unregistered, withClickId } from './attribution-builders.ts';
 
 const assign = (linkId: string) => ({ kind: 'assign' as const, linkId });

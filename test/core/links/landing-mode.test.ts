@@ -1,9 +1,9 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { openingOf, landingModeOf } from '../../../src/core/links/landing-mode.ts';
-import type { Opening, ShopPlatform } from '../../../src/core/links/landing-mode.ts';
+import type { Opening } from '../../../src/core/links/landing-mode.ts';
 import type { VisitorPlace } from '../../../src/core/clicks/visitor-place.ts';
-import { APPS, DEVICES, OSES, type App, type LandingMode, type Os } from '../../../src/core/vocabulary.ts';
+import { APPS, DEVICES, OSES, PLATFORMS, type App, type LandingMode, type Os } from '../../../src/core/vocabulary.ts';
 
 /** Landing modes on phone, tablet and desktop. Written out, so that a change of the table is a change of this one as well. */
 const TAOBAO_AND_TMALL: Record<App, readonly [LandingMode, LandingMode, LandingMode]> = {
@@ -26,7 +26,6 @@ const TAOBAO_AND_TMALL: Record<App, readonly [LandingMode, LandingMode, LandingM
   other: ['page', 'page', 'direct'],
 };
 
-const PLATFORMS: readonly ShopPlatform[] = ['taobao', 'tmall', 'youzan'];
 const platforms = fc.constantFrom(...PLATFORMS);
 const modes = fc.constantFrom<LandingMode>('direct', 'page');
 const places: fc.Arbitrary<VisitorPlace> = fc.record({

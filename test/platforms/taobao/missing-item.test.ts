@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { isMissingItemPage } from '../../../src/platforms/taobao/missing-item.ts';
+import { isMissingItemPage } from '../../../src/platforms/taobao/marketplace.ts';
 
 describe('the page for missing items', () => {
   it.each([

@@ -3,7 +3,7 @@ import type { Platform } from '../../../core/vocabulary.ts';
 import { type Db, withAdvisoryLock } from '../../../infra/db.ts';
 import type { FetchOutcome, GuardedFetch } from '../../../infra/guarded-fetch.ts';
 import { settleAll } from '../../../infra/settle-all.ts';
-import { isMissingItemPage } from '../../../platforms/taobao/missing-item.ts';
+import { isMissingItemPage } from '../../../platforms/taobao/marketplace.ts';
 import { type DueDestination, storeDestinationCheck, takeDueDestinations } from './queries.ts';
 
 export interface DestinationCheckDeps {

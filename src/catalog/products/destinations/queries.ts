@@ -1,7 +1,7 @@
 import type { DestinationHealth } from '../../../core/catalog/destination-health.ts';
 import type { Platform } from '../../../core/vocabulary.ts';
 import type { Queryable, Tx } from '../../../infra/db.ts';
-import { OPAQUE_HOSTS } from '../../../platforms/platform-hosts.ts';
+import { OPAQUE_HOSTS } from '../../../platforms/platform.ts';
 
 // Adds at most $2 products that visitors are sent to and that are not on the list: active, with an active link, and not on one of the hosts $1.
 // Idempotent. Reads all of products and of the list (100,000 of each: 0.2 s on a busy machine).

@@ -1,7 +1,7 @@
 /**
- * Levels 1, 5 and 6 of the ladder: evidence that is a click of ours. Each is a pure function of the facts.
+ * Levels 1, 5 and 6 of the ladder: evidence that is a click on one of our links. `named-levels.ts` has levels 2 to 4.
  *
- * A level ends the ladder (it wins, or only a person can decide) or passes on, with the miss of each piece of evidence in its trace.
+ * A level ends the ladder (it wins, or a person must decide) or passes to the next level, with the miss of each piece of evidence in its trace.
  */
 import assert from 'node:assert/strict';
 import type { LadderMethod, Verdict } from '../vocabulary.ts';
@@ -11,23 +11,23 @@ import type { AttributionFacts, ClickFact, TraceEntry } from './facts.ts';
 import { deferred, missEntry, nothing, proofEntry } from './trace.ts';
 import type { LevelOutcome } from './trace.ts';
 
-/** Two machines' clocks may differ by this much: an authentic click id may be dated after its order. */
+/** The allowed difference between two machines' clocks: an authentic click id may be dated this much after its order. */
 export const CLOCK_SKEW_MS = 120_000;
-/** How long after our click (the middle page lies between) the platform may see the buyer arrive, and how far behind its clock may be. */
+/** The platform may record the buyer's arrival this long after the click (the middle page is between), or before it (its clock is behind). */
 export const ARRIVAL_AFTER_CLICK_MS = 120_000;
 export const ARRIVAL_BEFORE_CLICK_MS = 10_000;
 
-/** A person's own browser asked for these. The others were made by machines, whose click ids may have been handed to anybody. */
+/** Requests of a person's own browser. A machine made the others, and their click ids may have been passed on. */
 const PERSONAL_VERDICTS: ReadonlySet<Verdict> = new Set(['counted', 'repeat', 'prefetch']);
 
-/** Level 1: the click id we minted came back with the order. */
+/** Level 1: the order carries a click id that we made. */
 export function clickIdLevel(facts: AttributionFacts): LevelOutcome {
   const method = 'click_id';
   const clickId = facts.evidence.clickId;
   if (clickId === undefined) return nothing(method, 'no_click_id');
   const reading = facts.clickIdReading;
   assert(reading !== undefined, 'a click id comes with its reading');
-  // An id that is not ours says nothing about anybody: no evidence, rather than evidence that failed.
+  // A forged or foreign id names no link, so it is no evidence instead of failed evidence.
   if (!reading.ok) {
     return { trace: [missEntry(method, { miss: { reason: 'no_evidence', detail: reading.reason }, clickId })] };
   }
@@ -54,12 +54,12 @@ export function clickIdLevel(facts: AttributionFacts): LevelOutcome {
   return { trace, end: { kind: 'review', reason: 'policy_review', proofs: [proof] } };
 }
 
-/** When a click showed somebody's interest: at the click, or later at a step on its middle page. */
+/** When a click shows a person's interest: at the click, or at a later step on its middle page. */
 function shownAt({ clickedAt, steppedAt }: ClickFact): Date {
   return steppedAt ?? clickedAt;
 }
 
-/** Level 5 takes a repeated click as well where a step on its page shows a person: repeating is how people come back to the page. */
+/** The clicks of level 5: counted ones, and repeats with a step on their page, because people return to the page by tapping again. */
 function clicksOrSteps(facts: AttributionFacts): ClickFact[] {
   const repeated = facts.clicks.filter(
     ({ verdict, productId, steppedAt }) =>
@@ -68,10 +68,7 @@ function clicksOrSteps(facts: AttributionFacts): ClickFact[] {
   return [...countedClicks(facts), ...repeated].toSorted(newestFirst);
 }
 
-/**
- * Level 5: the platform saw the buyer arrive on the product just when links of exactly one influencer had been clicked, or when people were
- * at work on their middle pages.
- */
+/** Level 5: the platform recorded the buyer's arrival on the product close to clicks, or to steps on middle pages, of exactly one influencer. */
 export function clickTimeLevel(facts: AttributionFacts, named: ReadonlySet<string>): LevelOutcome {
   const method = 'click_time';
   const arrivedAt = facts.evidence.clickedAt;
@@ -89,13 +86,13 @@ export function clickTimeLevel(facts: AttributionFacts, named: ReadonlySet<strin
   return near.length === 0 ? nothing(method, 'no_click_near') : infer(facts, named, method, near);
 }
 
-/** Level 6: in the window, links of exactly one influencer led people to the product. The brand's policy says what that is worth. */
+/** Level 6: the counted clicks on the product in the window are all of one influencer. The brand's policy decides whether that pays. */
 export function soleCandidateLevel(facts: AttributionFacts, named: ReadonlySet<string>): LevelOutcome {
   const method = 'sole_candidate';
   if (facts.orderSource === 'tbk') return nothing(method, 'platform_converts_links');
   if (facts.productId === undefined) return { trace: [missEntry(method, { miss: UNREGISTERED })] };
   const policy = facts.policy.inferred;
-  // With `off` nothing can be won by waiting.
+  // Policy `off` never pays, so there is no reason to wait.
   if (policy !== 'off' && !isDrained(facts)) return deferred(method);
   const earlier = countedClicks(facts).filter(({ clickedAt }) => clickedAt <= facts.createdAt);
   if (earlier.length === 0) return nothing(method, 'no_click_in_window');
@@ -111,7 +108,7 @@ export function soleCandidateLevel(facts: AttributionFacts, named: ReadonlySet<s
   return { trace, end: { kind: 'review', reason: 'policy_review', proofs } };
 }
 
-/** The answer of a level of inferred evidence, from clicks with the best first: it needs all of them to be one influencer's. */
+/** The answer of a level of inferred evidence. It wins only if all valid clicks are of one influencer. @param clicks  the best first */
 function infer(
   facts: AttributionFacts,
   named: ReadonlySet<string>,
