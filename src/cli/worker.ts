@@ -1,7 +1,7 @@
 import { startClickWorker } from '../clicks/ingest/worker.ts';
 import { createClickIdReader } from '../core/clicks/click-id.ts';
 import type { Config } from '../infra/config.ts';
-import { createGuardedFetch } from '../infra/guarded-fetch.ts';
+import { createGuardedRequest } from '../infra/guarded-request.ts';
 import { startJobs } from '../jobs.ts';
 import type { Command } from './command.ts';
 import { openProcessMetrics } from './process-metrics.ts';
@@ -36,7 +36,7 @@ export function openWorker(runtime: Runtime, metrics: ProcessMetrics): void {
     readClickId: createClickIdReader(keys.clickIdKeys),
     inferenceDelaySeconds: config.inferenceDelaySeconds,
     ...(config.asksOutside
-      ? { outgoing: { fetch: createGuardedFetch({ userAgent: userAgentOf(config) }), registry: metrics.registry } }
+      ? { outgoing: { fetch: createGuardedRequest({ userAgent: userAgentOf(config) }), registry: metrics.registry } }
       : {}),
   });
   shutdown.add('jobs', 5_000, async () => jobs.stop());

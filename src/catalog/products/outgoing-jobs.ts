@@ -1,7 +1,7 @@
 import { Counter } from 'prom-client';
 import type { MetricsRegistry } from '../../http/metrics.ts';
 import type { Db } from '../../infra/db.ts';
-import type { GuardedFetch } from '../../infra/guarded-fetch.ts';
+import type { GuardedRequest } from '../../infra/guarded-request.ts';
 import type { RepeatedJob } from '../../infra/repeat.ts';
 import { checkDueDestinations } from './destinations/check-destinations.ts';
 import { renewDestinationList } from './destinations/queries.ts';
@@ -10,7 +10,7 @@ import { fetchDuePictures } from './pictures/fetch-pictures.ts';
 export interface OutgoingJobDeps {
   db: Db;
   now: () => Date;
-  fetch: GuardedFetch;
+  fetch: GuardedRequest;
   registry: MetricsRegistry;
 }
 

@@ -1,16 +1,16 @@
 import { createHash } from 'node:crypto';
 import type { Db } from '../../../infra/db.ts';
-import type { FetchFailure, GuardedFetch } from '../../../infra/guarded-fetch.ts';
+import type { RequestFailure, GuardedRequest } from '../../../infra/guarded-request.ts';
 import { settleAll } from '../../../infra/settle-all.ts';
 import { type DuePicture, storePicture, storePictureProblem, takeDuePictures } from './queries.ts';
 import { PICTURE_TYPES, type ShrinkResult, type SmallPicture, shrinkPicture } from './shrink-picture.ts';
 
 /** Why a product has no picture: what went wrong on the way, the status that was not 200, or what is wrong with the file. */
-export type PictureProblem = FetchFailure | 'status_not_ok' | Extract<ShrinkResult, { ok: false }>['problem'];
+export type PictureProblem = RequestFailure | 'status_not_ok' | Extract<ShrinkResult, { ok: false }>['problem'];
 
 export interface PictureDeps {
   db: Db;
-  fetch: GuardedFetch;
+  fetch: GuardedRequest;
   /** Told of each picture: `stored`, or why not. */
   onResult: (result: 'stored' | PictureProblem) => void;
 }
@@ -56,7 +56,7 @@ async function fetchOne({ db, fetch, onResult }: PictureDeps, due: DuePicture, s
 }
 
 async function fetchAndShrink(
-  fetch: GuardedFetch,
+  fetch: GuardedRequest,
   url: string,
   signal: AbortSignal,
 ): Promise<{ ok: true; picture: SmallPicture } | { ok: false; problem: PictureProblem }> {
