@@ -349,6 +349,9 @@ describe('habits', () => {
         /\w\??\._(?!zod\b)[a-z]/i.test(withoutComments(text)),
     );
     expect(strays.map(({ path }) => path)).toEqual([]);
+    const DRIVER_SOCKET = /connection\??\.stream|from 'pg\/|extends Query\b/;
+    const dips = files.filter(({ text }) => DRIVER_SOCKET.test(withoutComments(text)));
+    expect(dips.map(({ path }) => path)).toEqual(['infra/pg-connection.ts']);
   });
 
   it('the environment is read in one file', () => {

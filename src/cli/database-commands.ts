@@ -5,7 +5,7 @@ import { ROLES } from '../access/principal.ts';
 import type { Role } from '../access/principal.ts';
 import { type Db, inTransaction } from '../infra/db.ts';
 import { migrate } from '../infra/migrate.ts';
-import { OperatorFault } from '../infra/operator-fault.ts';
+import { OperatorFault } from '../infra/failures.ts';
 import { formatVerifyReport, verify } from '../commissions/verify/verify.ts';
 import type { Command } from './command.ts';
 import { UsageFault } from './command.ts';

@@ -77,7 +77,7 @@ export function createDb(options: DbOptions): Db {
     max: options.max ?? 10,
     application_name: options.applicationName,
     types: TYPES,
-    // Statements of one transaction that do not need each other's answers are sent at once (`together`).
+    // Statements of one transaction that do not need each other's answers are sent at once (`pipelined`).
     pipeline: true,
     keepAlive: true,
     connectionTimeoutMillis: CONNECTION_TIMEOUT_MS,
@@ -138,7 +138,7 @@ async function giveBack(tx: Tx, error: unknown): Promise<void> {
 }
 
 /**
- * As `inTransaction`, for work that sends BEGIN itself, `together` with its first statements: a round trip less.
+ * As `inTransaction`, for work that sends BEGIN itself, `pipelined` with its first statements: a round trip less.
  *
  * Should the server refuse BEGIN, what was sent behind it runs outside of any transaction, so a statement that goes along with BEGIN must
  * write nothing then.

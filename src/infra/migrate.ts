@@ -5,7 +5,7 @@ import { DatabaseError } from 'pg';
 import type { QueryConfig } from 'pg';
 import { inTransaction } from './db.ts';
 import type { Db, Queryable, Tx } from './db.ts';
-import { OperatorFault } from './operator-fault.ts';
+import { OperatorFault } from './failures.ts';
 
 export const MIGRATIONS_FOLDER = path.resolve(import.meta.dirname, '..', '..', 'migrations');
 

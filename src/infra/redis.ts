@@ -3,6 +3,7 @@ import { Cluster, Redis } from 'ioredis';
 import type { ClusterOptions, RedisOptions } from 'ioredis';
 import type { Logger } from 'pino';
 
+import { backoffMs } from './retry.ts';
 import { countRunningTimeInIoredis } from './ioredis-timeouts.ts';
 
 countRunningTimeInIoredis();
@@ -41,7 +42,7 @@ const CLOSE_TIMEOUT_MS = 500;
 
 /** Reconnects after 50, 100, 200, 400, 800, then every 1,000 ms: a Redis that is back is used within a second. */
 function reconnectDelayMs(attempt: number): number {
-  return Math.min(50 * 2 ** (attempt - 1), 1_000);
+  return backoffMs(attempt, { firstMs: 50, longestMs: 1_000 });
 }
 
 /** Says that Redis went away once an outage, not once a failed attempt. */

@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import { backoffMs, sleep } from './retry.ts';
 
 export interface RepeatedJob {
   name: string;
@@ -29,8 +30,8 @@ export function repeat(job: RepeatedJob, log: Logger): () => Promise<void> {
         failures += 1;
         log.error({ err: error, job: job.name, failures }, 'job failed; it will be tried again');
       }
-      await pause(
-        Math.min(job.everyMs * 2 ** Math.min(failures, 16), Math.max(LONGEST_BACKOFF_MS, job.everyMs)),
+      await sleep(
+        backoffMs(failures + 1, { firstMs: job.everyMs, longestMs: Math.max(LONGEST_BACKOFF_MS, job.everyMs) }),
         stopped.signal,
       );
     }
@@ -40,18 +41,4 @@ export function repeat(job: RepeatedJob, log: Logger): () => Promise<void> {
     stopped.abort();
     await running;
   };
-}
-
-/** Resolves after `ms`, or at once when the signal fires. */
-export async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return;
-  await new Promise<void>((resolve) => {
-    const timer = setTimeout(done, ms);
-    function done(): void {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', done);
-      resolve();
-    }
-    signal.addEventListener('abort', done, { once: true });
-  });
 }

@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 
 import type { Db } from '../infra/db.ts';
 import type { RedisClient } from '../infra/redis.ts';
-import { within } from '../infra/within.ts';
+import { findWithTimeout } from '../infra/with-timeout.ts';
 import { REDIS_LINK_TTL_MS, createSharedLinks } from './link-cache-redis.ts';
 import { LinkCache } from './link-cache.ts';
 import type { CacheHit } from './link-cache.ts';
@@ -70,7 +70,7 @@ function createSharedLookup(redis: RedisClient, cache: LinkCache) {
   let restsUntilMs = -Infinity;
   const ask = async <T>(question: Promise<T>): Promise<T | undefined> => {
     try {
-      return await within(question, REDIS_WAIT_MS);
+      return await findWithTimeout(question, REDIS_WAIT_MS);
     } catch {
       restsUntilMs = performance.now() + REDIS_REST_MS;
       return undefined;
@@ -135,7 +135,7 @@ function createLookUp(
     const early = isSharedFirst ? await shared.find(code) : undefined;
     if (early !== undefined) return keep(code, early);
     try {
-      const facts = await within(readFacts(deps.db, cache, code), POSTGRES_WAIT_MS);
+      const facts = await findWithTimeout(readFacts(deps.db, cache, code), POSTGRES_WAIT_MS);
       if (facts !== undefined) wishes.answered();
       if (facts === null) return UNKNOWN;
       if (facts !== undefined) {
@@ -204,7 +204,8 @@ export function createLinkResolver(deps: LinkResolverDeps): LinkResolver {
       if (hit?.isFresh === true) return resolutionOf(hit);
       const isUsable = hit !== undefined && !(hit.found && hit.isChanged);
       const lookup = join(code);
-      const looked = lookup === undefined ? undefined : await within(lookup, isUsable ? STALE_WAIT_MS : COLD_WAIT_MS);
+      const looked =
+        lookup === undefined ? undefined : await findWithTimeout(lookup, isUsable ? STALE_WAIT_MS : COLD_WAIT_MS);
       if (looked !== undefined && (looked.found || looked.reason !== 'unavailable')) return looked;
       return hit === undefined ? UNAVAILABLE : resolutionOf(hit);
     },

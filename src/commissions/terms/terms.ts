@@ -3,7 +3,7 @@ import { type CommissionRate, selectTerms, type TermsVersion } from '../../core/
 import { newId } from '../../http/new-id.ts';
 import { problems } from '../../http/problem.ts';
 import type { Queryable, Tx } from '../../infra/db.ts';
-import { together } from '../../infra/together.ts';
+import { pipelined } from '../../infra/pipelined.ts';
 import {
   closeOpenTerms,
   insertTerms,
@@ -155,10 +155,10 @@ export async function listRateCards(
 ): Promise<Map<string, RateCard>> {
   if (scopes.length === 0) return new Map();
   const brandIds = scopes.map(({ brandId }) => brandId);
-  const [terms, policies] = await together(db, () => [
-    listTermsOfScopes(db, scopes, influencerIds),
-    listPolicies(db, brandIds),
-  ]);
+  const { terms, policies } = await pipelined(db, () => ({
+    terms: listTermsOfScopes(db, scopes, influencerIds),
+    policies: listPolicies(db, brandIds),
+  }));
   const versionsOf = Map.groupBy(
     terms.map((row) => Object.assign(row, { rate: rateOf(row) })),
     ({ brandId }) => brandId,

@@ -4,8 +4,8 @@ import type { VisitWay, VisitWayOverrides } from '../../core/links/landing-mode.
 import { APPS } from '../../core/clicks/visitor-place.ts';
 import type { App } from '../../core/clicks/visitor-place.ts';
 import type { Db } from '../../infra/db.ts';
-import { pause } from '../../infra/repeat.ts';
-import { within } from '../../infra/within.ts';
+import { sleep } from '../../infra/retry.ts';
+import { findWithTimeout } from '../../infra/with-timeout.ts';
 import { listWishes } from './queries.ts';
 import type { WishesRow } from './queries.ts';
 
@@ -111,7 +111,7 @@ export function followVisitWishes({ db, log }: { db: Db; log: Logger }): VisitWi
   const read = async (): Promise<void> => {
     isRead = false;
     try {
-      const rows = await within(listWishes(db), READ_WAIT_MS);
+      const rows = await findWithTimeout(listWishes(db), READ_WAIT_MS);
       if (rows === undefined) return;
       current.wishes = wishesOf(rows);
       isRead = true;
@@ -125,9 +125,9 @@ export function followVisitWishes({ db, log }: { db: Db; log: Logger }): VisitWi
       woken = new AbortController();
       await read();
       ready.resolve();
-      await pause(LEAST_PAUSE_MS, stopped.signal);
+      await sleep(LEAST_PAUSE_MS, stopped.signal);
       // Neither told nor answered: Postgres is away, and every question would only hold a connection.
-      await pause(isRead === isTold ? LONG_PAUSE_MS : SHORT_PAUSE_MS, woken.signal);
+      await sleep(isRead === isTold ? LONG_PAUSE_MS : SHORT_PAUSE_MS, woken.signal);
     }
   };
   void follow();

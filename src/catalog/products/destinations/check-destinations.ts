@@ -5,7 +5,7 @@ import {
 } from '../../../core/catalog/destination-health.ts';
 import { type Db, withAdvisoryLock } from '../../../infra/db.ts';
 import type { RequestOutcome, GuardedRequest } from '../../../infra/guarded-request.ts';
-import { settleAll } from '../../../infra/settle-all.ts';
+import { allOrThrow } from '../../../infra/all-or-throw.ts';
 import type { Platform } from '../../../platforms/platform.ts';
 import { isMissingItemPage } from '../../../platforms/taobao/missing-item.ts';
 import { type DueDestination, storeDestinationCheck, takeDueDestinations } from './queries.ts';
@@ -36,7 +36,7 @@ export async function checkDueDestinations(deps: DestinationCheckDeps, signal: A
   while (!signal.aborted) {
     const limits = { limit: BATCH, perHostAndMinute: PER_HOST_AND_MINUTE, leaseMs: LEASE_MS };
     const due = (await withAdvisoryLock(deps.db, TAKE_LOCK, (tx) => takeDueDestinations(tx, limits))) ?? [];
-    await settleAll(due.map((destination) => checkOne(deps, destination, signal)));
+    await allOrThrow(due.map((destination) => checkOne(deps, destination, signal)));
     if (due.length < BATCH) return;
   }
 }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Db } from '../../../infra/db.ts';
 import type { RequestFailure, GuardedRequest } from '../../../infra/guarded-request.ts';
-import { settleAll } from '../../../infra/settle-all.ts';
+import { allOrThrow } from '../../../infra/all-or-throw.ts';
 import { type DuePicture, storePicture, storePictureProblem, takeDuePictures } from './queries.ts';
 import { PICTURE_TYPES, type ShrinkResult, type SmallPicture, shrinkPicture } from './shrink-picture.ts';
 
@@ -34,7 +34,7 @@ const MAX_TRIES = 12;
 export async function fetchDuePictures(deps: PictureDeps, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
     const due = await takeDuePictures(deps.db, { limit: BATCH, leaseMs: LEASE_MS });
-    await settleAll(due.map((picture) => fetchOne(deps, picture, signal)));
+    await allOrThrow(due.map((picture) => fetchOne(deps, picture, signal)));
     if (due.length < BATCH) return;
   }
 }
