@@ -3,9 +3,11 @@ import { outgoingJobs, type OutgoingJobDeps } from './catalog/products/outgoing-
 import { clickUpkeepJobs } from './clicks/upkeep.ts';
 import { releaseDueLines } from './commissions/release/release.ts';
 import { sealJournals } from './ledger/seal/sealer.ts';
+import type { MetricsRegistry } from './http/metrics.ts';
 import { deleteExpiredAnswers } from './http/queries.ts';
 import { type Db, withAdvisoryLock } from './infra/db.ts';
-import { repeat, type RepeatedJob } from './infra/repeat.ts';
+import { createJobMetrics, repeat, type RepeatedJob } from './infra/repeat.ts';
+import { countDueDestinations, countDueLines, countLinesToSweep, countUnsealedEntries } from './job-queries.ts';
 import { deleteOldRawMessages } from './orders/intake/message-queries.ts';
 import type { RecomputeDeps } from './orders/intake/recompute-orders.ts';
 import { sweepUnmatched } from './orders/attribution/sweep.ts';
@@ -14,8 +16,9 @@ export interface JobDeps extends RecomputeDeps {
   db: Db;
   log: Logger;
   now: () => Date;
-  /** What asks servers elsewhere; absent where the operator forbids that. */
-  outgoing?: Pick<OutgoingJobDeps, 'fetch' | 'registry'>;
+  registry: MetricsRegistry;
+  /** Sends requests to servers outside; absent where the operator forbids that. */
+  outgoing?: Pick<OutgoingJobDeps, 'fetch'>;
 }
 
 const SECOND_MS = 1_000;
@@ -26,23 +29,41 @@ const SWEEP_LOCK = 0x7377656570n;
 const SWEPT_ORDERS = 100;
 const RAW_MESSAGE_DAYS = 30;
 
-/** Everything that happens by itself, on one screen. Any number of workers may run it: each job knows how not to be done twice. */
+/** Every timed job, on one screen. Any number of workers may run them at once: each job itself prevents double work. */
 export function timedJobs(deps: JobDeps): RepeatedJob[] {
   const { db } = deps;
   return [
-    { name: 'seal journals', everyMs: SECOND_MS, run: () => sealJournals(db) },
-    { name: 'release due commissions', everyMs: 5 * SECOND_MS, run: () => releaseDueLines(db) },
-    { name: 'sweep unmatched lines', everyMs: 5 * SECOND_MS, run: () => sweep(deps) },
-    { name: 'raw messages retention', everyMs: HOUR_MS, run: () => deleteRawMessages(db) },
-    { name: 'idempotency retention', everyMs: HOUR_MS, run: () => deleteExpiredAnswers(db) },
+    {
+      name: 'seal_entries',
+      everyMs: SECOND_MS,
+      run: () => sealJournals(db),
+      readBacklog: () => countUnsealedEntries(db),
+    },
+    {
+      name: 'release_due_lines',
+      everyMs: 5 * SECOND_MS,
+      run: () => releaseDueLines(db),
+      readBacklog: () => countDueLines(db),
+    },
+    {
+      name: 'sweep_unmatched_lines',
+      everyMs: 5 * SECOND_MS,
+      run: () => sweep(deps),
+      readBacklog: () => countLinesToSweep(db),
+    },
+    { name: 'delete_raw_messages', everyMs: HOUR_MS, run: () => deleteRawMessages(db) },
+    { name: 'delete_expired_answers', everyMs: HOUR_MS, run: () => deleteExpiredAnswers(db) },
     ...clickUpkeepJobs(deps),
-    ...(deps.outgoing === undefined ? [] : outgoingJobs({ ...deps, ...deps.outgoing })),
+    ...(deps.outgoing === undefined
+      ? []
+      : outgoingJobs({ ...deps, ...deps.outgoing, readDueDestinations: () => countDueDestinations(db) })),
   ];
 }
 
 /** Runs every timed job until stopped; `stop` resolves when the runs under way have ended. */
 export function startJobs(deps: JobDeps): { stop(): Promise<void> } {
-  const stops = timedJobs(deps).map((job) => repeat(job, deps.log));
+  const metrics = createJobMetrics(deps.registry);
+  const stops = timedJobs(deps).map((job) => repeat(job, deps.log, metrics));
   return {
     stop: async () => {
       await Promise.all(stops.map((stop) => stop()));

@@ -35,9 +35,8 @@ export function openWorker(runtime: Runtime, metrics: ProcessMetrics): void {
     now,
     readClickId: createClickIdReader(keys.clickIdKeys),
     inferenceDelaySeconds: config.inferenceDelaySeconds,
-    ...(config.asksOutside
-      ? { outgoing: { fetch: createGuardedRequest({ userAgent: userAgentOf(config) }), registry: metrics.registry } }
-      : {}),
+    registry: metrics.registry,
+    ...(config.asksOutside ? { outgoing: { fetch: createGuardedRequest({ userAgent: userAgentOf(config) }) } } : {}),
   });
   shutdown.add('jobs', 5_000, async () => jobs.stop());
   const worker = startClickWorker({

@@ -12,12 +12,14 @@ export interface OutgoingJobDeps {
   now: () => Date;
   fetch: GuardedRequest;
   registry: MetricsRegistry;
+  /** The number of destinations whose check is due. */
+  readDueDestinations: () => Promise<number>;
 }
 
 const SECOND_MS = 1_000;
 
 /** The jobs that send requests to other servers: they fetch pictures of products and check destinations. No other part of daihuo sends any. */
-export function outgoingJobs({ db, now, fetch, registry }: OutgoingJobDeps): RepeatedJob[] {
+export function outgoingJobs({ db, now, fetch, registry, readDueDestinations }: OutgoingJobDeps): RepeatedJob[] {
   const pictures = new Counter({
     name: 'product_pictures_total',
     help: 'Pictures of products fetched, by result',
@@ -33,8 +35,13 @@ export function outgoingJobs({ db, now, fetch, registry }: OutgoingJobDeps): Rep
   const pictureDeps = { db, fetch, onResult: (result: string) => pictures.inc({ result }) };
   const checkDeps = { db, fetch, now, onResult: (outcome: string) => destinations.inc({ outcome }) };
   return [
-    { name: 'product pictures', everyMs: 5 * SECOND_MS, run: (signal) => fetchDuePictures(pictureDeps, signal) },
-    { name: 'destination list', everyMs: 600 * SECOND_MS, run: () => renewDestinationList(db) },
-    { name: 'destination checks', everyMs: 10 * SECOND_MS, run: (signal) => checkDueDestinations(checkDeps, signal) },
+    { name: 'fetch_pictures', everyMs: 5 * SECOND_MS, run: (signal) => fetchDuePictures(pictureDeps, signal) },
+    { name: 'renew_destination_list', everyMs: 600 * SECOND_MS, run: () => renewDestinationList(db) },
+    {
+      name: 'check_destinations',
+      everyMs: 10 * SECOND_MS,
+      run: (signal) => checkDueDestinations(checkDeps, signal),
+      readBacklog: readDueDestinations,
+    },
   ];
 }

@@ -40,7 +40,7 @@ export function createEntryDomains(deps: { db: Db; publicUrl: () => string; log:
     known = domains.length === 0 ? undefined : new Set(domains.map(({ host }) => plainHost(host)));
   };
   const refresh = async (): Promise<void> => take(await listEntryDomains(deps.db));
-  const stop = repeat({ name: 'entry domains', everyMs: REFRESH_EVERY_MS, run: refresh }, deps.log);
+  const stop = repeat({ name: 'refresh_entry_domains', everyMs: REFRESH_EVERY_MS, run: refresh }, deps.log);
   return {
     origins: () => {
       const { protocol, origin } = new URL(deps.publicUrl());
