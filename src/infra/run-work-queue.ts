@@ -3,7 +3,7 @@ import { Logger as LibraryLogger, run, type Runner, type TaskList, type WorkerEv
 import { Pool } from 'pg';
 import type { Logger } from 'pino';
 import { Counter, Gauge, type OpenMetricsContentType, type Registry } from 'prom-client';
-import { pause } from './repeat.ts';
+import { sleep } from './retry.ts';
 import { RetryLater, type TaskHandler } from './work-queue.ts';
 
 export interface WorkQueueDeps {
@@ -224,7 +224,7 @@ export function runWorkQueue(deps: WorkQueueDeps): { stop(): Promise<void> } {
       workerId = undefined;
       runner = undefined;
       if (performance.now() - startedAtMs > LONGEST_RESTART_MS) failures = 0;
-      await pause(Math.min(RESTART_MS * 2 ** Math.min(failures, 5), LONGEST_RESTART_MS), signal);
+      await sleep(Math.min(RESTART_MS * 2 ** Math.min(failures, 5), LONGEST_RESTART_MS), signal);
     }
   };
 
@@ -238,7 +238,7 @@ export function runWorkQueue(deps: WorkQueueDeps): { stop(): Promise<void> } {
     metrics.set(rows);
   };
   const keepBeating = async (): Promise<void> => {
-    for (; !signal.aborted; await pause(beatMs, signal)) {
+    for (; !signal.aborted; await sleep(beatMs, signal)) {
       try {
         await beat();
       } catch (error) {
