@@ -3,9 +3,11 @@ import { outgoingJobs, type OutgoingJobDeps, outgoingTasks } from './catalog/pro
 import { clickUpkeepJobs } from './clicks/upkeep.ts';
 import { releaseDueLines } from './commissions/release/release.ts';
 import { sealEntries } from './ledger/seal/sealer.ts';
+import type { MetricsRegistry } from './http/metrics.ts';
 import { deleteExpiredAnswers } from './http/queries.ts';
 import { type Db, withAdvisoryLock } from './infra/db.ts';
-import { repeat, type RepeatedJob } from './infra/repeat.ts';
+import { createJobMetrics, repeat, type RepeatedJob } from './infra/repeat.ts';
+import { countDueDestinations, countDueLines, countLinesToSweep, countUnsealedEntries } from './job-queries.ts';
 import type { TaskHandler } from './infra/work-queue.ts';
 import { deleteOldRawMessages } from './orders/intake/message-queries.ts';
 import type { RecomputeDeps } from './orders/intake/recompute-orders.ts';
@@ -15,8 +17,9 @@ export interface JobDeps extends RecomputeDeps {
   db: Db;
   log: Logger;
   now: () => Date;
+  registry: MetricsRegistry;
   /** For the jobs that send requests to other servers; absent where the operator forbids that. */
-  outgoing?: Pick<OutgoingJobDeps, 'fetch' | 'registry'>;
+  outgoing?: Pick<OutgoingJobDeps, 'fetch'>;
 }
 
 const SECOND_MS = 1_000;
@@ -27,28 +30,46 @@ const SWEEP_LOCK = 0x7377656570n;
 const SWEPT_ORDERS = 100;
 const RAW_MESSAGE_DAYS = 30;
 
-/** Everything that happens by itself, on one screen. Any number of workers may run it: each job knows how not to be done twice. */
+/** Every timed job, on one screen. Any number of workers may run them at once: each job itself prevents double work. */
 export function timedJobs(deps: JobDeps): RepeatedJob[] {
   const { db } = deps;
   return [
-    { name: 'seal journals', everyMs: SECOND_MS, run: () => sealEntries(db) },
-    { name: 'release due commissions', everyMs: 5 * SECOND_MS, run: () => releaseDueLines(db) },
-    { name: 'sweep unmatched lines', everyMs: 5 * SECOND_MS, run: () => sweep(deps) },
-    { name: 'raw messages retention', everyMs: HOUR_MS, run: () => deleteRawMessages(db) },
-    { name: 'idempotency retention', everyMs: HOUR_MS, run: () => deleteExpiredAnswers(db) },
+    {
+      name: 'seal_entries',
+      everyMs: SECOND_MS,
+      run: () => sealEntries(db),
+      readBacklog: () => countUnsealedEntries(db),
+    },
+    {
+      name: 'release_due_lines',
+      everyMs: 5 * SECOND_MS,
+      run: () => releaseDueLines(db),
+      readBacklog: () => countDueLines(db),
+    },
+    {
+      name: 'sweep_unmatched_lines',
+      everyMs: 5 * SECOND_MS,
+      run: () => sweep(deps),
+      readBacklog: () => countLinesToSweep(db),
+    },
+    { name: 'delete_raw_messages', everyMs: HOUR_MS, run: () => deleteRawMessages(db) },
+    { name: 'delete_expired_answers', everyMs: HOUR_MS, run: () => deleteExpiredAnswers(db) },
     ...clickUpkeepJobs(deps),
-    ...(deps.outgoing === undefined ? [] : outgoingJobs({ ...deps, ...deps.outgoing })),
+    ...(deps.outgoing === undefined
+      ? []
+      : outgoingJobs({ ...deps, ...deps.outgoing, readDueDestinations: () => countDueDestinations(db) })),
   ];
 }
 
 /** Everything that the work queue does. Without `outgoing` no task runs that sends requests to other servers; their jobs wait. */
-export function queuedTasks({ db, outgoing }: Pick<JobDeps, 'db' | 'outgoing'>): TaskHandler[] {
-  return outgoing === undefined ? [] : outgoingTasks({ db, ...outgoing });
+export function queuedTasks({ db, registry, outgoing }: Pick<JobDeps, 'db' | 'registry' | 'outgoing'>): TaskHandler[] {
+  return outgoing === undefined ? [] : outgoingTasks({ db, registry, ...outgoing });
 }
 
 /** Runs every timed job until stopped; `stop` resolves when the runs under way have ended. */
 export function startJobs(deps: JobDeps): { stop(): Promise<void> } {
-  const stops = timedJobs(deps).map((job) => repeat(job, deps.log));
+  const metrics = createJobMetrics(deps.registry);
+  const stops = timedJobs(deps).map((job) => repeat(job, deps.log, metrics));
   return {
     stop: async () => {
       await Promise.all(stops.map((stop) => stop()));

@@ -329,10 +329,10 @@ describe('SQL', () => {
 
 describe('servers elsewhere', () => {
   /** The demo talks to daihuo itself, at the address its caller names. */
-  const MAY_ASK = ['infra/guarded-fetch.ts', 'local/demo/api.ts'];
+  const MAY_ASK = ['infra/guarded-request.ts', 'local/demo/api.ts'];
 
-  it('are asked by the guarded fetcher only', () => {
-    // A guarded fetcher takes an object, the one of the platform an address.
+  it('receive guarded requests only', () => {
+    // A guarded request takes an object, the function of the platform an address.
     const ASKS = /(?<![.\w])fetch\((?!\{)|https?\.(?:request|get)\(|from '(?:node:)?(?:https|http2|undici)'/;
     const strays = files.filter(({ path, text }) => ASKS.test(withoutComments(text)) && !MAY_ASK.includes(path));
     expect(strays.map(({ path }) => path)).toEqual([]);
@@ -344,9 +344,9 @@ describe('servers elsewhere', () => {
     ).toEqual(MAY_ASK.toSorted());
   });
 
-  it('are real ones: the program never gives the fetcher a network made for tests', () => {
+  it('are real ones: the program never gives the guarded request a network made for tests', () => {
     const strays = files.filter(
-      ({ path, text }) => path !== 'infra/guarded-fetch.ts' && /testNetwork|TestNetwork/.test(text),
+      ({ path, text }) => path !== 'infra/guarded-request.ts' && /testNetwork|TestNetwork/.test(text),
     );
     expect(strays.map(({ path }) => path)).toEqual([]);
   });
@@ -361,6 +361,9 @@ describe('habits', () => {
         /\w\??\._(?!zod\b)[a-z]/i.test(withoutComments(text)),
     );
     expect(strays.map(({ path }) => path)).toEqual([]);
+    const DRIVER_SOCKET = /connection\??\.stream|from 'pg\/|extends Query\b/;
+    const dips = files.filter(({ text }) => DRIVER_SOCKET.test(withoutComments(text)));
+    expect(dips.map(({ path }) => path)).toEqual(['infra/pg-connection.ts']);
   });
 
   it('the environment is read in one file', () => {

@@ -1,7 +1,7 @@
 import { flushCompileCache } from 'node:module';
 import { readConfig } from '../infra/config.ts';
 import type { Environment } from '../infra/config.ts';
-import { OperatorFault } from '../infra/operator-fault.ts';
+import { OperatorFault } from '../infra/failures.ts';
 import { USAGE, UsageFault } from './command.ts';
 import type { Command } from './command.ts';
 

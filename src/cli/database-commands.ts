@@ -4,7 +4,7 @@ import { ROLES, type Role } from '../core/vocabulary.ts';
 import { createKey } from '../access/keys.ts';
 import { type Db, inTransaction } from '../infra/db.ts';
 import { migrate } from '../infra/migrate.ts';
-import { OperatorFault } from '../infra/operator-fault.ts';
+import { OperatorFault } from '../infra/failures.ts';
 import { formatVerifyReport } from '../ledger/verify/report.ts';
 import { verify } from '../verify.ts';
 import type { Command } from './command.ts';

@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 import { formatFenAsYuan } from '../core/money/money.ts';
-import { OperatorFault } from '../infra/operator-fault.ts';
+import { OperatorFault } from '../infra/failures.ts';
 import type { Command } from './command.ts';
 import { type Api, createApi, fetchFrom, sendOver } from '../local/demo/api.ts';
 import { checkBalances, checkJournal, checkTotals, showExplanation } from '../local/demo/books.ts';

@@ -1,6 +1,7 @@
 import type { Worker } from 'node:cluster';
 import type { Logger } from 'pino';
-import { OperatorFault } from '../infra/operator-fault.ts';
+import { OperatorFault } from '../infra/failures.ts';
+import { backoffMs } from '../infra/retry.ts';
 
 /** The message of a process of several to the one that forked it, when it can take requests. */
 export const READY_MESSAGE = 'daihuo: ready';
@@ -141,7 +142,7 @@ export class ProcessPool {
     if (!isReady) this.#unready += 1;
     const isSettled = isReady && performance.now() - forkedAtMs >= SETTLED_AFTER_MS;
     this.#early = isSettled ? 0 : this.#early + 1;
-    return isSettled ? 0 : Math.min(firstDelayMs * 2 ** (this.#early - 1), LONGEST_DELAY_MS);
+    return isSettled ? 0 : backoffMs(this.#early, { firstMs: firstDelayMs, longestMs: LONGEST_DELAY_MS });
   }
 
   #forkLater(delayMs: number): void {

@@ -6,7 +6,7 @@ import type { FastifyInstance } from 'fastify';
 import type { Server } from '../http/server.ts';
 import type { Config } from '../infra/config.ts';
 import { drainHttp } from '../infra/drain-http.ts';
-import { OperatorFault } from '../infra/operator-fault.ts';
+import { OperatorFault } from '../infra/failures.ts';
 import { READY_MESSAGE } from './process-pool.ts';
 import type { Runtime } from './runtime.ts';
 

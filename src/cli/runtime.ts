@@ -10,7 +10,7 @@ import type { Config, Environment } from '../infra/config.ts';
 import { createDb } from '../infra/db.ts';
 import type { Db } from '../infra/db.ts';
 import { createLog } from '../infra/log.ts';
-import { OperatorFault } from '../infra/operator-fault.ts';
+import { OperatorFault } from '../infra/failures.ts';
 import { closeRedis, createRedis, waitForRedis } from '../infra/redis.ts';
 import type { RedisClient } from '../infra/redis.ts';
 import { deriveKeys } from '../infra/secrets.ts';

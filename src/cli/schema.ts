@@ -1,7 +1,7 @@
 import type { Check } from '../http/health.ts';
 import { pendingMigrations } from '../infra/migrate.ts';
-import { OperatorFault } from '../infra/operator-fault.ts';
-import { pause } from '../infra/repeat.ts';
+import { OperatorFault } from '../infra/failures.ts';
+import { sleep } from '../infra/retry.ts';
 import { permanentFault } from './runtime.ts';
 import type { Runtime } from './runtime.ts';
 
@@ -34,7 +34,7 @@ function lastingFault(error: unknown, { urls }: Pick<Runtime, 'urls'>): Operator
 /** Resolves when the schema was seen to be current, or the process stops. */
 async function lookUntilCurrent(runtime: Runtime): Promise<void> {
   const { log, shutdown } = runtime;
-  for (let lastFault = ''; ; await pause(LOOK_AGAIN_MS, shutdown.signal)) {
+  for (let lastFault = ''; ; await sleep(LOOK_AGAIN_MS, shutdown.signal)) {
     if (shutdown.signal.aborted) return;
     try {
       await requireSchema(runtime);
@@ -61,7 +61,7 @@ export async function watchSchema(runtime: Runtime): Promise<SchemaWatch> {
     const looked = requireSchema(runtime).then(() => true);
     // Attach a handler now, so that Node reports no unhandled rejection if the check fails after the wait.
     looked.catch(() => undefined);
-    isCurrent = await Promise.race([looked, pause(START_WAIT_MS, shutdown.signal).then(() => false)]);
+    isCurrent = await Promise.race([looked, sleep(START_WAIT_MS, shutdown.signal).then(() => false)]);
   } catch (error) {
     const fault = lastingFault(error, runtime);
     if (fault !== undefined) throw fault;

@@ -1,7 +1,7 @@
 import { startClickWorker } from '../clicks/ingest/worker.ts';
 import { createClickIdReader } from '../core/clicks/click-id.ts';
 import type { Config } from '../infra/config.ts';
-import { createGuardedFetch } from '../infra/guarded-fetch.ts';
+import { createGuardedRequest } from '../infra/guarded-request.ts';
 import { runWorkQueue } from '../infra/run-work-queue.ts';
 import { queuedTasks, startJobs } from '../jobs.ts';
 import type { Command } from './command.ts';
@@ -34,7 +34,7 @@ const QUEUED_JOBS_AT_ONCE = 4;
 export function openWorker(runtime: Runtime, metrics: ProcessMetrics): void {
   const { config, db, log, shutdown, keys, urls } = runtime;
   const outgoing = config.asksOutside
-    ? { outgoing: { fetch: createGuardedFetch({ userAgent: userAgentOf(config) }), registry: metrics.registry } }
+    ? { outgoing: { fetch: createGuardedRequest({ userAgent: userAgentOf(config) }) } }
     : {};
   const jobs = startJobs({
     db,
@@ -42,12 +42,13 @@ export function openWorker(runtime: Runtime, metrics: ProcessMetrics): void {
     now,
     readClickId: createClickIdReader(keys.clickIdKeys),
     inferenceDelaySeconds: config.inferenceDelaySeconds,
+    registry: metrics.registry,
     ...outgoing,
   });
   shutdown.add('jobs', 5_000, async () => jobs.stop());
   const queue = runWorkQueue({
     databaseUrl: urls.databaseUrl,
-    tasks: queuedTasks({ db, ...outgoing }),
+    tasks: queuedTasks({ db, registry: metrics.registry, ...outgoing }),
     concurrency: QUEUED_JOBS_AT_ONCE,
     log,
     metrics: metrics.registry,

@@ -27,15 +27,15 @@ async function deleteOldSteps({ db, now }: { db: Db; now: () => Date }): Promise
 export function clickUpkeepJobs(deps: { db: Db; now: () => Date }): RepeatedJob[] {
   return [
     {
-      name: 'click partitions ahead',
+      name: 'create_click_partitions',
       everyMs: 6 * HOUR_MS,
       run: () => ensureClickPartitions(deps.db, { from: deps.now(), monthsAhead: MONTHS_AHEAD }),
     },
     {
-      name: 'visitor keys retention',
+      name: 'delete_visitor_keys',
       everyMs: HOUR_MS,
       run: () => deleteVisitorsBefore(deps.db, shanghaiDay(addDays(deps.now(), 1 - KEPT_DAYS))),
     },
-    { name: 'middle page steps retention', everyMs: HOUR_MS, run: () => deleteOldSteps(deps) },
+    { name: 'delete_middle_page_steps', everyMs: HOUR_MS, run: () => deleteOldSteps(deps) },
   ];
 }

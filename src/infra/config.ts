@@ -15,11 +15,11 @@ export interface Config {
   databaseUrl?: string;
   /** Comma-separated for a cluster. Unset: `start` runs its own private Redis. */
   redisUrl?: string;
-  /** Absolute path of the folder that keeps what `start` makes for itself. */
+  /** Absolute path of the folder with everything that `start` creates. */
   home: string;
-  /** Absolute path of the folder that keeps clicks while Redis does not take them. */
+  /** Absolute path of the folder that holds clicks while Redis does not take them. */
   spoolDir: string;
-  /** What one process may keep there. */
+  /** Limit for the clicks that one process holds in that folder. */
   spoolMaxBytes: number;
   /** At least 32 bytes. Unset only where the database is the private one, for which `start` makes a secret. */
   secret: Buffer | undefined;
@@ -29,12 +29,12 @@ export interface Config {
   publicUrl?: string;
   inferenceDelaySeconds: number;
   logLevel: LogLevel;
-  /** CIDRs of the proxies whose X-Forwarded-For is believed. */
+  /** CIDRs of the proxies whose X-Forwarded-For is trusted. */
   trustProxy: string[];
   metricsPort?: number;
-  /** Streams that clicks are spread over; every process must have the same number. */
+  /** Number of streams for clicks; must be the same in every process. */
   clickShards: number;
-  /** After SIGTERM a server goes on for this long, while a load balancer finds out. */
+  /** A server keeps serving this long after SIGTERM, so that a load balancer notices the stop. */
   shutdownGraceMs: number;
   /** Lowest score of an eligible store, as exact decimals: `score` out of `scale`. */
   minStoreRating: { score: string; scale: string };
@@ -42,7 +42,7 @@ export interface Config {
   /** How many codes that name no link one network may try at once, and per minute from then on. */
   unknownCodeBurst: number;
   unknownCodesPerMinute: number;
-  /** Whether the worker asks servers elsewhere for pictures and about destinations. */
+  /** Whether the worker sends requests to servers outside, to fetch pictures and to check destinations. */
   asksOutside: boolean;
 }
 
@@ -52,7 +52,7 @@ const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'
 const CHECKOUT = path.resolve(import.meta.dirname, '..', '..');
 const MIN_SECRET_BYTES = 32;
 
-/** A text that `check` accepts; otherwise one sentence that names the setting, and never its value, which may be a secret. */
+/** A text that `check` accepts; otherwise one sentence that names the setting but not its value, which may be a secret. */
 function text<T>(check: (value: string) => T | undefined, sentence: string) {
   return z.string().transform((value, context): T => {
     const read = check(value);
@@ -117,8 +117,8 @@ function readStars(value: string): string | undefined {
 }
 
 /**
- * A network that may speak for its visitors. Refused besides nonsense: a /0, which trusts everyone, and IPv4-mapped IPv6 networks,
- * which address parsers have read as trusting everyone (`::ffff:10.0.0.0/8` is the whole IPv4 space).
+ * A network of trusted proxies. Refused, beside malformed texts: a /0, which trusts every client, and IPv4-mapped IPv6 networks, which some
+ * address parsers read as trusting every client (`::ffff:10.0.0.0/8` is the whole IPv4 space).
  */
 function isTrustableNetwork(network: string): boolean {
   const [address = '', prefix, ...rest] = network.split('/');
@@ -179,7 +179,7 @@ const SETTINGS = z.object({
 
 type Settings = z.infer<typeof SETTINGS>;
 
-/** What no single setting can tell. Looks at what was given, so that it can be said beside the faults of single settings. */
+/** Faults that concern several settings. Checks the raw values, so that these faults are reported beside those of single settings. */
 function problemsBetween(given: Environment): string[] {
   const problems: string[] = [];
   const current = given['DAIHUO_SECRET'];

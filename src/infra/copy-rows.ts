@@ -1,25 +1,22 @@
-import { Query } from 'pg';
-import type { Connection } from 'pg';
-
 import type { Tx } from './db.ts';
+import { sendCopy } from './pg-connection.ts';
 
 const COPY_DATA = 0x64;
-const COPY_DONE = Buffer.from([0x63, 0, 0, 0, 4]);
 /** The kind of a message and its length, which counts itself and not the kind. */
 const HEADER_BYTES = 5;
 const FIRST_BYTES = 1 << 16;
 const MOST_BYTES_PER_UNIT = 3;
 
 /**
- * Rows for COPY in its text format, as the bytes of the message that carries them. A row is written when it is added: as texts they would all
- * be kept, and copied by the collector, until they are sent.
+ * Rows for COPY in its text format, as the bytes of the message that carries them. A row is written to the buffer when it is added: texts
+ * would live until they are sent, and the garbage collector would copy them several times.
  */
 export class CopyRows {
   count = 0;
   #bytes = Buffer.allocUnsafe(FIRST_BYTES);
   #length = HEADER_BYTES;
 
-  /** @param row  its columns, tabs between them, `\N` for null, backslashes doubled; without a line end */
+  /** @param row  its columns with tabs between them, `\N` for null, backslashes doubled; without a line end */
   add(row: string): void {
     const most = this.#length + row.length * MOST_BYTES_PER_UNIT + 1;
     if (most > this.#bytes.length) this.#grow(most);
@@ -29,7 +26,7 @@ export class CopyRows {
     this.count += 1;
   }
 
-  /** Complete. */
+  /** The complete CopyData message. */
   message(): Buffer {
     this.#bytes.writeUInt8(COPY_DATA, 0);
     this.#bytes.writeUInt32BE(this.#length - 1, 1);
@@ -43,45 +40,18 @@ export class CopyRows {
   }
 }
 
-type Settle = (error: Error | undefined, result: { rowCount: number | null }) => void;
-
 /**
- * COPY as a query of the driver. The rows follow the statement at once, without waiting for the server to ask for them: so it goes into a
- * transaction that is sent whole. A server that refuses the statement reads over them.
- */
-class CopyQuery extends Query {
-  constructor(text: string, rows: CopyRows, settle: Settle) {
-    super(text, settle);
-    this.submit = (connection: Connection) => {
-      connection.query(text);
-      connection.stream.write(rows.message());
-      connection.stream.write(COPY_DONE);
-    };
-  }
-
-  /** The server is ready for the rows, which are on their way. */
-  handleCopyInResponse(): void {}
-}
-
-/**
- * Writes rows by COPY: the cheapest way into a table, which knows no conflicts.
+ * Writes rows by COPY: the cheapest way into a table. COPY has no `on conflict`, so a row that exists refuses all of them.
  *
  * @param text  `copy … from stdin`
- * @returns how many
- * @throws what the server says; then none is there
+ * @returns the number of rows
+ * @throws the server's error; then no row was written
  */
 export async function copyRows(tx: Tx, text: string, rows: CopyRows): Promise<number> {
-  return new Promise((resolve, reject) => {
-    tx.query(
-      new CopyQuery(text, rows, (error, result) => {
-        if (error) reject(error);
-        else resolve(result.rowCount ?? 0);
-      }),
-    );
-  });
+  return sendCopy(tx, text, rows.message());
 }
 
-/** A text as a column of COPY's text format, where it holds no control characters. */
+/** A text without control characters as a column of COPY's text format. */
 export function copyText(text: string): string {
   return text.includes('\\') ? text.replaceAll('\\', '\\\\') : text;
 }

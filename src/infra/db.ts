@@ -8,13 +8,13 @@ export type Queryable = Pool | PoolClient;
 
 export interface DbOptions {
   url: string;
-  /** Most connections held, 10 by default. */
+  /** Maximum number of connections, 10 by default. */
   max?: number;
-  /** Shown in `pg_stat_activity`, so that a person sees who holds a lock. */
+  /** Shown in `pg_stat_activity`, so that an operator sees which process holds a lock. */
   applicationName: string;
-  /** Most time one statement may run, on the server; 15 s by default. */
+  /** Limit for one statement on the server; 15 s by default. */
   statementTimeoutMs?: number;
-  /** Told of connections that broke. The pool replaces them; nothing else has to be done. */
+  /** Receives the errors of broken connections, for the log only: the pool replaces the connections. */
   onError: (error: Error) => void;
 }
 
@@ -22,7 +22,7 @@ const CONNECTION_TIMEOUT_MS = 5_000;
 const STATEMENT_TIMEOUT_MS = 15_000;
 const LOCK_TIMEOUT_MS = 5_000;
 const IDLE_IN_TRANSACTION_TIMEOUT_MS = 15_000;
-/** The client gives up this much after the server should have: only then is the server or the line dead. */
+/** The client gives up this much later than the server, so that only a dead server or network ends a statement on this side. */
 const QUERY_TIMEOUT_GRACE_MS = 3_000;
 
 const INT8 = 20;
@@ -50,7 +50,7 @@ function readArray<T>(text: string, read: (element: string) => T): Nested<T> {
 
 const asText = (text: string): string => text;
 
-/** Exact values only: the driver's defaults read int8 as text, `numeric[]` as floats, and a `date` as a midnight in the machine's own zone. */
+/** Readers that lose nothing: the driver reads int8 as text, `numeric[]` as floats, and a `date` as midnight in the zone of the machine. */
 const READERS = new Map<number, (text: string) => unknown>([
   [INT8, BigInt],
   [NUMERIC, asText],
@@ -68,7 +68,7 @@ const TYPES: CustomTypesConfig = {
 /**
  * A pool of connections. int8 reads as `bigint`, numeric and date as `string`, timestamptz as `Date`.
  *
- * Every wait has an end: for a connection, a lock, a statement, an idle transaction, and for an answer from a server that went silent.
+ * Every wait has a limit: for a connection, a lock, a statement, an idle transaction, and the answer of a silent server.
  */
 export function createDb(options: DbOptions): Db {
   const statementTimeoutMs = options.statementTimeoutMs ?? STATEMENT_TIMEOUT_MS;
@@ -77,7 +77,7 @@ export function createDb(options: DbOptions): Db {
     max: options.max ?? 10,
     application_name: options.applicationName,
     types: TYPES,
-    // Statements of one transaction that do not need each other's answers are sent at once (`together`).
+    // `pipelined` sends several statements of one transaction at once.
     pipeline: true,
     keepAlive: true,
     connectionTimeoutMillis: CONNECTION_TIMEOUT_MS,
@@ -86,8 +86,8 @@ export function createDb(options: DbOptions): Db {
     idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_TIMEOUT_MS,
     query_timeout: statementTimeoutMs + QUERY_TIMEOUT_GRACE_MS,
   });
-  // An 'error' event nobody listens to ends the process. The pool listens to a client only while it is idle and passes the error on, so a
-  // client in use needs a listener of its own; the set keeps one broken connection from being reported twice.
+  // An 'error' event without a listener ends the process. The pool listens to a client only while the client is idle, and passes the error on,
+  // so a client in use needs a listener of its own. The set prevents two reports of one broken connection.
   const reported = new WeakSet<Error>();
   const report = (error: Error): void => {
     if (reported.has(error)) return;
@@ -101,7 +101,7 @@ export function createDb(options: DbOptions): Db {
   return db;
 }
 
-/** COMMIT did not answer `COMMIT`: what the transaction wrote is not there, or nobody can know. Never acknowledge anything on this. */
+/** COMMIT did not answer `COMMIT`: the writes of the transaction are lost, or their state is unknown. Never acknowledge anything after this error. */
 export class CommitLostError extends Error {
   override readonly name = 'CommitLostError';
 }
@@ -110,13 +110,13 @@ function isLostAnswer(error: unknown): boolean {
   return error instanceof Error && !(error instanceof DatabaseError) && error.message === 'Query read timeout';
 }
 
-/** COMMIT, by its tag. @throws CommitLostError where it is not certain to have happened */
+/** Commits, and checks the command tag. @throws CommitLostError where it is not certain that the transaction is committed */
 export async function commit(tx: Tx): Promise<void> {
   let tag: string;
   try {
     tag = (await tx.query('commit')).command;
   } catch (error) {
-    // A deferred constraint speaks at COMMIT, with a plain refusal; anything else leaves the outcome unknown.
+    // A deferred constraint refuses at COMMIT, which is a known outcome; every other error leaves the outcome unknown.
     if (isServerRefusal(error)) throw error;
     throw new CommitLostError('the answer to COMMIT was lost', { cause: error });
   }
@@ -124,7 +124,7 @@ export async function commit(tx: Tx): Promise<void> {
   if (tag !== 'COMMIT') throw new CommitLostError(`COMMIT answered ${tag}: a statement before it had failed`);
 }
 
-/** Ends what is left of a transaction and gives the client back; one whose state is not known to be idle is destroyed. */
+/** Rolls back a transaction that is still open and releases the client. A client that may still be in a transaction is destroyed. */
 async function giveBack(tx: Tx, error: unknown): Promise<void> {
   let broken = isLostAnswer(error) || (error instanceof CommitLostError && error.cause !== undefined);
   if (!broken && tx.getTransactionStatus() !== 'I') {
@@ -138,10 +138,10 @@ async function giveBack(tx: Tx, error: unknown): Promise<void> {
 }
 
 /**
- * As `inTransaction`, for work that sends BEGIN itself, `together` with its first statements: a round trip less.
+ * As `inTransaction`, for work that sends BEGIN itself, pipelined with its first statements. This saves a round trip.
  *
- * Should the server refuse BEGIN, what was sent behind it runs outside of any transaction, so a statement that goes along with BEGIN must
- * write nothing then.
+ * If the server refuses BEGIN, the statements behind it run outside of any transaction, so a statement that is sent with BEGIN must write
+ * nothing in that case.
  *
  * @param work  calls `begin` once, before any statement
  */
@@ -168,9 +168,9 @@ async function transact<T>(db: Db, work: (tx: Tx) => Promise<T>): Promise<T> {
 }
 
 /**
- * Runs `work` in one transaction and returns what it returned, after COMMIT answered the tag COMMIT.
+ * Runs `work` in one transaction and returns its result after COMMIT answered the tag COMMIT.
  *
- * @throws what `work` threw, after ROLLBACK; the server's refusal at COMMIT (a deferred constraint); CommitLostError where COMMIT answered
+ * @throws the error of `work`, after ROLLBACK; the server's refusal at COMMIT (a deferred constraint); CommitLostError where COMMIT answered
  *   anything else or nothing
  */
 export async function inTransaction<T>(
@@ -184,7 +184,7 @@ export async function inTransaction<T>(
   });
 }
 
-// True for one transaction in the whole database at a time; given back by its COMMIT or ROLLBACK, so it also works behind a pooler.
+// True for one transaction in the whole database at a time. COMMIT or ROLLBACK releases the lock, so it also works behind a pooler.
 const TRY_LOCK = 'select pg_try_advisory_xact_lock($1) as "isHeld"';
 
 /**

@@ -6,18 +6,18 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 /** Connections still busy this long after the server stopped listening are cut. */
 const DROP_AFTER_MS = 3_500;
 const SWEEP_MS = 100;
-/** A connection that has sent nothing yet is given this long; browsers make some that they never use. */
+/** A connection that has sent nothing yet may stay this long; browsers open some that they never use. */
 const SILENT_MS = 1_000;
-/** Turns of the event loop that may be spent on taking connections that wait, one a turn, before the server stops listening. */
+/** Maximum number of turns of the event loop for accepting waiting connections, one a turn, before the server stops listening. */
 const MAX_TURNS = 2_000;
 const QUIET_TURNS = 3;
-/** Who connects while the last turn reads other sockets is reset, so the last turns must have had next to nothing to do. */
+/** A client that connects while the last turn reads other sockets is reset, so the last turns must be nearly empty. */
 const SHORT_TURN_MS = 0.1;
 
 export interface HttpDrain {
   /**
-   * From now on every answer says `Connection: close`, while the server goes on listening and answering: clients change to another process by
-   * themselves, none of them while a request of theirs is under way.
+   * From now on every answer has `Connection: close`, while the server still listens and answers. So each client changes to another process by
+   * itself, and at a moment when none of its requests is under way.
    */
   announce(): void;
   /** Stops listening, answers what was accepted, and closes. Resolves when the last connection is closed. */
@@ -25,12 +25,12 @@ export interface HttpDrain {
 }
 
 /**
- * Lets an HTTP server go without losing a request. Call it before the server listens.
+ * Stops an HTTP server without losing a request. Call it before the server listens.
  *
- * What TCP does not allow is to close an idle connection safely: the client may be sending its next request at that moment, and gets a reset
- * for it. So connections in use are ended by their clients, who were told in an answer; the server closes only those that carried nothing
- * between `announce` and `close`, and those right after all that had arrived was read. Node and Fastify would close on the way those that
- * were accepted a moment ago, and refuse those that wait to be (libuv accepts one a turn).
+ * A server cannot close an idle connection safely: the client may be sending its next request at that moment, and would get a reset. So the
+ * clients end the connections in use, after an answer with `Connection: close`. The server itself closes only connections that carried nothing
+ * between `announce` and `close`, directly after it read everything that had arrived. Node and Fastify would also close connections that were
+ * accepted a moment ago, and refuse those that wait to be accepted (libuv accepts one a turn).
  *
  * @param options.dropAfterMs  connections still busy after this are cut; 3,500 ms by default
  */
@@ -59,7 +59,7 @@ export function drainHttp(
   };
   const stopListening = async (): Promise<void> =>
     new Promise((resolve) => {
-      // Not its own `close`, which ends whatever has no request at the moment. An error says that it never listened.
+      // Not `close` of the HTTP server, which ends every connection without a request. An error means that the server never listened.
       TcpServer.prototype.close.call(server, () => resolve());
     });
   const isSpeakingSoon = (): boolean =>
@@ -74,7 +74,7 @@ export function drainHttp(
     },
     close: async () => {
       await acceptWaiting();
-      // Right behind the reading of sockets in a turn of the event loop: nobody is idle whose request has arrived.
+      // `setImmediate` runs directly after the sockets were read, so a connection whose request has arrived is not idle any more.
       const sweep = setInterval(() => setImmediate(closeUnused), SWEEP_MS);
       const drop = setTimeout(() => server.closeAllConnections(), options?.dropAfterMs ?? DROP_AFTER_MS);
       try {

@@ -1,9 +1,18 @@
-/** Which errors mean what: a dependency that is away, a statement that the server refused, a constraint. */
+/** Kinds of errors: a fault of the operator, a dependency that is down, a statement that the server refused, a constraint. */
 import { DatabaseError } from 'pg';
 
 /**
- * SQLSTATE classes and codes that say "the server, not the statement": connection trouble (08), resources (53), operator intervention such
- * as shutdown or a statement timeout (57), a lock not had in time, a deadlock or serialization loss. All are worth a retry.
+ * A fault that the operator can put right: a setting, a port, a missing program.
+ *
+ * The command line prints `message` (plain sentences, no secrets) and ends with exit code 1, without a stack.
+ */
+export class OperatorFault extends Error {
+  override readonly name = 'OperatorFault';
+}
+
+/**
+ * SQLSTATE classes and codes whose cause is the server and not the statement: connection trouble (08), resources (53), operator intervention
+ * such as a shutdown or a statement timeout (57), a lock timeout, a deadlock or a serialization failure. A retry may help with all of them.
  */
 const SERVER_TROUBLE = /^(08|53|57|55P03$|40001$|40P01$)/;
 
@@ -20,7 +29,7 @@ const NETWORK_CODES = new Set([
   'EAI_AGAIN',
 ]);
 
-/** pg, pg-pool and ioredis give these only as texts (pg 8.23, ioredis 6.0). */
+/** Errors of pg, pg-pool and ioredis that have only a text and no code (pg 8.23, ioredis 6.0). */
 const DRIVER_TEXTS = [
   'timeout exceeded when trying to connect',
   'connection terminated',
@@ -35,7 +44,7 @@ const DRIVER_TEXTS = [
 
 const DRIVER_NAMES = new Set(['CommitLostError', 'MaxRetriesPerRequestError', 'ClusterAllFailedError', 'AbortError']);
 
-/** Redis answers that mean "not now": starting up, failing over, out of memory, read-only replica. */
+/** Errors of a Redis that cannot serve at the moment: starting up, failing over, out of memory, read-only replica. */
 const REDIS_NOT_NOW = /^(LOADING|READONLY|OOM|CLUSTERDOWN|MASTERDOWN|TRYAGAIN|BUSY|NOREPLICAS|MISCONF) /;
 
 /**
@@ -61,9 +70,9 @@ export function isServerRefusal(error: unknown): boolean {
   return error instanceof DatabaseError && error.severity === 'ERROR';
 }
 
-/** A lock was not had in time. */
+/** The wait for a lock exceeded its limit. */
 export const LOCK_NOT_AVAILABLE = ['55P03'];
-/** Postgres gave a transaction up for another one (deadlock, serialization); nothing of it is left, so it may run once more. */
+/** Postgres ended a transaction in favour of another one (deadlock, serialization); nothing of it was written, so it may run once more. */
 export const LOST_TO_ANOTHER = ['40P01', '40001'];
 
 export function hasSqlState(error: unknown, states: readonly string[]): boolean {
@@ -73,7 +82,7 @@ export function hasSqlState(error: unknown, states: readonly string[]): boolean 
 /**
  * The name of the constraint that refused a statement; undefined for every other error.
  *
- * Constraints are the referee of what may exist together, so features turn their names into outcomes instead of looking first.
+ * Constraints decide what may exist side by side, so features turn constraint names into outcomes instead of reading first.
  */
 export function violatedConstraint(error: unknown): string | undefined {
   return error instanceof DatabaseError && error.code?.startsWith('23') === true ? error.constraint : undefined;

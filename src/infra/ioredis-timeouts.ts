@@ -13,7 +13,7 @@ import { runningMs } from './running-time.ts';
 
 export const CHECKED_VERSION = '6.0.0';
 
-/** What these methods use of a command. */
+/** The members of a command that these methods use. */
 interface CommandParts {
   isSettled: boolean;
   _commandTimeoutTimer: NodeJS.Timeout | undefined;
@@ -22,7 +22,7 @@ interface CommandParts {
   reject: (error: Error) => void;
 }
 
-/** What they use of a connection. */
+/** The members of a connection that these methods use. */
 interface ConnectionParts {
   stream: NodeJS.Socket & { destroy: (error: Error) => void };
   socketTimeoutTimer: NodeJS.Timeout | undefined;
@@ -31,7 +31,7 @@ interface ConnectionParts {
   setSocketTimeout: () => void;
 }
 
-/** Of running time, rounded up to what a timer can wait; 0 or less: the limit is over. */
+/** The rest of a limit in running time, rounded up to whole milliseconds for a timer; 0 or less when the limit is over. */
 function leftMs(limitMs: number, startedAtMs: number): number {
   return Math.ceil(startedAtMs + limitMs - runningMs());
 }
@@ -73,7 +73,7 @@ function watchSocket(connection: ConnectionParts, limitMs: number): void {
     }
   };
   connection.socketTimeoutTimer = setTimeout(onTimer, limitMs);
-  // The parser of ioredis listens before this, so the queue holds what is still unanswered.
+  // The parser of ioredis was attached earlier, so it has run, and the queue holds only the commands without an answer.
   stream.once('data', () => {
     isSilent = false;
     clearTimeout(connection.socketTimeoutTimer);

@@ -7,7 +7,7 @@ const SECRET_FIELDS = ['authorization', 'cookie', 'password', 'secret', 'clientS
 const REDACTED = SECRET_FIELDS.flatMap((field) => [field, `*.${field}`, `*.headers.${field}`, `headers["${field}"]`]);
 
 /**
- * The log: one line of JSON an event, on standard error, so that standard output holds only what a command answers.
+ * The log: one line of JSON an event, on standard error, so that standard output holds only the result of a command.
  *
  * Lines are written synchronously: an asynchronous destination loses its tail when the process is killed. Untrusted text belongs in
  * fields, which JSON escapes, never in the message.

@@ -6,12 +6,12 @@ import { DatabaseError } from 'pg';
 import type { QueryConfig } from 'pg';
 import { inTransaction } from './db.ts';
 import type { Db, Queryable, Tx } from './db.ts';
-import { OperatorFault } from './operator-fault.ts';
+import { OperatorFault } from './failures.ts';
 import { findWorkQueueVersion, WORK_QUEUE_MIGRATION, WORK_QUEUE_VERSION } from './work-queue.ts';
 
 export const MIGRATIONS_FOLDER = path.resolve(import.meta.dirname, '..', '..', 'migrations');
 
-/** Stands beside the migrations and shows what they make; it is never run. */
+/** The dump of the schema that the migrations create; it stands beside them and is never run. */
 const DUMP = 'schema.sql';
 
 interface Migration {
@@ -36,7 +36,7 @@ const EXTEND_LIMITS = `
 // Waits for the process that migrates at the moment; the lock ends with the transaction.
 const TAKE_LOCK = 'select pg_advisory_xact_lock($1)';
 
-// The one table that no migration makes. It is made under the lock, so two processes never race for it.
+// The one table that no migration creates. The lock is held, so two processes never race for it.
 const CREATE_LIST = `
   create table if not exists schema_migrations (
     version integer not null,
@@ -93,8 +93,8 @@ async function listApplied(db: Queryable): Promise<Applied[]> {
 }
 
 /**
- * Refuses a database whose migrations have other names than those of this program. The migrations before the first release were replaced by a
- * new baseline, so such a database has other tables, and its data cannot be taken over.
+ * Refuses a database whose migrations have other names than those of this program. A new baseline replaced the migrations
+ * before the first release, so such a database has other tables, and its data cannot be converted.
  */
 function refuseOlderThanFirstRelease(migrations: Migration[], applied: Applied[]): void {
   const nameOf = new Map(migrations.map(({ version, name }) => [version, name]));
@@ -106,8 +106,8 @@ function refuseOlderThanFirstRelease(migrations: Migration[], applied: Applied[]
 }
 
 /**
- * The migrations that are still to be applied, oldest first. A version that only the database has belongs to a newer daihuo, and this one runs
- * on beside it.
+ * The migrations that are not applied yet, oldest first. A version that only the database has belongs to a newer daihuo, beside which this one
+ * can still run.
  *
  * @throws OperatorFault where the database is older than the first release, an applied file was changed since, or a file that is not applied
  *   stands before an applied one

@@ -1,8 +1,10 @@
+import { lookup } from 'node:dns/promises';
 import { BlockList, isIP } from 'node:net';
+import type { LookupFunction } from 'node:net';
 
 /**
- * IPv4 networks that are nobody's public server: the special-purpose registry of IANA, what is reserved, and the one metadata address that
- * lies in public space (Azure's; those of other clouds are link-local or shared).
+ * IPv4 networks without public servers: the special-purpose registry of IANA, the reserved networks, and the one metadata address that lies
+ * in public space (of Azure; those of other clouds are link-local or shared).
  */
 const NOT_PUBLIC_IPV4: readonly [network: string, bits: number][] = [
   ['0.0.0.0', 8],
@@ -23,7 +25,7 @@ const NOT_PUBLIC_IPV4: readonly [network: string, bits: number][] = [
   ['240.0.0.0', 4],
 ];
 
-/** Inside 2000::/3, but no public servers: protocol assignments (Teredo among them), documentation, 6to4, the former 6bone. */
+/** Networks inside 2000::/3 without public servers: protocol assignments (Teredo among them), documentation, 6to4, the former 6bone. */
 const NOT_PUBLIC_IPV6: readonly [network: string, bits: number][] = [
   ['2001::', 23],
   ['2001:db8::', 32],
@@ -32,7 +34,7 @@ const NOT_PUBLIC_IPV6: readonly [network: string, bits: number][] = [
   ['3fff::', 20],
 ];
 
-/** How an IPv6-only network with NAT64 reaches IPv4 servers: the last 32 bits are the server's address. */
+/** The prefix by which an IPv6-only network with NAT64 reaches IPv4 servers: the last 32 bits are the server's address. */
 const NAT64_PREFIX = '64:ff9b::';
 const NAT64_BITS = 96;
 
@@ -54,10 +56,10 @@ const { allowedIpv6, refused } = createLists();
 /**
  * Whether an address is that of a public server, so that connecting to it can reach nothing inside a network.
  *
- * Of IPv6 only global unicast (2000::/3) and NAT64 of a public IPv4 address; every other form that carries an IPv4 address (mapped, compatible,
- * 6to4, Teredo, local NAT64) is refused whatever it carries, as no public server needs it.
+ * Of IPv6, only global unicast (2000::/3) and NAT64 of a public IPv4 address are public. Every other form that carries an IPv4 address (mapped,
+ * compatible, 6to4, Teredo, local NAT64) is not, whatever it carries, because no public server needs it.
  *
- * @param address  as a resolver gives it; any other text is not public
+ * @param address  an address in the form that a resolver gives; any other text is not public
  */
 export function isPublicAddress(address: string): boolean {
   const family = isIP(address);
@@ -65,4 +67,40 @@ export function isPublicAddress(address: string): boolean {
   // A zone (`fe80::1%eth0`) exists for link-local addresses only.
   if (family !== 6 || address.includes('%')) return false;
   return allowedIpv6.check(address, 'ipv6') && !refused.check(address, 'ipv6');
+}
+
+async function resolveBySystem(hostname: string): Promise<string[]> {
+  const found = await lookup(hostname, { all: true });
+  return found.map(({ address }) => address);
+}
+
+/**
+ * The addresses of a name, public or not. Stops waiting when the signal fires: a lookup by the system cannot be cancelled.
+ *
+ * @throws Error with a `code` (`ENOTFOUND`, `EAI_AGAIN`) where the name cannot be resolved
+ */
+export async function lookUpAddresses(
+  hostname: string,
+  signal: AbortSignal,
+  resolve: (hostname: string) => Promise<string[]> = resolveBySystem,
+): Promise<string[]> {
+  signal.throwIfAborted();
+  const { promise, reject } = Promise.withResolvers<never>();
+  const onAbort = (): void => reject(new Error('the lookup was stopped'));
+  signal.addEventListener('abort', onAbort, { once: true });
+  try {
+    return await Promise.race([resolve(hostname), promise]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
+}
+
+/** Replaces Node's resolver for one connection: it answers the given addresses, which were checked, and no others. */
+export function pinnedLookup(addresses: readonly string[]): LookupFunction {
+  const found = addresses.map((address) => ({ address, family: isIP(address) }));
+  return (_hostname, options, answer) => {
+    const [first] = found;
+    if (options.all === true || first === undefined) answer(null, found);
+    else answer(null, first.address, first.family);
+  };
 }

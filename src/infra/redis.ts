@@ -3,18 +3,19 @@ import { Cluster, Redis } from 'ioredis';
 import type { ClusterOptions, RedisOptions } from 'ioredis';
 import type { Logger } from 'pino';
 
+import { backoffMs } from './retry.ts';
 import { countRunningTimeInIoredis } from './ioredis-timeouts.ts';
 
 countRunningTimeInIoredis();
 
 export type RedisClient = Redis | Cluster;
 
-/** The longest a blocking read may ask to wait (`XREADGROUP … BLOCK`). The time limits of the blocking connection are made for it. */
+/** Maximum of `BLOCK` in a blocking read (`XREADGROUP`). The limits of the blocking connection follow from it. */
 export const MAX_BLOCK_MS = 2_000;
 
-// Measured together (a stopped Redis, cut links): with any of these missing, promises hang for ever, writes are repeated, or memory grows.
-// A command fails at once while there is no connection, after 150 ms without an answer, and with the connection after 500 ms of silence;
-// none is ever sent twice. A command that failed may still have been carried out.
+// Measured as a set (a stopped Redis, cut connections): without any one of these, promises hang for ever, writes are repeated, or memory grows.
+// A command fails at once while there is no connection, after 150 ms without an answer, and with the connection after 500 ms of silence. No
+// command is sent twice. A command that failed may still have been carried out.
 const COMMANDS = {
   enableOfflineQueue: false,
   maxRetriesPerRequest: 0,
@@ -25,7 +26,7 @@ const COMMANDS = {
 } satisfies RedisOptions;
 
 // A blocking read is silent by nature, so its limits lie above twice the longest wait; the read itself is bounded by its BLOCK argument
-// plus the grace, because Redis may answer later than it was asked to.
+// plus the grace, because Redis may answer later than the argument says.
 const BLOCKING = {
   enableOfflineQueue: false,
   maxRetriesPerRequest: 0,
@@ -36,15 +37,15 @@ const BLOCKING = {
   connectTimeout: 1_000,
 } satisfies RedisOptions;
 
-/** A closed line says so within this, or is taken for closed. */
+/** A connection that does not report its end within this counts as closed. */
 const CLOSE_TIMEOUT_MS = 500;
 
 /** Reconnects after 50, 100, 200, 400, 800, then every 1,000 ms: a Redis that is back is used within a second. */
 function reconnectDelayMs(attempt: number): number {
-  return Math.min(50 * 2 ** (attempt - 1), 1_000);
+  return backoffMs(attempt, { firstMs: 50, longestMs: 1_000 });
 }
 
-/** Says that Redis went away once an outage, not once a failed attempt. */
+/** Logs one line for an outage of Redis, not one for each failed attempt. */
 function logOutages(client: RedisClient, role: string, log: Logger): void {
   let isDown = false;
   client.on('error', (error: Error) => {
@@ -59,7 +60,7 @@ function logOutages(client: RedisClient, role: string, log: Logger): void {
 }
 
 /**
- * A connection to Redis, or to a cluster where several addresses are given. It connects by itself and goes on trying for ever.
+ * A connection to Redis, or to a cluster where several addresses are given. It connects by itself and never stops trying.
  *
  * @param options.urls  `redis://` or `rediss://`, comma-separated for a cluster (user, password and TLS are read from the first)
  * @param options.role  `commands`: fails fast, never repeats; `blocking`: for reads that wait up to `MAX_BLOCK_MS`, nothing else
@@ -112,14 +113,14 @@ export async function waitForRedis(client: RedisClient, timeoutMs: number): Prom
   });
 }
 
-/** Closes the connection, politely where there is one and at once where there is none; resolves when it is closed. */
+/** Closes the connection: with QUIT where there is one, at once where there is none. Resolves when it is closed. */
 export async function closeRedis(client: RedisClient): Promise<void> {
   const ended = Promise.withResolvers<void>();
   client.once('end', ended.resolve);
   try {
     if (client.status === 'ready') await client.quit();
   } catch {
-    // The line broke while saying goodbye; `disconnect` ends the attempts to get it back.
+    // The connection broke during QUIT; `disconnect` ends the attempts to connect again.
   }
   client.disconnect();
   if (client.status !== 'end') await Promise.race([ended.promise, sleep(CLOSE_TIMEOUT_MS)]);

@@ -1,7 +1,7 @@
 import { inTransaction } from './db.ts';
 import type { Db, Tx } from './db.ts';
 
-/** The answer of a use case: its result, or the named reason why it changed nothing. A route maps the reason to a problem. */
+/** The outcome of a use case: its result, or the named reason why it changed nothing. A route maps the reason to a problem. */
 export type Outcome<Result extends object, Refusal extends { reason: string }> =
   | ({ ok: true } & Result)
   | ({ ok: false } & Refusal);
@@ -18,7 +18,7 @@ class RolledBack extends Error {
 }
 
 /**
- * Runs a use case in a transaction of its own. A refusal rolls back what was written before it, so a refused call changes nothing.
+ * Runs a use case in a transaction of its own. A refusal rolls back the earlier writes, so a refused call changes nothing.
  *
  * @returns the outcome of `work`
  */

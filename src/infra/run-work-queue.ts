@@ -3,7 +3,7 @@ import { Logger as LibraryLogger, run, type Runner, type TaskList, type WorkerEv
 import { Pool } from 'pg';
 import type { Logger } from 'pino';
 import { Counter, Gauge, type OpenMetricsContentType, type Registry } from 'prom-client';
-import { pause } from './repeat.ts';
+import { sleep } from './retry.ts';
 import { RetryLater, type TaskHandler } from './work-queue.ts';
 
 export interface WorkQueueDeps {
@@ -69,8 +69,12 @@ from graphile_worker.jobs j
 where j.attempts < j.max_attempts or j.locked_at is not null
 group by j.task_identifier`;
 
-// Gives a job back that the end of this process cut short: due at once, and the attempt does not count. By the primary key.
-const GIVE_BACK = `select from graphile_worker.reschedule_jobs(array[$1::bigint], run_at => now(), attempts => $2::integer)`;
+// Gives a job back that the end of this process cut short: due at once, and the attempt does not count. A job that a newer one replaced
+// while it ran has lost its key; it must not run again, after the newer one. By the primary key.
+const GIVE_BACK = `
+select from graphile_worker.reschedule_jobs(
+  array(select j.id from graphile_worker.jobs j where j.id = $1::bigint and j.key is not distinct from $2),
+  run_at => now(), attempts => $3::integer)`;
 
 interface QueueMetrics {
   failures: Counter<'task'>;
@@ -156,21 +160,21 @@ export function runWorkQueue(deps: WorkQueueDeps): { stop(): Promise<void> } {
   const stopping = new AbortController();
   const { signal } = stopping;
   const pool = openPool(deps, signal);
-  const unfinished: { id: string; attempts: number }[] = [];
+  const unfinished: { id: string; key: string | null; attempts: number }[] = [];
   let workerId: string | undefined;
   let runner: Runner | undefined;
 
   const runJob = async (
     handler: TaskHandler,
     payload: unknown,
-    job: { id: string; attempts: number; max_attempts: number },
+    job: { id: string; key: string | null; attempts: number; max_attempts: number },
   ): Promise<void> => {
     const { name } = handler.task;
     try {
       await handler.run(payload, signal);
     } catch (error) {
       if (signal.aborted) {
-        unfinished.push({ id: job.id, attempts: job.attempts - 1 });
+        unfinished.push({ id: job.id, key: job.key, attempts: job.attempts - 1 });
         throw error;
       }
       metrics.failures.inc({ task: name });
@@ -185,8 +189,10 @@ export function runWorkQueue(deps: WorkQueueDeps): { stop(): Promise<void> } {
   const taskList: TaskList = Object.fromEntries(
     tasks.map((handler) => [
       handler.task.name,
-      async (payload: unknown, { job }: { job: { id: string; attempts: number; max_attempts: number } }) =>
-        runJob(handler, payload, job),
+      async (
+        payload: unknown,
+        { job }: { job: { id: string; key: string | null; attempts: number; max_attempts: number } },
+      ) => runJob(handler, payload, job),
     ]),
   );
 
@@ -224,7 +230,7 @@ export function runWorkQueue(deps: WorkQueueDeps): { stop(): Promise<void> } {
       workerId = undefined;
       runner = undefined;
       if (performance.now() - startedAtMs > LONGEST_RESTART_MS) failures = 0;
-      await pause(Math.min(RESTART_MS * 2 ** Math.min(failures, 5), LONGEST_RESTART_MS), signal);
+      await sleep(Math.min(RESTART_MS * 2 ** Math.min(failures, 5), LONGEST_RESTART_MS), signal);
     }
   };
 
@@ -238,7 +244,7 @@ export function runWorkQueue(deps: WorkQueueDeps): { stop(): Promise<void> } {
     metrics.set(rows);
   };
   const keepBeating = async (): Promise<void> => {
-    for (; !signal.aborted; await pause(beatMs, signal)) {
+    for (; !signal.aborted; await sleep(beatMs, signal)) {
       try {
         await beat();
       } catch (error) {
@@ -255,7 +261,7 @@ export function runWorkQueue(deps: WorkQueueDeps): { stop(): Promise<void> } {
       await runner?.stop().catch(() => undefined);
       await Promise.all(loops);
       try {
-        for (const { id, attempts } of unfinished) await pool.query(GIVE_BACK, [id, attempts]);
+        for (const { id, key, attempts } of unfinished) await pool.query(GIVE_BACK, [id, key, attempts]);
       } finally {
         await pool.end();
       }

@@ -14,7 +14,7 @@ export interface SealingKey {
 }
 
 export interface DerivedKeys {
-  /** The current key first; what is minted uses it, what is read may use any. */
+  /** The current key first: new click ids are made with it, existing ones are read with any. */
   clickIdKeys: ClickIdKey[];
   sealingKeys: SealingKey[];
   /** 16 bytes, for the keyed hash of the networks whose unknown codes are counted. */
@@ -53,7 +53,7 @@ export function clickKeyNumber(secret: Buffer): number {
  * Every key daihuo uses, from the one secret (HKDF-SHA-256, one purpose a key).
  *
  * @param secret    the current secret, ≥ 32 bytes
- * @param previous  the one before it: its click ids and sealed values are still read, nothing new is made under it
+ * @param previous  the secret before it: click ids and sealed values made under it can still be read
  */
 export function deriveKeys(secret: Buffer, previous?: Buffer): DerivedKeys {
   const secrets = previous === undefined ? [secret] : [secret, previous];
@@ -80,9 +80,10 @@ export function seal(keys: readonly SealingKey[], plaintext: Buffer): Buffer {
 }
 
 /**
- * Opens what `seal` made, under the current or the previous secret.
+ * Opens sealed bytes of `seal`, made under the current or the previous secret.
  *
- * @throws SealError with a `reason`: never a plaintext that was altered
+ * @returns the plaintext, never an altered one
+ * @throws SealError with a `reason`
  */
 export function open(keys: readonly SealingKey[], sealed: Buffer): Buffer {
   if (sealed.length < HEADER_BYTES + NONCE_BYTES + TAG_BYTES || sealed[1] !== FORMAT) throw new SealError('malformed');

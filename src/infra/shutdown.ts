@@ -3,7 +3,7 @@ import type { Logger } from 'pino';
 
 /** The whole stop ends within this, whatever hangs; the wait after SIGTERM comes before it. */
 const TOTAL_MS = 10_000;
-/** A phase whose turn comes after the time is used up still gets this much: the private Postgres must be stopped in any case. */
+/** A phase that begins after the total time is over still gets this much, because the private Postgres must be stopped in any case. */
 const LAST_CHANCE_MS = 500;
 /** `npm start` passes on the Ctrl-C that the terminal has already given us: a second signal counts only after this. */
 const REPEATED_SIGNAL_MS = 1_000;
@@ -18,28 +18,28 @@ interface Phase {
 
 export interface Shutdown {
   /**
-   * Adds a phase. Phases run one after another, the one added last first: what was started last is stopped first.
+   * Adds a phase. Phases run one after another in reverse order, so the part that was started last is stopped first.
    *
    * @param timeoutMs  after this the next phase begins, and the stop counts as failed
-   * @param force      what to do at once, synchronously, when a person insists with a second signal
+   * @param force      runs at once, synchronously, on a second signal
    */
   add(name: string, timeoutMs: number, stop: () => Promise<void> | void, force?: () => void): void;
   /** Runs every phase once; later calls get the same promise. Resolves to the exit code: 0, or 1 where a phase failed or `failed` is set. */
   run(reason: string, options?: { failed?: boolean }): Promise<number>;
   /**
-   * The first phase begins this much after SIGTERM, so that whoever sends requests here finds out in time; the longest wait asked for counts.
-   * SIGTERM is what supervisors send. Ctrl-C (SIGINT) comes from a person who waits, and nobody is told of a failure in advance.
+   * The first phase begins this much after SIGTERM, so that load balancers notice the stop in time; the longest of several waits counts. Only
+   * SIGTERM has a wait, because supervisors send it: Ctrl-C (SIGINT) comes from a person at a terminal, and a failure gives no notice.
    */
   waitAfterSigterm(graceMs: number): void;
-  /** Aborted when the stop begins: what is still starting up gives up. */
+  /** Aborted when the stop begins, so that parts that are still starting give up. */
   readonly signal: AbortSignal;
   /**
-   * Listens to SIGINT, SIGTERM, SIGHUP and to errors that nobody caught. `exit` gets the exit code after the last phase; after a second
+   * Listens to SIGINT, SIGTERM, SIGHUP and to uncaught errors. `exit` gets the exit code after the last phase; after a second
    * signal, at once.
    *
-   * @param options.isKept  another process started this one and stops it: then no signal is a second one. A terminal, or a supervisor that
-   *   knows the whole group, gives its signal to both, and the same one comes again from the keeper, on a busy machine more than a second
-   *   later. Whoever insists insists there: it ends those it keeps for good.
+   * @param options.isKept  another process started this one and stops it: then no signal counts as a second one. A terminal, or a supervisor
+   *   that signals the whole group, signals both processes, and the parent forwards the same signal, on a busy machine more than a second later.
+   *   The parent handles a real second signal: it kills its children.
    */
   listen(exit: (code: number) => void, options?: { isKept?: boolean }): void;
 }
@@ -119,7 +119,7 @@ export function createShutdown({ log }: { log: Logger }): Shutdown {
         }
       };
       for (const signal of SIGNALS) process.on(signal, onSignal);
-      // A bug nobody caught: the state of the process is unknown, so it stops, but in order, and takes what it started with it.
+      // After an uncaught error the state of the process is unknown, so it stops, but in order, and stops the processes that it started.
       for (const event of ['uncaughtException', 'unhandledRejection']) {
         process.on(event, (error: unknown) => {
           log.fatal({ err: error }, event);

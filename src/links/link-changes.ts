@@ -1,7 +1,7 @@
 import { Client } from 'pg';
 import type { Logger } from 'pino';
 
-import { pause } from '../infra/repeat.ts';
+import { jitteredBackoffMs, sleep } from '../infra/retry.ts';
 import { listenToLinkChanges, pingPostgres } from './link-facts-queries.ts';
 
 export interface LinkChanges {
@@ -13,8 +13,7 @@ export interface LinkChanges {
 }
 
 /** After a failed attempt: 100, 200, 400, 800, 1,600, then every 2,000 ms, each times 0.5 to 1, so that processes do not reconnect at once. */
-const FIRST_RETRY_MS = 100;
-const LONGEST_RETRY_MS = 2_000;
+const RETRY = { firstMs: 100, longestMs: 2_000 };
 /** The two together limit how long a dead connection stays unnoticed. */
 const PING_EVERY_MS = 500;
 const PING_TIMEOUT_MS = 1_000;
@@ -37,7 +36,7 @@ function deliver(payload: string, changes: LinkChanges): void {
 /** Closes a connection that may be dead; after 0.3 s without waiting for the server. */
 async function endClient(client: Client): Promise<void> {
   const ended = client.end().catch(() => undefined);
-  await Promise.race([ended, pause(END_TIMEOUT_MS, new AbortController().signal)]);
+  await Promise.race([ended, sleep(END_TIMEOUT_MS, new AbortController().signal)]);
 }
 
 /** Listens on one connection until it breaks or `signal` fires, then rejects. */
@@ -61,7 +60,7 @@ async function listenOnce(databaseUrl: string, changes: LinkChanges, signal: Abo
     await Promise.race([listenToLinkChanges(client), broken.promise]);
     changes.listening(true);
     for (;;) {
-      await Promise.race([pause(PING_EVERY_MS, signal), broken.promise]);
+      await Promise.race([sleep(PING_EVERY_MS, signal), broken.promise]);
       await Promise.race([pingPostgres(client), broken.promise]);
     }
   } finally {
@@ -100,8 +99,7 @@ export function followLinkChanges(options: {
         failures = hasListened ? 1 : failures + 1;
         if (failures === 1)
           options.log.warn({ err: error }, 'changes of links are not heard; links are looked up every second');
-        const delayMs = Math.min(FIRST_RETRY_MS * 2 ** (failures - 1), LONGEST_RETRY_MS);
-        await pause(delayMs * (0.5 + Math.random() / 2), stopped.signal);
+        await sleep(jitteredBackoffMs(failures, RETRY), stopped.signal);
       }
     }
   };

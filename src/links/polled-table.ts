@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 
-import { pause } from '../infra/repeat.ts';
-import { within } from '../infra/within.ts';
+import { sleep } from '../infra/retry.ts';
+import { findWithTimeout } from '../infra/with-timeout.ts';
 
 /** A read takes far less than the second that is left, so every process sees a change within five seconds. */
 const POLL_EVERY_MS = 4_000;
@@ -41,7 +41,7 @@ export class PolledTable<Value> {
     this.#deps = deps;
     this.current = deps.initial;
     const firstPoll = this.#poll();
-    this.firstRead = within(firstPoll, FIRST_READ_WAIT_MS);
+    this.firstRead = findWithTimeout(firstPoll, FIRST_READ_WAIT_MS);
     void this.#repeatAfter(firstPoll);
   }
 
@@ -65,7 +65,7 @@ export class PolledTable<Value> {
     const { signal } = this.#stopped;
     await firstPoll;
     while (!signal.aborted) {
-      await pause(everyMs, signal);
+      await sleep(everyMs, signal);
       if (!signal.aborted) await this.#poll();
     }
   }

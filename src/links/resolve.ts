@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 
 import type { Db } from '../infra/db.ts';
 import type { RedisClient } from '../infra/redis.ts';
-import { within } from '../infra/within.ts';
+import { findWithTimeout } from '../infra/with-timeout.ts';
 import { splitDestination } from '../platforms/destination.ts';
 import type { SplitDestination } from '../platforms/destination.ts';
 import { PLATFORMS } from '../core/vocabulary.ts';
@@ -140,7 +140,7 @@ function createLookUp(
     const early = isSharedFirst ? await findShared(code) : undefined;
     if (early !== undefined) return keep(code, early);
     try {
-      const facts = await within(readFacts(deps.db, cache, code), POSTGRES_WAIT_MS);
+      const facts = await findWithTimeout(readFacts(deps.db, cache, code), POSTGRES_WAIT_MS);
       if (facts === null) return UNKNOWN;
       if (facts !== undefined) {
         sharedLookup.put(code, facts);
@@ -210,7 +210,8 @@ export function createLinkResolver(deps: LinkResolverDeps): LinkResolver {
       if (hit?.isFresh === true) return resolutionOf(hit);
       const isUsable = hit !== undefined && !(hit.found && hit.isChanged);
       const lookup = join(code);
-      const looked = lookup === undefined ? undefined : await within(lookup, isUsable ? STALE_WAIT_MS : COLD_WAIT_MS);
+      const looked =
+        lookup === undefined ? undefined : await findWithTimeout(lookup, isUsable ? STALE_WAIT_MS : COLD_WAIT_MS);
       if (looked !== undefined && (looked.found || looked.reason !== 'unavailable')) return looked;
       return hit === undefined ? UNAVAILABLE : resolutionOf(hit);
     },

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
 import type { RedisClient } from '../infra/redis.ts';
-import { within } from '../infra/within.ts';
+import { findWithTimeout } from '../infra/with-timeout.ts';
 import { LANDING_MODES, PLATFORMS, TARGET_STATUSES } from '../core/vocabulary.ts';
 import type { LinkFacts } from './link-facts-queries.ts';
 
@@ -107,7 +107,7 @@ export function createSharedLookup(
   let restsUntilMs = -Infinity;
   const read = async <T>(answer: Promise<T>): Promise<T | undefined> => {
     try {
-      return await within(answer, REDIS_WAIT_MS);
+      return await findWithTimeout(answer, REDIS_WAIT_MS);
     } catch {
       restsUntilMs = performance.now() + REDIS_REST_MS;
       return undefined;

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { link, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { OperatorFault } from '../infra/operator-fault.ts';
+import { OperatorFault } from '../infra/failures.ts';
 import { openHome, writePrivateFile } from './placement.ts';
 import { processIdentity } from './processes.ts';
 

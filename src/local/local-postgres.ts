@@ -4,7 +4,7 @@ import { readdir, readFile, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from 'pg';
-import { OperatorFault } from '../infra/operator-fault.ts';
+import { OperatorFault } from '../infra/failures.ts';
 import { makeFolderFor, writePrivateFile } from './placement.ts';
 import type { Placement } from './placement.ts';
 import { findPostgresBinaries } from './postgres-binaries.ts';

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import type { Environment } from '../infra/config.ts';
-import { OperatorFault } from '../infra/operator-fault.ts';
+import { OperatorFault } from '../infra/failures.ts';
 import type { LocalService, LocalServiceOptions } from './local-postgres.ts';
 import { makeFolderFor, writePrivateFile } from './placement.ts';
 import type { Placement } from './placement.ts';

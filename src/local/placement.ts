@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { constants, existsSync } from 'node:fs';
 import { access, chmod, chown, mkdir, readFile, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { OperatorFault } from '../infra/operator-fault.ts';
+import { OperatorFault } from '../infra/failures.ts';
 import { runCommand } from './processes.ts';
 import type { ServiceUser } from './processes.ts';
 

@@ -1,7 +1,7 @@
 import { accessSync, constants } from 'node:fs';
 import path from 'node:path';
 import type { Environment } from '../infra/config.ts';
-import { OperatorFault } from '../infra/operator-fault.ts';
+import { OperatorFault } from '../infra/failures.ts';
 import { unpackDebianRedis } from './debian-redis.ts';
 import type { RedisProgram } from './debian-redis.ts';
 import type { Placement } from './placement.ts';

@@ -1,8 +1,8 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { checkDueDestinations, lookAtDestination } from '../../src/catalog/products/destinations/check-destinations.ts';
 import { renewDestinationList } from '../../src/catalog/products/destinations/queries.ts';
-import { createGuardedFetch } from '../../src/infra/guarded-fetch.ts';
-import type { GuardedFetch } from '../../src/infra/guarded-fetch.ts';
+import { createGuardedRequest } from '../../src/infra/guarded-request.ts';
+import type { GuardedRequest } from '../../src/infra/guarded-request.ts';
 import { SHOP_ADDRESS, openOutside } from '../support/outside.ts';
 import type { Handler, Outside } from '../support/outside.ts';
 import { type SeededLink, seedLink } from '../support/promotion.ts';
@@ -11,7 +11,7 @@ import type { CatalogServer } from './catalog-server.ts';
 
 let server: CatalogServer;
 let outside: Outside;
-let fetch: GuardedFetch;
+let fetch: GuardedRequest;
 let results: string[];
 
 /** Destinations are https; plain http here spares a certificate in the name of a real shop, and is told apart by nothing but the fetcher. */
@@ -21,7 +21,7 @@ const never = new AbortController().signal;
 beforeAll(async () => {
   server = await createCatalogServer();
   outside = await openOutside();
-  fetch = createGuardedFetch({ userAgent: 'daihuo/0', testNetwork: outside.network });
+  fetch = createGuardedRequest({ userAgent: 'daihuo/0', testNetwork: outside.network });
 });
 afterAll(async () => {
   await outside.close();

@@ -7,8 +7,8 @@ import { pictureRoutes } from '../../src/catalog/products/pictures/routes.ts';
 import { MAX_PICTURE_BYTES, shrinkPicture } from '../../src/catalog/products/pictures/shrink-picture.ts';
 import { picturePath } from '../../src/http/visitor-page.ts';
 import type { Server } from '../../src/http/server.ts';
-import { createGuardedFetch } from '../../src/infra/guarded-fetch.ts';
-import type { GuardedFetch } from '../../src/infra/guarded-fetch.ts';
+import { createGuardedRequest } from '../../src/infra/guarded-request.ts';
+import type { GuardedRequest } from '../../src/infra/guarded-request.ts';
 import { createTestServer } from '../http/test-server.ts';
 import { drainWorkQueue } from '../support/drain-work-queue.ts';
 import { SHOP_ADDRESS, openOutside } from '../support/outside.ts';
@@ -19,7 +19,7 @@ import type { CatalogServer, Made } from './catalog-server.ts';
 let server: CatalogServer;
 let app: Server;
 let outside: Outside;
-let fetch: GuardedFetch;
+let fetch: GuardedRequest;
 let brand: Awaited<ReturnType<typeof makeOffer>>['brand'];
 let storeId: string;
 /** What the shop has, by path; everything else is 404. */
@@ -33,7 +33,7 @@ beforeAll(async () => {
   ({ app } = await createTestServer(server.db, async (added) => pictureRoutes(added, server)));
   outside = await openOutside({ tls: true });
   outside.names.set('shop.test', [SHOP_ADDRESS]);
-  fetch = createGuardedFetch({ userAgent: 'daihuo/0', testNetwork: outside.network });
+  fetch = createGuardedRequest({ userAgent: 'daihuo/0', testNetwork: outside.network });
   ({ brand, storeId } = await makeOffer(server));
 });
 afterAll(async () => {

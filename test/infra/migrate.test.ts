@@ -5,7 +5,7 @@ import path from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { migrate, pendingMigrations } from '../../src/infra/migrate.ts';
-import { OperatorFault } from '../../src/infra/operator-fault.ts';
+import { OperatorFault } from '../../src/infra/failures.ts';
 import { findWorkQueueVersion, WORK_QUEUE_MIGRATION, WORK_QUEUE_VERSION } from '../../src/infra/work-queue.ts';
 import { createTestDatabase } from '../support/database.ts';
 import type { TestDatabase } from '../support/database.ts';

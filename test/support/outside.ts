@@ -1,11 +1,11 @@
-/** An internet for tests: real servers on this machine, reached by the guarded fetcher under public names. */
+/** An internet for tests: real servers on this machine, reached by guarded requests under public names. */
 import { readFileSync } from 'node:fs';
 import http from 'node:http';
 import https from 'node:https';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import path from 'node:path';
-import type { TestNetwork } from '../../src/infra/guarded-fetch.ts';
+import type { TestNetwork } from '../../src/infra/guarded-request.ts';
 
 export type Handler = (request: IncomingMessage, response: ServerResponse) => void;
 

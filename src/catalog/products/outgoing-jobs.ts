@@ -1,7 +1,7 @@
 import { Counter } from 'prom-client';
 import type { MetricsRegistry } from '../../http/metrics.ts';
 import type { Db } from '../../infra/db.ts';
-import type { GuardedFetch } from '../../infra/guarded-fetch.ts';
+import type { GuardedRequest } from '../../infra/guarded-request.ts';
 import type { RepeatedJob } from '../../infra/repeat.ts';
 import type { TaskHandler } from '../../infra/work-queue.ts';
 import { checkDueDestinations } from './destinations/check-destinations.ts';
@@ -11,14 +11,16 @@ import { pictureTask } from './pictures/fetch-picture.ts';
 export interface OutgoingJobDeps {
   db: Db;
   now: () => Date;
-  fetch: GuardedFetch;
+  fetch: GuardedRequest;
   registry: MetricsRegistry;
+  /** The number of destinations whose check is due. */
+  readDueDestinations: () => Promise<number>;
 }
 
 const SECOND_MS = 1_000;
 
 /** The timed jobs that send requests to other servers: they check destinations. */
-export function outgoingJobs({ db, now, fetch, registry }: OutgoingJobDeps): RepeatedJob[] {
+export function outgoingJobs({ db, now, fetch, registry, readDueDestinations }: OutgoingJobDeps): RepeatedJob[] {
   const destinations = new Counter({
     name: 'destination_checks_total',
     help: 'Destinations of products checked, by outcome',
@@ -27,13 +29,22 @@ export function outgoingJobs({ db, now, fetch, registry }: OutgoingJobDeps): Rep
   });
   const checkDeps = { db, fetch, now, onResult: (outcome: string) => destinations.inc({ outcome }) };
   return [
-    { name: 'destination list', everyMs: 600 * SECOND_MS, run: () => renewDestinationList(db) },
-    { name: 'destination checks', everyMs: 10 * SECOND_MS, run: (signal) => checkDueDestinations(checkDeps, signal) },
+    { name: 'renew_destination_list', everyMs: 600 * SECOND_MS, run: () => renewDestinationList(db) },
+    {
+      name: 'check_destinations',
+      everyMs: 10 * SECOND_MS,
+      run: (signal) => checkDueDestinations(checkDeps, signal),
+      readBacklog: readDueDestinations,
+    },
   ];
 }
 
 /** The tasks of the work queue that send requests to other servers: they fetch pictures of products. */
-export function outgoingTasks({ db, fetch, registry }: Omit<OutgoingJobDeps, 'now'>): TaskHandler[] {
+export function outgoingTasks({
+  db,
+  fetch,
+  registry,
+}: Omit<OutgoingJobDeps, 'now' | 'readDueDestinations'>): TaskHandler[] {
   const pictures = new Counter({
     name: 'product_pictures_total',
     help: 'Pictures of products fetched, by result',

@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 
 import type { Db } from '../../infra/db.ts';
-import { pause } from '../../infra/repeat.ts';
+import { retry, sleep } from '../../infra/retry.ts';
 import type { AcknowledgeBatch } from './acknowledge-batch.ts';
 import { decodeEntries } from './entry-source.ts';
 import type { EntrySource, ReadEntries } from './entry-source.ts';
@@ -33,8 +33,7 @@ export interface ShardDeps {
 /** A click gets its time up to 80 ms before it is appended, from a clock that may differ from that of Redis by some seconds. */
 const WATERMARK_MARGIN_MS = 5_000;
 /** While a dependency is away: 100, 200, 400, … 5,000 ms, each times 0.5 to 1, so that workers do not retry all at once. */
-const FIRST_RETRY_MS = 100;
-const LONGEST_RETRY_MS = 5_000;
+const RETRY = { firstMs: 100, longestMs: 5_000 };
 
 /** Returns the function that writes to Postgres up to when every click of the shard is stored, at most once in `watermarkEveryMs`. */
 function createWatermark({ shard, consumer, db, metrics, watermarkEveryMs }: ShardDeps): () => Promise<void> {
@@ -50,19 +49,16 @@ function createWatermark({ shard, consumer, db, metrics, watermarkEveryMs }: Sha
 }
 
 /** Runs `work` until it succeeds or the signal fires. `work` must be safe to repeat. */
-async function retry<T>({ shard, log, signal }: ShardDeps, work: () => Promise<T>): Promise<T> {
-  for (let failures = 0; ;) {
-    try {
-      return await work();
-    } catch (error) {
-      failures += 1;
-      if (signal.aborted || isNoGroup(error)) throw error;
+async function retryStep<T>({ shard, log, signal }: ShardDeps, work: () => Promise<T>): Promise<T> {
+  return retry(work, {
+    backoff: RETRY,
+    signal,
+    onFailure: (error, failures) => {
+      if (isNoGroup(error)) throw error;
       // Log the third failure, then every tenth, so that an outage does not flood the log.
       if (failures % 10 === 3) log.error({ err: error, shard, failures }, 'clicks cannot be stored now; trying again');
-      const delayMs = Math.min(FIRST_RETRY_MS * 2 ** (failures - 1), LONGEST_RETRY_MS);
-      await pause(delayMs * (0.5 + Math.random() / 2), signal);
-    }
-  }
+    },
+  });
 }
 
 /** Attaches a handler now, so that Node reports no unhandled rejection; the error surfaces when the promise is awaited. */
@@ -154,13 +150,13 @@ class Pipeline {
 
   #planAfter(source: StreamEntry[], before: readonly ProjectedState[]): Promise<Batch> {
     const { stream, plan } = this.#deps;
-    return retry(this.#deps, async () => ({ source, planned: await plan(decodeEntries(stream, source), before) }));
+    return retryStep(this.#deps, async () => ({ source, planned: await plan(decodeEntries(stream, source), before) }));
   }
 
   /** The next entries, still encoded: decoded ones are ten times as large. Empty where none came for a while. */
   async #read(): Promise<StreamEntry[]> {
-    await retry(this.#deps, this.#watermark);
-    return retry(this.#deps, this.#nextEntries);
+    await retryStep(this.#deps, this.#watermark);
+    return retryStep(this.#deps, this.#nextEntries);
   }
 
   /** Plans the entries that were read, and starts reading the next ones. */
@@ -189,13 +185,13 @@ class Pipeline {
     const result = await storing.catch(() => this.#storeIdempotent(source));
     await this.#deps.onStep('committed');
     await this.#acknowledging;
-    this.#acknowledging = awaitedLater(retry(this.#deps, () => this.#deps.acknowledge(read, result)));
+    this.#acknowledging = awaitedLater(retryStep(this.#deps, () => this.#deps.acknowledge(read, result)));
     return result;
   }
 
   async #storeIdempotent(source: StreamEntry[]): Promise<StoreResult> {
     const { planned } = await this.#planAfter(source, []);
-    return retry(this.#deps, () => this.#deps.store.storeIdempotent(planned));
+    return retryStep(this.#deps, () => this.#deps.store.storeIdempotent(planned));
   }
 }
 
@@ -204,15 +200,15 @@ export async function consumeShard(deps: ShardDeps): Promise<void> {
   const { shard, consumer, log, signal } = deps;
   while (!signal.aborted) {
     try {
-      await retry(deps, () => consumer.join());
+      await retryStep(deps, () => consumer.join());
       await consumer.removeConsumers('abandoned');
       // Plans made from now on are valid until another worker stores clicks of this shard.
-      await retry(deps, () => deps.store.begin());
+      await retryStep(deps, () => deps.store.begin());
       await new Pipeline(deps).run();
     } catch (error) {
       // A stream or group that is gone (FLUSHALL, a new Redis) is made again; no other error may end the worker either.
       if (!signal.aborted) log.error({ err: error, shard }, 'the click worker starts again');
-      await pause(FIRST_RETRY_MS, signal);
+      await sleep(RETRY.firstMs, signal);
     }
   }
 }

@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 
 import type { Db } from '../../infra/db.ts';
-import { pause } from '../../infra/repeat.ts';
+import { sleep } from '../../infra/retry.ts';
 import { shardsOf } from '../click-batch.ts';
 import { leaveShards, registerShards, releaseLeases, viewShards, takeLeases } from './shard-queries.ts';
 import type { ShardView } from './shard-queries.ts';
@@ -49,7 +49,7 @@ export function startShardLeases(deps: ShardLeasesDeps): ShardLeases {
   const run = async (): Promise<void> => {
     while (!stopped.signal.aborted) {
       await keeper.renew();
-      await pause(deps.limits.renewEveryMs, stopped.signal);
+      await sleep(deps.limits.renewEveryMs, stopped.signal);
     }
   };
   const running = run();

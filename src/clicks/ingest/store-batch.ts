@@ -3,7 +3,7 @@ import { decideRepeats } from '../../core/clicks/click.ts';
 import { isDependencyDown } from '../../infra/failures.ts';
 import { inTransaction } from '../../infra/db.ts';
 import type { Db, Tx } from '../../infra/db.ts';
-import { createTransactionLane } from '../../infra/transaction-lane.ts';
+import { createPipelinedTransactions } from '../../infra/pipelined-transactions.ts';
 import type { IngestStep, StreamClick } from './entry-source.ts';
 import type { KnownLink } from './click-write.ts';
 import type { PlannedBatch, RefusedClick } from './plan-batch.ts';
@@ -145,7 +145,7 @@ interface Sending {
 /** @see BatchStore */
 export function createStore(deps: StoreDeps): BatchStore {
   const { db, shard, worker, nextFencingToken, ensurePartitions } = deps;
-  const pipeline = createTransactionLane(db);
+  const pipeline = createPipelinedTransactions(db);
   /** The token of the batch that the next one must follow. */
   let latestToken = 0;
   const takeToken = (): { latestToken: number; nextToken: number } => {

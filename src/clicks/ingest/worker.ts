@@ -5,7 +5,7 @@ import type { Logger } from 'pino';
 import type { Db } from '../../infra/db.ts';
 import { closeRedis, createRedis, waitForRedis } from '../../infra/redis.ts';
 import type { RedisClient } from '../../infra/redis.ts';
-import { pause } from '../../infra/repeat.ts';
+import { sleep } from '../../infra/retry.ts';
 import { streamKey } from '../click-batch.ts';
 import { createBatchAcknowledger } from './acknowledge-batch.ts';
 import { consumeShard } from './consume-shard.ts';
@@ -102,7 +102,7 @@ function startShard(parts: WorkerParts, shard: number): ShardConsumer {
     stop: async () => {
       stopped.abort();
       const patience = new AbortController();
-      await Promise.race([running, pause(STOP_WITHIN_MS, patience.signal)]);
+      await Promise.race([running, sleep(STOP_WITHIN_MS, patience.signal)]);
       patience.abort();
       await Promise.allSettled([consumer.removeConsumers('own')]);
       await closeRedis(blocking);

@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 
 import type { Db } from '../../infra/db.ts';
 import type { RedisClient } from '../../infra/redis.ts';
-import { pause } from '../../infra/repeat.ts';
+import { jitteredBackoffMs, sleep } from '../../infra/retry.ts';
 import { CLICK_FIELD, streamKey } from '../click-batch.ts';
 import { codeOf } from './folder.ts';
 import { joinSpoolFrames } from './frame.ts';
@@ -33,8 +33,7 @@ const SEAL_AFTER_MS = 500;
  */
 const BETWEEN_PIECES_MS = 30;
 /** While Redis refuses: 100, 200, 400, … 2,000 ms, each times 0.5 to 1, so that processes do not retry all at once. */
-const FIRST_RETRY_MS = 100;
-const LONGEST_RETRY_MS = 2_000;
+const RETRY = { firstMs: 100, longestMs: 2_000 };
 /** A file that cannot be read rests for 5 s, then twice as long each time, up to ten minutes. */
 const FIRST_REST_MS = 5_000;
 const LONGEST_REST_MS = 600_000;
@@ -59,8 +58,7 @@ async function send(entry: SpoolEntry, { redis, log }: SpoolDrainDeps, signal: A
       if (failures === 0) log.warn({ err: error }, 'redis does not take spooled clicks; trying again');
     }
     failures += 1;
-    const delayMs = Math.min(FIRST_RETRY_MS * 2 ** (failures - 1), LONGEST_RETRY_MS);
-    await pause(delayMs * (0.5 + Math.random() / 2), signal);
+    await sleep(jitteredBackoffMs(failures, RETRY), signal);
   }
 }
 
@@ -90,7 +88,7 @@ async function drainSegment(segment: Segment, deps: SpoolDrainDeps, signal: Abor
       sentAtMs = Math.max(sentAtMs, await send(entry, deps, signal));
       metrics.drained(entry.clicks);
     }
-    await pause(BETWEEN_PIECES_MS, signal);
+    await sleep(BETWEEN_PIECES_MS, signal);
   }
   await keepGaps(segment, gaps, deps);
   await spool.finish(segment, sentAtMs);
@@ -128,7 +126,7 @@ export function startSpoolDrain(deps: SpoolDrainDeps): { stop(): Promise<void> }
         redis.status === 'ready' ? spool.next({ sealAfterMs: isStopping ? 0 : SEAL_AFTER_MS }) : undefined;
       if (segment === undefined) {
         if (isStopping && (redis.status !== 'ready' || spool.backlog().clicks === 0)) return;
-        await pause(CHECK_EVERY_MS, isStopping ? stopped.signal : stopping.signal);
+        await sleep(CHECK_EVERY_MS, isStopping ? stopped.signal : stopping.signal);
         continue;
       }
       try {
@@ -143,10 +141,10 @@ export function startSpoolDrain(deps: SpoolDrainDeps): { stop(): Promise<void> }
     stop: async () => {
       stopping.abort();
       const limits = new AbortController();
-      await Promise.race([running, pause(LAST_DRAIN_MS, limits.signal)]);
+      await Promise.race([running, sleep(LAST_DRAIN_MS, limits.signal)]);
       stopped.abort();
       await running;
-      await Promise.race([publishing.stop(), pause(LAST_PUBLISH_MS, limits.signal)]);
+      await Promise.race([publishing.stop(), sleep(LAST_PUBLISH_MS, limits.signal)]);
       limits.abort();
     },
   };

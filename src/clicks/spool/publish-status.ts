@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 
 import type { Db } from '../../infra/db.ts';
-import { pause } from '../../infra/repeat.ts';
+import { sleep } from '../../infra/retry.ts';
 import { removeFolder } from './folder.ts';
 import { deleteStoredSpools, findStoredBefore, upsertSpool } from './queries.ts';
 import type { IndexedFolder, SpoolIndex } from './spool-index.ts';
@@ -117,7 +117,7 @@ export function startPublishing(deps: PublishDeps): { stop(): Promise<void> } {
   const run = async (): Promise<void> => {
     while (!stopped.signal.aborted) {
       await publish();
-      await pause(isFailing ? RETRY_MS : COMPARE_EVERY_MS, stopped.signal);
+      await sleep(isFailing ? RETRY_MS : COMPARE_EVERY_MS, stopped.signal);
     }
     await publish();
   };

@@ -195,7 +195,7 @@ export async function openSpool(deps: SpoolDeps): Promise<DrainableSpool> {
   await writer.prepare();
   const stopUpkeep = repeat(
     {
-      name: 'spool upkeep',
+      name: 'maintain_spool',
       everyMs: Math.min(UPKEEP_EVERY_MS, deps.adoptEveryMs ?? UPKEEP_EVERY_MS),
       run: createUpkeep({ deps, index, ownFolder, writer }),
     },

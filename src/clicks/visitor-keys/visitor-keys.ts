@@ -67,7 +67,7 @@ export function createVisitorKeys(deps: { db: Db; now: () => Date; log: Logger }
     return hash;
   };
 
-  const stop = repeat({ name: 'visitor keys', everyMs: REFRESH_EVERY_MS, run: refresh }, deps.log);
+  const stop = repeat({ name: 'refresh_visitor_keys', everyMs: REFRESH_EVERY_MS, run: refresh }, deps.log);
   return {
     hashAt: (instant) => {
       const atMs = instant.getTime();

@@ -3,7 +3,7 @@ import { bookDifference } from '../../core/money/journal.ts';
 import { type LineEntry, sumLineEntries } from '../../core/money/accounts.ts';
 import type { EntryKind } from '../../core/vocabulary.ts';
 import type { Tx } from '../../infra/db.ts';
-import { together } from '../../infra/together.ts';
+import { pipelined } from '../../infra/pipelined.ts';
 import { type EntryDraft, postEntries } from '../../ledger/post/post-entries.ts';
 import type { RateCard } from '../terms/rate-cards.ts';
 import { type BookableLine, desiredLine } from './desired-line.ts';
@@ -43,7 +43,7 @@ export async function writeBooking(
   tx: Tx,
   { states, entries }: { states: readonly PricedLine[]; entries: readonly EntryDraft[] },
 ): Promise<void> {
-  await together(tx, () => [upsertPricedLines(tx, states), postEntries(tx, entries)]);
+  await pipelined(tx, () => ({ priced: upsertPricedLines(tx, states), posted: postEntries(tx, entries) }));
 }
 
 /**
@@ -59,7 +59,10 @@ export async function priceAndBookLines(
   { reprice = false }: { reprice?: boolean } = {},
 ): Promise<void> {
   const lineIds = lines.map((line) => line.lineId);
-  const [priced, booked] = await together(tx, () => [listPricedLines(tx, lineIds), listBooked(tx, lineIds)]);
+  const { priced, booked } = await pipelined(tx, () => ({
+    priced: listPricedLines(tx, lineIds),
+    booked: listBooked(tx, lineIds),
+  }));
   const states = await priceLines(tx, lines, { priced, rateCards, reprice });
   const entries = draftEntries({ lines, priced: states, booked, kind: 'booking' });
   await writeBooking(tx, { states: changedStates(states, { priced, reprice }), entries });
@@ -68,10 +71,10 @@ export async function priceAndBookLines(
 /** Books stored lines after their state in priced_lines changed (release, hold). The caller holds the locks of their orders. */
 export async function bookStoredLines(tx: Tx, lineIds: readonly string[], kind: EntryKind): Promise<void> {
   if (lineIds.length === 0) return;
-  const [priced, booked, lines] = await together(tx, () => [
-    listPricedLines(tx, lineIds),
-    listBooked(tx, lineIds),
-    readBookableLines(tx, lineIds),
-  ]);
+  const { priced, booked, lines } = await pipelined(tx, () => ({
+    priced: listPricedLines(tx, lineIds),
+    booked: listBooked(tx, lineIds),
+    lines: readBookableLines(tx, lineIds),
+  }));
   await postEntries(tx, draftEntries({ lines, priced, booked, kind }));
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import type { CommissionRate } from '../../core/money/commission.ts';
 import { createRateCard, type RateCard } from '../../core/money/rate-card.ts';
 import type { Queryable } from '../../infra/db.ts';
-import { together } from '../../infra/together.ts';
+import { pipelined } from '../../infra/pipelined.ts';
 import { listPolicies, listTermsOfScopes, type RateCardScope } from './queries.ts';
 
 export type { RateCard } from '../../core/money/rate-card.ts';
@@ -30,10 +30,10 @@ export async function listRateCards(
 ): Promise<Map<string, RateCard>> {
   if (scopes.length === 0) return new Map();
   const brandIds = scopes.map(({ brandId }) => brandId);
-  const [terms, policies] = await together(db, () => [
-    listTermsOfScopes(db, scopes, influencerIds),
-    listPolicies(db, brandIds),
-  ]);
+  const { terms, policies } = await pipelined(db, () => ({
+    terms: listTermsOfScopes(db, scopes, influencerIds),
+    policies: listPolicies(db, brandIds),
+  }));
   const versionsOf = Map.groupBy(
     terms.map((row) => Object.assign(row, { rate: rateOf(row) })),
     ({ brandId }) => brandId,

@@ -3,7 +3,7 @@ import type { Logger } from 'pino';
 
 import type { FallbackKind } from '../../core/vocabulary.ts';
 import type { Db } from '../../infra/db.ts';
-import { pause } from '../../infra/repeat.ts';
+import { sleep } from '../../infra/retry.ts';
 import { brandPageLocation, plainLocation } from '../../platforms/destination.ts';
 import { findFallbackRow, listOtherProducts } from './queries.ts';
 import type { FallbackRow } from './queries.ts';
@@ -103,7 +103,7 @@ export function createFindFallback({ db, log }: { db: Db; log: Logger }): FindFa
     if (joined === undefined && running.size >= MAX_LOOKUPS) return NONE;
     const done = new AbortController();
     try {
-      return await Promise.race([joined ?? start(linkId), pause(WAIT_MS, done.signal).then(() => NONE)]);
+      return await Promise.race([joined ?? start(linkId), sleep(WAIT_MS, done.signal).then(() => NONE)]);
     } finally {
       done.abort();
     }

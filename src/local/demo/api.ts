@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Server } from '../../http/server.ts';
-import { OperatorFault } from '../../infra/operator-fault.ts';
+import { OperatorFault } from '../../infra/failures.ts';
 
 export interface ApiRequest {
   method: 'GET' | 'POST' | 'DELETE';

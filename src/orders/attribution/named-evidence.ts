@@ -3,7 +3,7 @@ import type { ClickIdReading } from '../../core/clicks/click-id.ts';
 import { canonicalCoupon } from '../../core/attribution/coupon.ts';
 import type { LineEvidence } from '../../core/orders/order-event.ts';
 import type { Queryable } from '../../infra/db.ts';
-import { together } from '../../infra/together.ts';
+import { pipelined } from '../../infra/pipelined.ts';
 import { listClickRows } from './click-evidence-queries.ts';
 import { findDrainedTo, listCouponLeases, listLinks, listLinksOfCodes, listSlotLeases } from './evidence-queries.ts';
 import type { SlotName } from './evidence-queries.ts';
@@ -60,15 +60,15 @@ export async function lookUpEvidence(
   const couponNames = uniqueBy(lines.flatMap(couponNameOf), (coupon) => `${coupon.storeId} ${coupon.code}`);
   const codes = [...new Set(lines.flatMap(({ evidence }) => evidence.noteCodes ?? []))];
   const namesOnlyClicks = slotNames.length + couponNames.length + codes.length === 0;
-  const [drainedTo, slots, coupons, linkOfCode, clickRows, clickedLinks] = await together(db, () => [
-    findDrainedTo(db),
-    listSlotLeases(db, slotNames),
-    listCouponLeases(db, couponNames),
-    listLinksOfCodes(db, codes),
-    listClickRows(db, authentic),
-    namesOnlyClicks ? listLinks(db, { numbers, linkIds: [], pairs: [] }) : undefined,
-  ]);
-  return { readings, numbers, drainedTo, slots, coupons, linkOfCode, clickRows, clickedLinks };
+  const found = await pipelined(db, () => ({
+    drainedTo: findDrainedTo(db),
+    slots: listSlotLeases(db, slotNames),
+    coupons: listCouponLeases(db, couponNames),
+    linkOfCode: listLinksOfCodes(db, codes),
+    clickRows: listClickRows(db, authentic),
+    clickedLinks: namesOnlyClicks ? listLinks(db, { numbers, linkIds: [], pairs: [] }) : undefined,
+  }));
+  return { readings, numbers, ...found };
 }
 
 /**

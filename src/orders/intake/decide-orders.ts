@@ -8,7 +8,7 @@ import type { RateCard } from '../../commissions/terms/rate-cards.ts';
 import { attribute } from '../../core/attribution/attribute.ts';
 import { reconcile } from '../../core/attribution/reconcile.ts';
 import type { Tx } from '../../infra/db.ts';
-import { together } from '../../infra/together.ts';
+import { pipelined } from '../../infra/pipelined.ts';
 import type { EntryDraft } from '../../ledger/post/post-entries.ts';
 import { loadAttributionFacts } from '../attribution/evidence.ts';
 import type { SettledLine } from '../attribution/evidence-queries.ts';
@@ -51,13 +51,13 @@ export async function decideOrders(
   known?: { atHand: readonly NamingLine[]; answers: NameAnswers },
 ): Promise<OrderDecision> {
   const standing = orders.flatMap(({ lines }) => lines).flatMap(({ stored }) => stored ?? []);
-  const [facts, booked] = await together(tx, () => [
-    completeNames(tx, orders, deps, known),
-    listBooked(
+  const { facts, booked } = await pipelined(tx, () => ({
+    facts: completeNames(tx, orders, deps, known),
+    booked: listBooked(
       tx,
       standing.map(({ lineId }) => lineId),
     ),
-  ]);
+  }));
   const attributions = await attributeLines(tx, facts, deps);
   const bookable = facts.lines.map((line, place) => bookableLine(line, attributions[place]?.attribution));
   const priced = new Map(standing.flatMap((line) => (line.priced === undefined ? [] : [[line.lineId, line.priced]])));
@@ -76,11 +76,11 @@ export async function decideOrders(
 export async function writeOrders(tx: Tx, events: readonly NewOrderEvent[], decision: OrderDecision): Promise<void> {
   const { orders, lines, attributions, priced, entries } = decision;
   const rows = lines.map(({ folded, ...line }) => ({ productId: undefined, ...line, ...folded }));
-  await together(tx, () => [
-    updateOrders(tx, orders),
-    writeLines(tx, { events, lines: rows, attributions }),
-    writeBooking(tx, { states: priced, entries }),
-  ]);
+  await pipelined(tx, () => ({
+    orders: updateOrders(tx, orders),
+    lines: writeLines(tx, { events, lines: rows, attributions }),
+    booking: writeBooking(tx, { states: priced, entries }),
+  }));
 }
 
 /** What is to be stored of each line's attribution, in the order of the lines. */

@@ -6,7 +6,7 @@ import { listRateCards, type RateCard, type RateCardScope } from '../../commissi
 import { loadSplitsOfLinks, type Splits } from '../../commissions/terms/split-queries.ts';
 import type { LineEvidence } from '../../core/orders/order-event.ts';
 import type { Tx } from '../../infra/db.ts';
-import { together } from '../../infra/together.ts';
+import { pipelined } from '../../infra/pipelined.ts';
 import {
   completeLinks,
   type EvidenceAnswers,
@@ -49,13 +49,12 @@ export interface NamedFacts {
 /** Reads what the names of the lines stand for, in one round trip. */
 export async function lookUpNames(tx: Tx, lines: readonly NamingLine[], deps: ReadingDeps): Promise<NameAnswers> {
   const readings = readClickIds(lines, deps);
-  const [products, evidence, rateCards, splits] = await together(tx, () => [
-    listProductsByItemKeys(tx, itemKeysOf(lines)),
-    lookUpEvidence(tx, lines, readings),
-    listRateCards(tx, scopesOf(lines)),
-    loadSplitsOfLinks(tx, creditedLinks(lines, readings)),
-  ]);
-  return { products, evidence, rateCards, splits };
+  return pipelined(tx, () => ({
+    products: listProductsByItemKeys(tx, itemKeysOf(lines)),
+    evidence: lookUpEvidence(tx, lines, readings),
+    rateCards: listRateCards(tx, scopesOf(lines)),
+    splits: loadSplitsOfLinks(tx, creditedLinks(lines, readings)),
+  }));
 }
 
 /**
@@ -77,13 +76,13 @@ export async function completeNames(
   const decisions = sold.flatMap(({ stored }) => stored?.decision ?? []);
   // A line whose item is not registered is priced by the product of the link that is credited, which is not known yet.
   const unregistered = new Set(sold.flatMap(({ brandId, productId }) => (productId === undefined ? [brandId] : [])));
-  const [whole, evidence] = await together(tx, () => [
-    listRateCards(
+  const { whole, evidence } = await pipelined(tx, () => ({
+    whole: listRateCards(
       tx,
       [...unregistered].map((brandId) => ({ brandId })),
     ),
-    completeLinks(tx, sold, answers.evidence, decisions),
-  ]);
+    evidence: completeLinks(tx, sold, answers.evidence, decisions),
+  }));
   return { lines: sold, rateCards: new Map([...answers.rateCards, ...whole]), evidence, splits: answers.splits };
 }
 

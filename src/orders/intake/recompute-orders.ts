@@ -1,5 +1,5 @@
 import type { Tx } from '../../infra/db.ts';
-import { together } from '../../infra/together.ts';
+import { pipelined } from '../../infra/pipelined.ts';
 import { lockOrdersById } from '../locks.ts';
 import { decideOrders, type DecisionDeps, writeOrders } from './decide-orders.ts';
 import { foldOrders } from './fold-orders.ts';
@@ -16,7 +16,10 @@ export type RecomputeDeps = DecisionDeps;
  */
 export async function recomputeOrders(tx: Tx, orderIds: readonly string[], deps: RecomputeDeps): Promise<void> {
   const locked = await lockOrdersById(tx, orderIds);
-  const [events, lines] = await together(tx, () => [listStoredEvents(tx, locked), listStoredLines(tx, locked)]);
+  const { events, lines } = await pipelined(tx, () => ({
+    events: listStoredEvents(tx, locked),
+    lines: listStoredLines(tx, locked),
+  }));
   const orders = foldOrders({ locked, events, lines, atHand: new Map() });
   if (orders.length === 0) return;
   await writeOrders(tx, [], await decideOrders(tx, orders, deps));

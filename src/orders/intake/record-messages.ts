@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { type Db, inPipelinedTransaction, type Tx } from '../../infra/db.ts';
 import { seal, type SealingKey } from '../../infra/secrets.ts';
-import { together } from '../../infra/together.ts';
+import { pipelined } from '../../infra/pipelined.ts';
 import { lockOrdersByKey, orderKeyOf } from '../locks.ts';
 import { decideOrders, type DecisionDeps, writeOrders } from './decide-orders.ts';
 import { foldOrders } from './fold-orders.ts';
@@ -73,16 +73,16 @@ export async function recordMessages(
     const batch = prepareBatch(messages, noteCodes);
 
     // Record; lock; and behind the locks, so that it holds until COMMIT, read what decides.
-    const [, , changed, kept, locked, events, lines, answers] = await together(tx, () => [
-      hasBegun ? undefined : begin(),
-      setBatchMode(tx, options.lockTimeoutMs),
-      listChangedStores(tx, rememberedStores(messages)),
-      insertMessages(tx, rowsOf(messages, outcomes, sealedBodies), batch.orders),
-      lockOrdersByKey(tx, batch.orders),
-      listStoredEvents(tx, batch.orders),
-      listStoredLines(tx, batch.orders),
-      lookUpNames(tx, batch.lines, deps),
-    ]);
+    const { changed, kept, locked, events, lines, answers } = await pipelined(tx, () => ({
+      begun: hasBegun ? undefined : begin(),
+      mode: setBatchMode(tx, options.lockTimeoutMs),
+      changed: listChangedStores(tx, rememberedStores(messages)),
+      kept: insertMessages(tx, rowsOf(messages, outcomes, sealedBodies), batch.orders),
+      locked: lockOrdersByKey(tx, batch.orders),
+      events: listStoredEvents(tx, batch.orders),
+      lines: listStoredLines(tx, batch.orders),
+      answers: lookUpNames(tx, batch.lines, deps),
+    }));
     if (changed.size > 0) throw new StoreChangedError();
     const repeats = await compareWithFirst(tx, messages, kept);
 
@@ -119,11 +119,11 @@ async function decideOutcomes(
   const named = messages.filter(isEvidenceOnly).flatMap(orderKeysOf);
   const tokens = tokensOfNotes(messages);
   const hasBegun = named.length + tokens.length > 0;
-  const [, orders, codes] = await together(tx, () => [
-    hasBegun ? begin() : undefined,
-    listKnownOrders(tx, named),
-    listKnownCodes(tx, tokens),
-  ]);
+  const { orders, codes } = await pipelined(tx, () => ({
+    begun: hasBegun ? begin() : undefined,
+    orders: listKnownOrders(tx, named),
+    codes: listKnownCodes(tx, tokens),
+  }));
   const known = new Set(orders.map(orderKeyOf));
   const outcomes = messages.map((message): Outcome => {
     const { content } = message;

@@ -4,7 +4,7 @@ import type { Logger } from 'pino';
 import { loggableError } from '../../http/error-handler.ts';
 import { picturePath } from '../../http/visitor-page.ts';
 import type { Db } from '../../infra/db.ts';
-import { pause } from '../../infra/repeat.ts';
+import { sleep } from '../../infra/retry.ts';
 import type { PageMetrics } from '../../clicks/steps/metrics.ts';
 import { findContent } from './queries.ts';
 import type { ContentRow } from './queries.ts';
@@ -95,7 +95,7 @@ export function createPageContents({ db, log, metrics, waitMs = WAIT_MS }: PageC
   };
   const waitFor = async (lookup: Promise<PageContent | undefined>): Promise<PageContent | undefined> => {
     const waited = new AbortController();
-    const late = pause(waitMs, waited.signal).then(() => 'late' as const);
+    const late = sleep(waitMs, waited.signal).then(() => 'late' as const);
     const answer = await Promise.race([lookup, late]);
     waited.abort();
     if (answer !== 'late') return answer;

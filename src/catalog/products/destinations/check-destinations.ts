@@ -1,14 +1,14 @@
 import { addFinding, type DestinationFinding, nextCheckDelayMs } from '../../../core/catalog/destination-health.ts';
 import type { Platform } from '../../../core/vocabulary.ts';
 import { type Db, withAdvisoryLock } from '../../../infra/db.ts';
-import type { FetchOutcome, GuardedFetch } from '../../../infra/guarded-fetch.ts';
-import { settleAll } from '../../../infra/settle-all.ts';
+import type { RequestOutcome, GuardedRequest } from '../../../infra/guarded-request.ts';
+import { allOrThrow } from '../../../infra/all-or-throw.ts';
 import { isMissingItemPage } from '../../../platforms/taobao/marketplace.ts';
 import { type DueDestination, storeDestinationCheck, takeDueDestinations } from './queries.ts';
 
 export interface DestinationCheckDeps {
   db: Db;
-  fetch: GuardedFetch;
+  fetch: GuardedRequest;
   now: () => Date;
   /** Runs after each check. */
   onResult: (outcome: DestinationFinding['outcome']) => void;
@@ -32,7 +32,7 @@ export async function checkDueDestinations(deps: DestinationCheckDeps, signal: A
   while (!signal.aborted) {
     const limits = { limit: BATCH, perHostAndMinute: PER_HOST_AND_MINUTE, leaseMs: LEASE_MS };
     const due = (await withAdvisoryLock(deps.db, TAKE_LOCK, (tx) => takeDueDestinations(tx, limits))) ?? [];
-    await settleAll(due.map((destination) => checkOne(deps, destination, signal)));
+    await allOrThrow(due.map((destination) => checkOne(deps, destination, signal)));
     if (due.length < BATCH) return;
   }
 }
@@ -75,11 +75,11 @@ const FRONT_DOORS: Readonly<Record<Platform, string>> = {
  * the platform's own does. A log-in page, a challenge, an error of the server or of the network are `unknown`.
  */
 export async function lookAtDestination(
-  fetch: GuardedFetch,
+  fetch: GuardedRequest,
   { url, platform }: { url: string; platform: Platform },
   signal: AbortSignal,
 ): Promise<Look> {
-  const request = async (method: 'HEAD' | 'GET'): Promise<FetchOutcome> => fetch({ url, method, ...LIMITS, signal });
+  const request = async (method: 'HEAD' | 'GET'): Promise<RequestOutcome> => fetch({ url, method, ...LIMITS, signal });
   const head = await request('HEAD');
   const isSettled = isWell(head) || head.visited.some(isMissingItemPage) || isUnanswered(head);
   const outcome = isSettled ? head : await request('GET');
@@ -93,7 +93,7 @@ export async function lookAtDestination(
 
 const UNKNOWN: DestinationFinding = { outcome: 'unknown' };
 
-function judge(outcome: FetchOutcome): DestinationFinding {
+function judge(outcome: RequestOutcome): DestinationFinding {
   if (outcome.visited.some(isMissingItemPage)) return { outcome: 'missing', failure: 'item_missing' };
   if (!outcome.ok) return UNKNOWN;
   if (outcome.status === 404) return { outcome: 'missing', failure: 'not_found' };
@@ -102,18 +102,18 @@ function judge(outcome: FetchOutcome): DestinationFinding {
 }
 
 /** A page on the requested host; on another host it may be a log-in or a challenge. */
-function isWell({ visited, ...outcome }: FetchOutcome): boolean {
+function isWell({ visited, ...outcome }: RequestOutcome): boolean {
   if (!outcome.ok || outcome.status < 200 || outcome.status > 299) return false;
   return hostOf(visited[0]) === hostOf(visited.at(-1));
 }
 
 /** A second request at once would get no answer either. */
-function isUnanswered(outcome: FetchOutcome): boolean {
+function isUnanswered(outcome: RequestOutcome): boolean {
   return !outcome.ok && outcome.reason !== 'unreachable';
 }
 
 /** The destination's own host name does not exist. The name of a redirect target proves nothing about the destination. */
-function isNameless(outcome: FetchOutcome): boolean {
+function isNameless(outcome: RequestOutcome): boolean {
   return !outcome.ok && outcome.reason === 'no_such_host' && outcome.visited.length === 1;
 }
 

@@ -1,17 +1,17 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import type { Db } from '../../../infra/db.ts';
-import type { FetchFailure, GuardedFetch } from '../../../infra/guarded-fetch.ts';
+import type { RequestFailure, GuardedRequest } from '../../../infra/guarded-request.ts';
 import { handleTask, RetryLater, type Task, type TaskHandler } from '../../../infra/work-queue.ts';
 import { findPictureSource, storePicture, storePictureProblem } from './queries.ts';
 import { PICTURE_TYPES, type ShrinkResult, type SmallPicture, shrinkPicture } from './shrink-picture.ts';
 
 /** Why a product has no picture: a failed request, a status other than 200, or a fault of the file. */
-export type PictureProblem = FetchFailure | 'status_not_ok' | Extract<ShrinkResult, { ok: false }>['problem'];
+export type PictureProblem = RequestFailure | 'status_not_ok' | Extract<ShrinkResult, { ok: false }>['problem'];
 
 export interface PictureDeps {
   db: Db;
-  fetch: GuardedFetch;
+  fetch: GuardedRequest;
   /** Runs after each attempt, with `stored` or the reason why not. */
   onResult: (result: 'stored' | PictureProblem) => void;
 }
@@ -59,7 +59,7 @@ async function fetchPicture(
   if (!isFinal) throw new RetryLater(`the picture could not be fetched: ${problem}`);
 }
 
-async function fetchAndShrink(fetch: GuardedFetch, url: string, signal: AbortSignal): Promise<Fetched> {
+async function fetchAndShrink(fetch: GuardedRequest, url: string, signal: AbortSignal): Promise<Fetched> {
   const limits = { maxBytes: MAX_SOURCE_BYTES, timeoutMs: FETCH_MS };
   const answer = await fetch({ url, mediaTypes: PICTURE_TYPES, ...limits, signal });
   if (!answer.ok) return { ok: false, problem: answer.reason, isFinal: !isNetworkTrouble(answer.reason) };
@@ -68,7 +68,7 @@ async function fetchAndShrink(fetch: GuardedFetch, url: string, signal: AbortSig
   return shrunk.ok ? shrunk : { ...shrunk, isFinal: true };
 }
 
-function isNetworkTrouble(reason: FetchFailure): boolean {
+function isNetworkTrouble(reason: RequestFailure): boolean {
   // A name may not be set up yet, or its name server may be down.
   return ['no_such_host', 'unreachable', 'timeout', 'stopped'].includes(reason);
 }

@@ -2,20 +2,20 @@ import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { createGuardedFetch } from '../../src/infra/guarded-fetch.ts';
-import type { FetchOutcome, FetchRequest, GuardedFetch } from '../../src/infra/guarded-fetch.ts';
+import { createGuardedRequest } from '../../src/infra/guarded-request.ts';
+import type { RequestOutcome, OutgoingRequest, GuardedRequest } from '../../src/infra/guarded-request.ts';
 import { SHOP_ADDRESS, openOutside } from '../support/outside.ts';
 import type { Outside } from '../support/outside.ts';
 
 let outside: Outside;
 let overTls: Outside;
-let fetch: GuardedFetch;
+let request: GuardedRequest;
 const userAgent = 'daihuo/0 (+https://go.example.com)';
 
 beforeAll(async () => {
   outside = await openOutside();
   overTls = await openOutside({ tls: true });
-  fetch = createGuardedFetch({ userAgent, testNetwork: outside.network });
+  request = createGuardedRequest({ userAgent, testNetwork: outside.network });
 });
 afterAll(async () => {
   await outside.close();
@@ -33,9 +33,9 @@ beforeEach(() => {
 });
 
 const LIMITS = { maxBytes: 1_000, timeoutMs: 60_000, allowsHttp: true } as const;
-const ask = async (url: string, more: Partial<FetchRequest> = {}): Promise<FetchOutcome> =>
-  fetch({ url, ...LIMITS, ...more });
-const reasonOf = (outcome: FetchOutcome): string => (outcome.ok ? `status ${outcome.status}` : outcome.reason);
+const ask = async (url: string, more: Partial<OutgoingRequest> = {}): Promise<RequestOutcome> =>
+  request({ url, ...LIMITS, ...more });
+const reasonOf = (outcome: RequestOutcome): string => (outcome.ok ? `status ${outcome.status}` : outcome.reason);
 
 describe('an answer', () => {
   it('comes with its status, type and body', async () => {
@@ -92,7 +92,7 @@ describe('an answer', () => {
 
 describe('https', () => {
   it('is what is asked by default, and the certificate must be right', async () => {
-    const secure = createGuardedFetch({ userAgent, testNetwork: overTls.network });
+    const secure = createGuardedRequest({ userAgent, testNetwork: overTls.network });
     overTls.answer((_request, response) => response.end('secret'));
     const limits = { maxBytes: 100, timeoutMs: 5_000 };
     expect(await secure({ url: 'https://shop.test/', ...limits })).toMatchObject({
@@ -102,13 +102,13 @@ describe('https', () => {
     overTls.names.set('elsewhere.test', [SHOP_ADDRESS]);
     expect(reasonOf(await secure({ url: 'https://elsewhere.test/', ...limits }))).toBe('unreachable');
     const { ports, resolve } = overTls.network;
-    const trustsNobody = createGuardedFetch({ userAgent, testNetwork: { ports, resolve } });
+    const trustsNobody = createGuardedRequest({ userAgent, testNetwork: { ports, resolve } });
     expect(reasonOf(await trustsNobody({ url: 'https://shop.test/', ...limits }))).toBe('unreachable');
     expect(overTls.requests).toEqual(['GET shop.test/']);
   });
 
   it('is never left for http by a redirect, unless http is allowed', async () => {
-    const secure = createGuardedFetch({ userAgent, testNetwork: overTls.network });
+    const secure = createGuardedRequest({ userAgent, testNetwork: overTls.network });
     overTls.answer((_request, response) => response.writeHead(302, { location: 'http://shop.test/plain' }).end());
     expect(await secure({ url: 'https://shop.test/', maxBytes: 1, timeoutMs: 5_000 })).toEqual({
       ok: false,
@@ -176,7 +176,7 @@ describe('a name', () => {
     const resolve = async (): Promise<string[]> => {
       throw Object.assign(new Error('try again'), { code: 'EAI_AGAIN' });
     };
-    const withoutNames = createGuardedFetch({ userAgent, testNetwork: { ports, resolve } });
+    const withoutNames = createGuardedRequest({ userAgent, testNetwork: { ports, resolve } });
     expect(reasonOf(await withoutNames({ url: 'http://shop.test/', ...LIMITS }))).toBe('unreachable');
   });
 
@@ -185,7 +185,7 @@ describe('a name', () => {
     let lookups = 0;
     const { ports } = outside.network;
     const resolve = async (): Promise<string[]> => answers[lookups++] ?? [];
-    const rebound = createGuardedFetch({ userAgent, testNetwork: { ports, resolve } });
+    const rebound = createGuardedRequest({ userAgent, testNetwork: { ports, resolve } });
     expect(await rebound({ url: 'http://shop.test/', ...LIMITS })).toMatchObject({ ok: true, status: 200 });
     expect(lookups).toBe(1);
     // The second request sees the private answer, and goes nowhere.
@@ -199,7 +199,7 @@ describe('a name', () => {
     const { ports } = outside.network;
     const resolve = async (): Promise<string[]> => answers[lookups++] ?? [];
     outside.answer((_request, response) => response.writeHead(302, { location: '/next' }).end());
-    const rebound = createGuardedFetch({ userAgent, testNetwork: { ports, resolve } });
+    const rebound = createGuardedRequest({ userAgent, testNetwork: { ports, resolve } });
     expect(await rebound({ url: 'http://shop.test/', ...LIMITS })).toEqual({
       ok: false,
       visited: ['http://shop.test/', 'http://shop.test/next'],
@@ -302,7 +302,7 @@ describe('a body', () => {
     expect(reasonOf(await ask('http://shop.test/', { timeoutMs: 300 }))).toBe('timeout');
     const { ports } = outside.network;
     const resolve = async (): Promise<string[]> => new Promise(() => undefined);
-    const withSilentNames = createGuardedFetch({ userAgent, testNetwork: { ports, resolve } });
+    const withSilentNames = createGuardedRequest({ userAgent, testNetwork: { ports, resolve } });
     expect(reasonOf(await withSilentNames({ url: 'http://shop.test/', ...LIMITS, timeoutMs: 300 }))).toBe('timeout');
     expect(performance.now() - startedMs).toBeLessThan(20_000);
   });
@@ -338,7 +338,119 @@ describe('a body', () => {
   });
 });
 
-describe('a fetch', () => {
+describe('a POST', () => {
+  const content = { mediaType: 'application/json; charset=utf-8', body: Buffer.from([0, 255, 13, 10, 0x7b, 0xe5]) };
+  const post = async (url: string, more: Partial<OutgoingRequest> = {}): Promise<RequestOutcome> =>
+    ask(url, { method: 'POST', content, ...more });
+  /** Answers `ok` when the whole body has arrived. */
+  const receive = (): { bodies: Buffer[]; headers: Record<string, unknown>[] } => {
+    const seen = { bodies: [] as Buffer[], headers: [] as Record<string, unknown>[] };
+    outside.answer((incoming, response) => {
+      const pieces: Buffer[] = [];
+      incoming.on('data', (piece: Buffer) => pieces.push(piece));
+      incoming.on('end', () => {
+        seen.bodies.push(Buffer.concat(pieces));
+        seen.headers.push(incoming.headers);
+        response.writeHead(200, { 'content-type': 'text/plain' }).end('ok');
+      });
+    });
+    return seen;
+  };
+
+  it('carries its bytes, their type and length, and the headers given, exactly', async () => {
+    const seen = receive();
+    expect(await post('http://shop.test/hook', { headers: { 'webhook-signature': 'v1,abc=' } })).toEqual({
+      ok: true,
+      visited: ['http://shop.test/hook'],
+      status: 200,
+      mediaType: 'text/plain',
+      body: Buffer.from('ok'),
+    });
+    expect(outside.requests).toEqual(['POST shop.test/hook']);
+    expect(seen.bodies).toEqual([content.body]);
+    expect(seen.headers).toEqual([
+      {
+        'webhook-signature': 'v1,abc=',
+        'user-agent': userAgent,
+        accept: '*/*',
+        'accept-encoding': 'identity',
+        'content-type': content.mediaType,
+        'content-length': '6',
+        host: expect.stringMatching(/^shop\.test/) as string,
+        connection: 'close',
+      },
+    ]);
+  });
+
+  it('of no bytes, and of more than fit into one packet, arrives whole', async () => {
+    const seen = receive();
+    const large = Buffer.alloc(3_000_000, 'daihuo');
+    for (const body of [Buffer.alloc(0), large]) await post('http://shop.test/', { content: { ...content, body } });
+    expect(seen.bodies.map((body) => body.length)).toEqual([0, 3_000_000]);
+    expect(seen.bodies[1]?.equals(large)).toBe(true);
+  });
+
+  it.each([301, 302, 303, 307, 308])('that is answered by a redirect of status %i ends there', async (status) => {
+    outside.answer((_request, response) => response.writeHead(status, { location: 'http://img.shop.test/b' }).end());
+    expect(await post('http://shop.test/a')).toEqual({
+      ok: false,
+      visited: ['http://shop.test/a', 'http://img.shop.test/b'],
+      reason: 'redirect_refused',
+    });
+    expect(outside.requests).toEqual(['POST shop.test/a']);
+  });
+
+  it('has an answer no longer than allowed: refused, or cut', async () => {
+    outside.answer((_request, response) => response.end('x'.repeat(5_000)));
+    expect(reasonOf(await post('http://shop.test/'))).toBe('too_large');
+    expect(await post('http://shop.test/', { whenLonger: 'cut' })).toMatchObject({
+      ok: true,
+      body: Buffer.from('x'.repeat(1_000)),
+    });
+  });
+
+  it('ends with the time, also while the server does not read the body', async () => {
+    outside.answer(() => undefined);
+    const startedMs = performance.now();
+    expect(reasonOf(await post('http://shop.test/', { timeoutMs: 300 }))).toBe('timeout');
+    const body = Buffer.alloc(50_000_000);
+    expect(reasonOf(await post('http://shop.test/', { timeoutMs: 300, content: { ...content, body } }))).toBe(
+      'timeout',
+    );
+    expect(performance.now() - startedMs).toBeLessThan(5_000);
+  });
+
+  it('to an address inside is refused, and nothing is sent', async () => {
+    outside.names.set('trap.test', ['10.0.0.1']);
+    for (const url of ['http://trap.test/', 'http://127.0.0.2/', 'http://[::1]/', 'http://169.254.169.254/'])
+      expect(reasonOf(await post(url))).toBe('address_refused');
+    expect(reasonOf(await post('http://shop.test/', { allowsHttp: false }))).toBe('address_refused');
+    expect(outside.requests).toEqual([]);
+  });
+
+  it('without content, a GET with content, and a header that is not the caller’s to set are bugs', async () => {
+    await expect(ask('http://shop.test/', { method: 'POST' })).rejects.toThrow('a POST has content');
+    await expect(ask('http://shop.test/', { content })).rejects.toThrow('a POST has content');
+    for (const name of ['Host', 'Content-Length', 'Transfer-Encoding', 'cookie'])
+      await expect(post('http://shop.test/', { headers: { [name]: 'x' } })).rejects.toThrow(`the header ${name}`);
+    expect(outside.requests).toEqual([]);
+  });
+});
+
+// A token that follows a redirect belongs to whoever controls its target.
+it('headers given with a GET stay within the origin for which they were given', async () => {
+  const tokens: unknown[] = [];
+  outside.answer((incoming, response) => {
+    tokens.push(incoming.headers['authorization']);
+    if (incoming.url === '/a') response.writeHead(302, { location: '/b' }).end();
+    else if (incoming.url === '/b') response.writeHead(302, { location: 'http://img.shop.test/c' }).end();
+    else response.end('there');
+  });
+  expect(await ask('http://shop.test/a', { headers: { authorization: 'Bearer x' } })).toMatchObject({ ok: true });
+  expect(tokens).toEqual(['Bearer x', 'Bearer x', undefined]);
+});
+
+describe('a request', () => {
   it('ends when it is told to, and says so', async () => {
     outside.answer(() => undefined);
     const stop = new AbortController();
@@ -363,7 +475,7 @@ describe('a fetch', () => {
         server.listen(0, SHOP_ADDRESS, resolve);
       });
       const ports = new Map([[SHOP_ADDRESS, (server.address() as AddressInfo).port]]);
-      const toThat = createGuardedFetch({ userAgent, testNetwork: { ...outside.network, ports } });
+      const toThat = createGuardedRequest({ userAgent, testNetwork: { ...outside.network, ports } });
       expect(reasonOf(await toThat({ url: 'http://shop.test/', ...LIMITS }))).toBe('unreachable');
       await new Promise((resolve) => server.close(resolve));
     }
@@ -373,12 +485,12 @@ describe('a fetch', () => {
     const closed = await openOutside();
     await closed.close();
     closed.names.set('shop.test', [SHOP_ADDRESS]);
-    const toNobody = createGuardedFetch({ userAgent, testNetwork: closed.network });
+    const toNobody = createGuardedRequest({ userAgent, testNetwork: closed.network });
     expect(reasonOf(await toNobody({ url: 'http://shop.test/', ...LIMITS }))).toBe('unreachable');
   });
 
   it('as the program makes it reaches nothing of this machine', async () => {
-    const real = createGuardedFetch({ userAgent });
+    const real = createGuardedRequest({ userAgent });
     const { port } = new URL(`http://x:${outside.network.ports.get(SHOP_ADDRESS) ?? 0}`);
     for (const url of ['http://127.0.0.1/', `http://127.0.0.1:${port}/`, 'http://localhost/', 'http://[::1]/'])
       expect(reasonOf(await real({ url, ...LIMITS }))).toBe('address_refused');

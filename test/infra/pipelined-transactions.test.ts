@@ -2,8 +2,8 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { CopyRows, copyRows, copyText } from '../../src/infra/copy-rows.ts';
 import { createDb } from '../../src/infra/db.ts';
 import type { Db, Tx } from '../../src/infra/db.ts';
-import { createTransactionLane } from '../../src/infra/transaction-lane.ts';
-import type { TransactionLane } from '../../src/infra/transaction-lane.ts';
+import { createPipelinedTransactions } from '../../src/infra/pipelined-transactions.ts';
+import type { PipelinedTransactions } from '../../src/infra/pipelined-transactions.ts';
 import { createTestDatabase } from '../support/database.ts';
 import type { TestDatabase } from '../support/database.ts';
 
@@ -11,12 +11,12 @@ const COPY_NOTES = 'copy notes (id, text) from stdin';
 let database: TestDatabase;
 /** One connection: it must be given back after whatever happened on it. */
 let single: Db;
-let lane: TransactionLane;
+let transactions: PipelinedTransactions;
 
 beforeAll(async () => {
   database = await createTestDatabase({ isEmpty: true });
   single = createDb({ url: database.url, max: 1, applicationName: 'single', onError: () => undefined });
-  lane = createTransactionLane(single);
+  transactions = createPipelinedTransactions(single);
   await database.db.query('create table notes (id bigint not null, text text, constraint notes_pkey primary key (id))');
 });
 afterAll(async () => {
@@ -40,11 +40,11 @@ async function listIds(): Promise<number[]> {
   return rows.map(({ id }) => Number(id));
 }
 
-describe('a transaction lane', () => {
-  test('carries out transactions in the order given, and each sees those before it', async () => {
+describe('pipelined transactions', () => {
+  test('run in the order given, and each sees those before it', async () => {
     const counts = await Promise.all(
       [1, 2, 3, 4].map((id) =>
-        lane.run((tx) => [
+        transactions.run((tx) => [
           add(tx, id),
           tx.query<{ count: bigint }>('select count(*) as "count" from notes n').then(({ rows }) => rows[0]?.count),
         ]),
@@ -54,10 +54,10 @@ describe('a transaction lane', () => {
   });
 
   // Without this a batch of clicks that failed would be stored by half, or take the one behind it with it.
-  test('undoes a transaction of which one statement fails, tells why, and goes on with the next', async () => {
+  test('a transaction of which one statement fails is undone with its reason, and the next one is carried out', async () => {
     const [first, second, third] = await Promise.allSettled([
-      lane.run((tx) => [add(tx, 1), copy(tx, [[2, 'two']])]),
-      lane.run((tx) => [
+      transactions.run((tx) => [add(tx, 1), copy(tx, [[2, 'two']])]),
+      transactions.run((tx) => [
         add(tx, 3),
         copy(tx, [
           [4, 'four'],
@@ -65,32 +65,32 @@ describe('a transaction lane', () => {
         ]),
         add(tx, 5),
       ]),
-      lane.run((tx) => [copy(tx, [[6, 'six']]), add(tx, 7)]),
+      transactions.run((tx) => [copy(tx, [[6, 'six']]), add(tx, 7)]),
     ]);
     expect([first.status, second.status, third.status]).toEqual(['fulfilled', 'rejected', 'fulfilled']);
     expect(second).toMatchObject({ reason: { code: '23505', constraint: 'notes_pkey' } });
     expect(await listIds()).toEqual([1, 2, 6, 7]);
   });
 
-  test('reads over the rows of a COPY that comes into a transaction already failed', async () => {
-    await lane.run((tx) => [add(tx, 1)]);
-    const failed = lane.run((tx) => [add(tx, 1), copy(tx, [[2, 'two']])]);
-    const next = lane.run((tx) => [copy(tx, [[3, 'three']])]);
+  test('the server reads over the rows of a COPY that comes into a transaction already failed', async () => {
+    await transactions.run((tx) => [add(tx, 1)]);
+    const failed = transactions.run((tx) => [add(tx, 1), copy(tx, [[2, 'two']])]);
+    const next = transactions.run((tx) => [copy(tx, [[3, 'three']])]);
     await expect(failed).rejects.toMatchObject({ code: '23505' });
     expect(await next).toEqual([1]);
     expect(await listIds()).toEqual([1, 3]);
   });
 
-  test('gives its connection back, also after a failure, and takes a new one where it broke', async () => {
-    await expect(lane.run((tx) => [tx.query('select 1 / 0')])).rejects.toMatchObject({ code: '22012' });
+  test('the connection goes back to the pool, also after a failure, and a broken one is replaced', async () => {
+    await expect(transactions.run((tx) => [tx.query('select 1 / 0')])).rejects.toMatchObject({ code: '22012' });
     // The pool has one connection: this would wait for ever.
     await single.query('select 1');
     const [broken, behind] = await Promise.allSettled([
-      lane.run((tx) => [add(tx, 1), tx.query('select pg_terminate_backend(pg_backend_pid())')]),
-      lane.run((tx) => [add(tx, 2)]),
+      transactions.run((tx) => [add(tx, 1), tx.query('select pg_terminate_backend(pg_backend_pid())')]),
+      transactions.run((tx) => [add(tx, 2)]),
     ]);
     expect([broken.status, behind.status]).toEqual(['rejected', 'rejected']);
-    await lane.run((tx) => [add(tx, 3)]);
+    await transactions.run((tx) => [add(tx, 3)]);
     expect(await listIds()).toEqual([3]);
     expect(single.totalCount - single.idleCount).toBe(0);
   });
@@ -106,7 +106,7 @@ describe('rows by COPY', () => {
       'x'.repeat(100_000),
       ...Array.from({ length: 5_000 }, String),
     ];
-    await lane.run((tx) => [
+    await transactions.run((tx) => [
       copy(
         tx,
         texts.map((text, id): [number, string] => [id, text]),

@@ -1,76 +1,84 @@
-import { lookup } from 'node:dns/promises';
+import assert from 'node:assert/strict';
 import http from 'node:http';
 import https from 'node:https';
 import type { IncomingMessage, RequestOptions } from 'node:http';
 import { isIP } from 'node:net';
-import type { LookupFunction } from 'node:net';
-import { isPublicAddress } from './public-address.ts';
+import { isPublicAddress, lookUpAddresses, pinnedLookup } from './public-address.ts';
 
 /**
- * The one way daihuo itself asks other servers for anything. What it asks for was named by strangers, so nothing named can make it reach into
- * the network it runs in, wait for long, or take in much.
+ * Sends one request to a server outside and reads its answer. daihuo sends no other requests to servers outside. Strangers choose many of the
+ * addresses, so every request is limited: it reaches public addresses only, ends in time, and takes in a bounded number of bytes.
  */
-export type GuardedFetch = (request: FetchRequest) => Promise<FetchOutcome>;
+export type GuardedRequest = (request: OutgoingRequest) => Promise<RequestOutcome>;
 
-export interface FetchRequest {
+export interface OutgoingRequest {
   url: string;
-  /** `GET` by default. */
-  method?: 'GET' | 'HEAD';
-  /** Also http on port 80, for the address and where it redirects to. False by default: https on port 443 only. */
+  /** `GET` by default. A POST follows no redirect. */
+  method?: 'GET' | 'HEAD' | 'POST';
+  /** The body of a POST, sent byte by byte as it is; required for POST, not allowed otherwise. */
+  content?: { mediaType: string; body: Uint8Array };
+  /**
+   * Further headers, such as a signature or a token. A redirect to another origin does not carry them. The names in `OWN_HEADERS` are not
+   * allowed.
+   */
+  headers?: Readonly<Record<string, string>>;
+  /** Also http on port 80, for the address and for the targets of its redirects. False by default: https on port 443 only. */
   allowsHttp?: boolean;
-  /** Media types a 2xx answer may have, such as `image/png`; any where absent. Also sent as `Accept`. */
+  /** Media types that a 2xx answer may have, such as `image/png`; any when absent. Also sent as `Accept`. */
   mediaTypes?: readonly string[];
-  /** Most bytes taken of the body. */
+  /** Maximum length of the body of the answer. */
   maxBytes: number;
-  /** What a longer body means: `refuse` it all (default), or `cut` it there. */
+  /** The handling of a longer body: `refuse` all of it (default), or `cut` it at the maximum. */
   whenLonger?: 'refuse' | 'cut';
-  /** For everything together: names, connections, redirects, body. */
+  /** Limit for the whole request: names, connections, redirects, both bodies. */
   timeoutMs: number;
-  /** Ends it early, as `stopped`. */
+  /** Ends the request early, with the reason `stopped`. */
   signal?: AbortSignal;
 }
 
 /**
- * Why there is no answer.
+ * Why there is no answer. After `unreachable`, `timeout`, `stopped` and every reason below them, the server may have carried out a POST.
  *
  * - `address_refused`: the address, or one it redirects to, is not plain https (or http, where allowed) on the default port, or its name leads
  *   to something that is not a public address
  * - `no_such_host`: the name of the last address does not exist
  * - `unreachable`: no connection, no TLS, or not HTTP; the name cannot be looked up at the moment
  * - `timeout`, `stopped`
+ * - `redirect_refused`: the answer to a POST is a redirect
  * - `too_many_redirects`: more than three
  * - `too_large`: the body is longer than `maxBytes`
  * - `media_type_refused`: a 2xx answer of another type
- * - `encoding_refused`: a 2xx answer was compressed although that was not asked for; nothing is ever inflated here
+ * - `encoding_refused`: a 2xx answer is compressed although the request does not accept that; this file never inflates an answer
  */
-export type FetchFailure =
+export type RequestFailure =
   | 'address_refused'
   | 'no_such_host'
   | 'unreachable'
   | 'timeout'
   | 'stopped'
+  | 'redirect_refused'
   | 'too_many_redirects'
   | 'too_large'
   | 'media_type_refused'
   | 'encoding_refused';
 
-export type FetchOutcome = {
-  /** Every address of the way, the one asked for first; with `address_refused` the last is the refused one. */
+export type RequestOutcome = {
+  /** Every address in turn, the requested one first; with `address_refused` and `redirect_refused` the last is the refused one. */
   visited: string[];
 } & (
   | {
       ok: true;
-      /** Of the last answer: anything but a redirect with a place to go. */
+      /** Status of the last answer, which is no redirect with a target. */
       status: number;
-      /** Lower case, without parameters; empty where not said. */
+      /** Lower case, without parameters; empty when the answer has none. */
       mediaType: string;
-      /** Of a 2xx answer to GET; else empty. */
+      /** Body of a 2xx answer to GET or POST; else empty. */
       body: Buffer;
     }
-  | { ok: false; reason: FetchFailure }
+  | { ok: false; reason: RequestFailure }
 );
 
-/** Takes the place of the internet in tests. The program never passes one (test/architecture.test.ts). */
+/** Replaces the internet in tests. The program never passes one (test/architecture.test.ts). */
 export interface TestNetwork {
   /** Addresses of a name. */
   resolve: (hostname: string) => Promise<string[]>;
@@ -80,17 +88,30 @@ export interface TestNetwork {
   ca?: string;
 }
 
+/** Headers that this file sets or leaves out itself. */
+const OWN_HEADERS = new Set([
+  'accept',
+  'accept-encoding',
+  'connection',
+  'content-length',
+  'content-type',
+  'cookie',
+  'host',
+  'proxy-authorization',
+  'transfer-encoding',
+  'user-agent',
+]);
 const MAX_REDIRECTS = 3;
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
-/** More than any address that a person registered, and than what shops redirect to. */
+/** More than any address that a person registers or that a shop redirects to. */
 const MAX_URL_LENGTH = 4_000;
 const MAX_HEADER_BYTES = 32 * 1024;
 const NO_BODY = Buffer.alloc(0);
 
-/** Ends a fetch with a reason; never leaves this file. */
+/** Ends a request with a reason; never leaves this file. */
 class Refusal extends Error {
-  readonly reason: FetchFailure;
-  constructor(reason: FetchFailure) {
+  readonly reason: RequestFailure;
+  constructor(reason: RequestFailure) {
     super(reason);
     this.reason = reason;
   }
@@ -98,49 +119,59 @@ class Refusal extends Error {
 
 interface Hop {
   url: URL;
-  request: FetchRequest;
+  request: OutgoingRequest;
   signal: AbortSignal;
 }
 
 type Answer = { redirectsTo: string } | { status: number; mediaType: string; body: Buffer };
 
 /**
- * Makes the fetcher.
+ * Creates the function that sends requests.
  *
  * - Only https (http where a request allows it), default ports, no user name in the address.
- * - Names are resolved here; all their addresses must be public, and the connection is made to those very addresses: no second look-up that
- *   could answer otherwise (DNS rebinding).
- * - At most three redirects, each checked in the same way.
- * - No cookies, no credentials, no proxy of the environment, nothing kept between requests, nothing inflated.
+ * - Names are resolved here; all their addresses must be public, and the connection is made to those very addresses. There is no second
+ *   lookup that could answer differently (DNS rebinding).
+ * - At most three redirects, each checked in the same way; none for a POST.
+ * - No cookies, no proxy of the environment, no credentials but those in `headers`, no connection kept between requests.
  *
- * The fetcher never throws for what other servers do.
+ * Faults of other servers are outcomes, not errors.
  *
- * @param userAgent    says who asks; sent with every request
+ * @param userAgent    names this program; sent with every request
  */
-export function createGuardedFetch({
+export function createGuardedRequest({
   userAgent,
   testNetwork,
 }: {
   userAgent: string;
   testNetwork?: TestNetwork;
-}): GuardedFetch {
+}): GuardedRequest {
   return async (request) => {
+    assertSendable(request);
     const timeout = AbortSignal.timeout(request.timeoutMs);
     const signal = request.signal === undefined ? timeout : AbortSignal.any([timeout, request.signal]);
     const visited = [request.url];
     try {
       for (;;) {
         const url = readUrl(visited.at(-1) ?? '', request.allowsHttp === true);
-        const answer = await ask({ url, request, signal }, { userAgent, testNetwork });
+        const answer = await exchange({ url, request, signal }, { userAgent, testNetwork });
         if (!('redirectsTo' in answer)) return { ok: true, visited, ...answer };
         if (visited.length > MAX_REDIRECTS) return { ok: false, visited, reason: 'too_many_redirects' };
         visited.push(absoluteUrl(answer.redirectsTo, url));
+        if (request.method === 'POST') return { ok: false, visited, reason: 'redirect_refused' };
       }
     } catch (error) {
       const reason = request.signal?.aborted === true ? 'stopped' : timeout.aborted ? 'timeout' : reasonOf(error);
       return { ok: false, visited, reason };
     }
   };
+}
+
+/** @throws AssertionError: the caller has a bug */
+function assertSendable({ method, content, headers = {} }: OutgoingRequest): void {
+  assert.equal(content !== undefined, method === 'POST', 'a POST has content, and no other request has');
+  for (const name of Object.keys(headers)) {
+    assert(!OWN_HEADERS.has(name.toLowerCase()), `the header ${name} is set by the guarded request itself`);
+  }
 }
 
 /** @throws Refusal */
@@ -152,7 +183,7 @@ function readUrl(text: string, allowsHttp: boolean): URL {
   return url;
 }
 
-/** Where a redirect leads; a text that is no address stays as it is and is refused as one. */
+/** The target of a redirect. A text that is no address stays as it is, and is then refused. */
 function absoluteUrl(location: string, base: URL): string {
   const url = URL.parse(location, base);
   // The fragment is never sent.
@@ -160,36 +191,46 @@ function absoluteUrl(location: string, base: URL): string {
   return url?.href ?? location;
 }
 
-function reasonOf(error: unknown): FetchFailure {
+function reasonOf(error: unknown): RequestFailure {
   if (error instanceof Refusal) return error.reason;
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
   return code === 'ENOTFOUND' ? 'no_such_host' : 'unreachable';
 }
 
-/** One request and its answer. Throws whatever the network throws. */
-async function ask(
+/** Sends one request and reads its answer. Throws every error of the network. */
+async function exchange(
   { url, request, signal }: Hop,
   { userAgent, testNetwork }: { userAgent: string; testNetwork: TestNetwork | undefined },
 ): Promise<Answer> {
   const addresses = await addressesOf(url, { signal, testNetwork });
-  const { method = 'GET', mediaTypes } = request;
   const port = testNetwork?.ports.get(addresses[0] ?? '');
   const options: RequestOptions = {
-    method,
-    // Of its own: no connection, session or cookie outlives the request.
+    method: request.method ?? 'GET',
+    // No agent: no connection or TLS session outlives the request.
     agent: false,
-    lookup: pinned(addresses),
+    lookup: pinnedLookup(addresses),
     signal,
     maxHeaderSize: MAX_HEADER_BYTES,
-    headers: { 'user-agent': userAgent, accept: mediaTypes?.join(', ') ?? '*/*', 'accept-encoding': 'identity' },
+    headers: headersFor(url, request, userAgent),
     ...(port === undefined ? {} : { port }),
   };
-  const response = await send(url, options, testNetwork?.ca);
+  const response = await send(url, { ...options, body: request.content?.body }, testNetwork?.ca);
   try {
     return await readAnswer(response, request);
   } finally {
     response.destroy();
   }
+}
+
+function headersFor(url: URL, { url: first, headers, content, mediaTypes }: OutgoingRequest, userAgent: string) {
+  return {
+    // They may hold a token, so they go to the origin for which they were made, and to no target of a redirect elsewhere.
+    ...(url.origin === URL.parse(first)?.origin ? headers : {}),
+    'user-agent': userAgent,
+    accept: mediaTypes?.join(', ') ?? '*/*',
+    'accept-encoding': 'identity',
+    ...(content && { 'content-type': content.mediaType, 'content-length': content.body.length }),
+  };
 }
 
 /** @throws Refusal where one of them is not public; Error with a code where the name cannot be resolved */
@@ -198,59 +239,34 @@ async function addressesOf(
   { signal, testNetwork }: { signal: AbortSignal; testNetwork: TestNetwork | undefined },
 ): Promise<string[]> {
   const hostname = url.hostname.startsWith('[') ? url.hostname.slice(1, -1) : url.hostname;
-  // An address in the place of a name is never looked up, neither here nor by Node.
-  const addresses =
-    isIP(hostname) === 0 ? await beforeEndOf(signal, (testNetwork?.resolve ?? resolve)(hostname)) : [hostname];
+  // Neither this function nor Node looks up an address that stands in the place of a name.
+  const addresses = isIP(hostname) === 0 ? await lookUpAddresses(hostname, signal, testNetwork?.resolve) : [hostname];
   const isAdmitted = (address: string): boolean =>
     isPublicAddress(address) || (testNetwork?.ports.has(address) ?? false);
   if (addresses.length === 0 || !addresses.every(isAdmitted)) throw new Refusal('address_refused');
   return addresses;
 }
 
-async function resolve(hostname: string): Promise<string[]> {
-  const found = await lookup(hostname, { all: true });
-  return found.map(({ address }) => address);
-}
-
-/** A look-up by the system cannot be taken back, only no longer waited for. */
-async function beforeEndOf<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
-  signal.throwIfAborted();
-  const { promise, reject } = Promise.withResolvers<never>();
-  const onAbort = (): void => reject(new Error('ended before it was done'));
-  signal.addEventListener('abort', onAbort, { once: true });
-  try {
-    return await Promise.race([work, promise]);
-  } finally {
-    signal.removeEventListener('abort', onAbort);
-  }
-}
-
-/** What Node asks instead of the resolver: the addresses that were checked, and no others. */
-function pinned(addresses: readonly string[]): LookupFunction {
-  const found = addresses.map((address) => ({ address, family: isIP(address) }));
-  return (_hostname, options, answer) => {
-    const [first] = found;
-    if (options.all === true || first === undefined) answer(null, found);
-    else answer(null, first.address, first.family);
-  };
-}
-
-async function send(url: URL, options: RequestOptions, ca: string | undefined): Promise<IncomingMessage> {
+async function send(
+  url: URL,
+  { body, ...options }: RequestOptions & { body: Uint8Array | undefined },
+  ca: string | undefined,
+): Promise<IncomingMessage> {
   const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
   const request =
     url.protocol === 'http:'
       ? http.request(url, options, resolve)
       : https.request(url, ca === undefined ? options : { ...options, ca }, resolve);
-  // Stays: an error after the answer has begun reaches the reader of the body as well.
+  // The listener stays: an error after the answer has begun also reaches the reader of the body.
   request.on('error', reject);
   // An answer that switches protocols closes the connection without an error.
   request.on('close', () => reject(new Error('the connection ended without an answer')));
-  request.end();
+  request.end(body);
   return promise;
 }
 
 /** @throws Refusal */
-async function readAnswer(response: IncomingMessage, request: FetchRequest): Promise<Answer> {
+async function readAnswer(response: IncomingMessage, request: OutgoingRequest): Promise<Answer> {
   const { statusCode: status = 0, headers } = response;
   if (REDIRECTS.has(status) && headers.location !== undefined) return { redirectsTo: headers.location };
   const mediaType = (headers['content-type'] ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? '';
@@ -263,7 +279,7 @@ async function readAnswer(response: IncomingMessage, request: FetchRequest): Pro
 }
 
 /** @throws Refusal */
-async function readBody(response: IncomingMessage, { maxBytes, whenLonger }: FetchRequest): Promise<Buffer> {
+async function readBody(response: IncomingMessage, { maxBytes, whenLonger }: OutgoingRequest): Promise<Buffer> {
   const isCut = whenLonger === 'cut';
   if (!isCut && Number(response.headers['content-length'] ?? 0) > maxBytes) throw new Refusal('too_large');
   const pieces: Buffer[] = [];
