@@ -4,7 +4,8 @@ import { describe, expect, it } from 'vitest';
 
 /**
  * The architecture, as rules a machine checks: who may import whom, who writes which table, where SQL and the environment may be read,
- * what the pure core may not touch. A rule that no longer fits is changed here, in the same commit, with the reason in DECISIONS.md.
+ * what the pure core may not touch. A rule that no longer fits is changed here, in the same commit, with the reason
+ * in `docs/adr` where it is one of the whole program.
  */
 const SRC = join(import.meta.dirname, '..', 'src');
 const FEATURES = ['catalog', 'links', 'visits', 'clicks', 'orders', 'commissions', 'ledger'] as const;

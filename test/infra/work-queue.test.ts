@@ -155,6 +155,30 @@ test('a worker that is stopped gives its jobs back: another one runs them at onc
   await vi.waitFor(() => expect(numbers).toEqual([1]), WAIT);
 });
 
+test('a job that a newer one replaced while it ran does not run again after the newer one', async () => {
+  let aborted = false;
+  const began: number[] = [];
+  const first = open(async (number, signal) => {
+    began.push(number);
+    await new Promise((_, reject) => {
+      signal.addEventListener('abort', () => {
+        aborted = true;
+        reject(new Error('stopped'));
+      });
+    });
+  });
+  await add(1, { key: 'same' });
+  await vi.waitFor(() => expect(began).toEqual([1]), WAIT);
+  await add(2, { key: 'same', runAt: new Date(Date.now() + 3_600_000) });
+  await first.stop();
+  expect(aborted).toBe(true);
+  open(note);
+  await makeAllDue();
+  await vi.waitFor(() => expect(numbers).toContain(2), WAIT);
+  await sleep(500);
+  expect(numbers).toEqual([2]);
+});
+
 test('a failing job is tried again with growing pauses, is counted, and in the end stays as failed', async () => {
   let fault: Error = new RetryLater('the server elsewhere is down');
   const queue = open(async () => {
