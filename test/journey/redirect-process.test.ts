@@ -213,7 +213,7 @@ describe('with things away', () => {
     try {
       const old = await outcomeOf(installation.run(['redirect'], { DATABASE_URL: empty.url }));
       expect([old.code, old.stdout]).toEqual([1, '']);
-      expect(old.stderr).toMatch(/^The database lacks 0001_[^\n]* Run 'daihuo migrate' first\.\n$/);
+      expect(old.stderr).toMatch(/^The database lacks graphile_worker 20, 0001_[^\n]* Run 'daihuo migrate' first\.\n$/);
       const url = new URL(installation.database.url);
       url.pathname = '/no_such_database';
       const absent = await outcomeOf(installation.run(['redirect'], { DATABASE_URL: url.href }));

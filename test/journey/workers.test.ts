@@ -257,7 +257,7 @@ describe('serve --workers 2', () => {
       const { code: exitCode, stdout, stderr } = await outcomeOf(program);
       expect([exitCode, stdout]).toEqual([1, '']);
       expect(stderr).toMatch(
-        /^The database lacks 0001_[^\n]* Run 'daihuo migrate' first\.\nNo process of daihuo gets ready; the last one ended with 1\.\n$/,
+        /^The database lacks graphile_worker 20, 0001_[^\n]* Run 'daihuo migrate' first\.\nNo process of daihuo gets ready; the last one ended with 1\.\n$/,
       );
     } finally {
       await empty.drop();
