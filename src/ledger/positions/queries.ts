@@ -40,6 +40,8 @@ group by t.brand_id, t.line_id, t.order_id, t.store_id, t.product_id, t.platform
 
 /** What is booked for lines, as line entries for `sumLineEntries`: line id → parts, to be summed before use. Lines never booked are absent. */
 export async function listBooked(db: Queryable, lineIds: readonly string[]): Promise<Map<string, LineEntry[]>> {
+  // A new order has no stored line yet: the intake saves a round trip.
+  if (lineIds.length === 0) return new Map();
   const { rows } = await db.query<BookedRow>({ name: 'list_booked', text: LIST_BOOKED, values: [lineIds] });
   const lineEntries = rows.map(
     ({ lines, paidFen, refundedFen, payeeId, account, amountFen, reversedFen, ...dimensions }): LineEntry => ({
